@@ -1,0 +1,16 @@
+//! The plan of a run, and the run itself as a fold of events. Pure: no I/O, no clock, no randomness, no waiting.
+//!
+//! A [`Plan`](plan::Plan) is a directed acyclic graph of tasks, valid by construction. `RunState` folds the journal's events and
+//! derives from the state alone what is owed now. The actors of `orchestrator` are the shell around these two.
+//!
+//! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
+
+pub mod plan;
+pub mod problem;
+pub mod survey;
+pub mod task;
+
+pub use plan::{Gate, Plan, PlanDraft};
+pub use problem::{Place, Problem, Severity};
+pub use survey::Survey;
+pub use task::{Task, WorkerKind};

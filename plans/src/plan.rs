@@ -1,0 +1,251 @@
+//! A plan: a directed acyclic graph of tasks, valid by construction.
+//!
+//! **Invariant:** in a [`Plan`], ids are unique, every dependency exists, there is no cycle, no two unordered tasks own overlapping
+//! files, and everything that is to be delivered lies within the scope of its task.
+//!
+//! Everything beyond these (does the scope match a file? is there a gate? does a chain leave no parallelism?) depends on the
+//! repository or on the run and is `lint`'s affair.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use petgraph::{
+    algo::{tarjan_scc, toposort},
+    graph::{DiGraph, NodeIndex},
+};
+use serde::{Deserialize, Serialize};
+use shared::TaskId;
+
+use crate::{
+    problem::{Place, Problem, Severity},
+    task::Task,
+};
+
+/// What must pass on the merged tree before the run branch moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Shell commands, in order. Empty only where the user said `--no-gate`.
+    pub commands: Vec<String>,
+    /// For each command.
+    pub timeout: Duration,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { commands: Vec::new(), timeout: Duration::from_mins(20) }
+    }
+}
+
+/// A plan before it is known to be one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanDraft {
+    /// The goal in the person's words.
+    pub goal: String,
+    /// The gate.
+    pub gate: Gate,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<Task>,
+}
+
+/// A valid plan. Serialised as its draft, and checked again when it is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "PlanDraft", into = "PlanDraft")]
+pub struct Plan {
+    draft: PlanDraft,
+    /// An edge leads from a task to each that depends on it. Node i is task i.
+    graph: DiGraph<(), ()>,
+    by_id: HashMap<TaskId, usize>,
+    order: Vec<usize>,
+}
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.draft == other.draft
+    }
+}
+
+impl Plan {
+    /// Returns every problem rather than the first: the reader is usually a model, which can then mend the whole plan in one turn.
+    ///
+    /// # Errors
+    /// All problems, each placed at its task; `file` moves them to lines.
+    pub fn new(draft: PlanDraft) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut by_id = HashMap::new();
+        for (at, task) in draft.tasks.iter().enumerate() {
+            if by_id.insert(task.id.clone(), at).is_some() {
+                problems.push(problem(
+                    task,
+                    "duplicate-id",
+                    format!("the id `{}` is used twice; rename one of the tasks", task.id),
+                ));
+            }
+        }
+        let graph = graph_of(&draft.tasks, &by_id, &mut problems);
+        check_each_task(&draft.tasks, &mut problems);
+        let Ok(order) = toposort(&graph, None) else {
+            report_cycles(&draft.tasks, &graph, &mut problems);
+            return Err(problems);
+        };
+        let order: Vec<usize> = order.into_iter().map(NodeIndex::index).collect();
+        report_overlaps(&draft.tasks, &graph, &order, &mut problems);
+        if problems.is_empty() { Ok(Self { draft, graph, by_id, order }) } else { Err(problems) }
+    }
+
+    /// The goal in the person's words.
+    pub fn goal(&self) -> &str {
+        &self.draft.goal
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &Gate {
+        &self.draft.gate
+    }
+
+    /// The tasks, in the order of the file.
+    pub fn tasks(&self) -> &[Task] {
+        &self.draft.tasks
+    }
+
+    /// The plan as plain data, to change and validate anew.
+    pub fn draft(&self) -> &PlanDraft {
+        &self.draft
+    }
+
+    /// The task of that name.
+    pub fn get(&self, id: &TaskId) -> Option<&Task> {
+        self.by_id.get(id).map(|&at| &self.draft.tasks[at])
+    }
+
+    /// The place of a task in [`Plan::tasks`].
+    pub fn index_of(&self, id: &TaskId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Places of the tasks that the task at this place depends on directly.
+    pub fn dependencies(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        self.graph.neighbors_directed(NodeIndex::new(at), petgraph::Incoming).map(NodeIndex::index)
+    }
+
+    /// Places of the tasks that depend directly on the task at this place.
+    pub fn dependents(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        self.graph.neighbors_directed(NodeIndex::new(at), petgraph::Outgoing).map(NodeIndex::index)
+    }
+
+    /// Places of all tasks, dependencies before dependents.
+    pub fn topological(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Whether one of the two must land before the other starts.
+    pub fn ordered(&self, a: usize, b: usize) -> bool {
+        self.reaches(a, b) || self.reaches(b, a)
+    }
+
+    /// Whether `to` is `from` or depends on it, directly or not.
+    pub fn reaches(&self, from: usize, to: usize) -> bool {
+        petgraph::algo::has_path_connecting(&self.graph, NodeIndex::new(from), NodeIndex::new(to), None)
+    }
+}
+
+impl TryFrom<PlanDraft> for Plan {
+    type Error = String;
+    fn try_from(draft: PlanDraft) -> Result<Self, String> {
+        Self::new(draft).map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl From<Plan> for PlanDraft {
+    fn from(plan: Plan) -> Self {
+        plan.draft
+    }
+}
+
+fn problem(task: &Task, rule: &'static str, message: String) -> Problem {
+    Problem { severity: Severity::Error, place: Place::Task(task.id.clone()), rule, message }
+}
+
+fn graph_of(tasks: &[Task], by_id: &HashMap<TaskId, usize>, problems: &mut Vec<Problem>) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::with_capacity(tasks.len(), tasks.len());
+    for _ in tasks {
+        graph.add_node(());
+    }
+    for (at, task) in tasks.iter().enumerate() {
+        for dependency in &task.depends_on {
+            match by_id.get(dependency) {
+                Some(&from) => {
+                    graph.update_edge(NodeIndex::new(from), NodeIndex::new(at), ());
+                }
+                None => problems.push(problem(
+                    task,
+                    "unknown-dependency",
+                    format!("`{}` depends on `{dependency}`, which is not in the plan", task.id),
+                )),
+            }
+        }
+    }
+    graph
+}
+
+fn check_each_task(tasks: &[Task], problems: &mut Vec<Problem>) {
+    for task in tasks {
+        if task.scope.globs().next().is_none() {
+            let message = format!("`{}` may write nothing; give it `write` patterns", task.id);
+            problems.push(problem(task, "empty-scope", message));
+        }
+        for path in task.deliver.iter().filter(|path| !task.scope.allows(path)) {
+            let message =
+                format!("`{}` must deliver `{path}`, which its scope does not let it write; add it to `write`", task.id);
+            problems.push(problem(task, "deliver-outside-scope", message));
+        }
+    }
+}
+
+fn report_cycles(tasks: &[Task], graph: &DiGraph<(), ()>, problems: &mut Vec<Problem>) {
+    for knot in tarjan_scc(graph) {
+        let is_loop = knot.len() > 1 || graph.contains_edge(knot[0], knot[0]);
+        if !is_loop {
+            continue;
+        }
+        let mut places: Vec<usize> = knot.iter().map(|node| node.index()).collect();
+        places.sort_unstable();
+        let names: Vec<&str> = places.iter().map(|&at| tasks[at].id.as_str()).collect();
+        let message = format!("these tasks wait for each other: {}; remove one of their `depends_on`", names.join(", "));
+        problems.push(problem(&tasks[places[0]], "cycle", message));
+    }
+}
+
+/// Compares only tasks whose owned patterns begin alike, and asks the graph only where patterns truly overlap.
+fn report_overlaps(tasks: &[Task], graph: &DiGraph<(), ()>, order: &[usize], problems: &mut Vec<Problem>) {
+    let mut buckets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &at in order {
+        for glob in &tasks[at].scope.write {
+            let first = glob.as_str().split('/').next().unwrap_or_default();
+            let key = if first.contains(['*', '?', '[', '{', '\\']) { "" } else { first };
+            buckets.entry(key).or_default().push(at);
+        }
+    }
+    let anywhere = buckets.remove("").unwrap_or_default();
+    let mut pairs = std::collections::BTreeSet::new();
+    for bucket in buckets.values().chain([&Vec::new()]) {
+        let all: Vec<usize> = bucket.iter().chain(&anywhere).copied().collect();
+        for (i, &a) in all.iter().enumerate() {
+            pairs.extend(all[i + 1..].iter().filter(|&&b| b != a).map(|&b| (a.min(b), a.max(b))));
+        }
+    }
+    for (a, b) in pairs {
+        let (left, right) = (&tasks[a], &tasks[b]);
+        let Some((mine, yours)) = left.scope.contested(&right.scope) else { continue };
+        let path = |x, y| petgraph::algo::has_path_connecting(graph, NodeIndex::new(x), NodeIndex::new(y), None);
+        if !path(a, b) && !path(b, a) {
+            let message = format!(
+                "`{}` owns `{mine}` and `{}` owns `{yours}`, and neither waits for the other; order them with `depends_on`, narrow one, \
+                 or move the file to `shared` in both",
+                left.id, right.id
+            );
+            problems.push(problem(right, "overlap", message));
+        }
+    }
+}

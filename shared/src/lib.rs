@@ -1,0 +1,26 @@
+//! What Inspan's orchestrator and its workers say to each other.
+//!
+//! The orchestrator writes a [`Brief`](brief::Brief), a worker answers with an [`Outcome`](report::Outcome), and both speak of
+//! tasks, paths, scopes, tokens and limits in the words defined here.
+//!
+//! **Invariant:** nothing here does I/O, reads a clock, draws a random number or waits. Such things come in as values.
+//!
+//! Not here: the plan and the state of a run (`plans`), the agent loop (`worker`), processes, git and disk (`orchestrator`).
+
+pub mod brief;
+pub mod glob;
+pub mod id;
+pub mod limits;
+pub mod path;
+pub mod report;
+pub mod scope;
+pub mod usage;
+
+pub use brief::Brief;
+pub use glob::Glob;
+pub use id::{Attempt, AttemptKey, RunId, TaskId};
+pub use limits::{Limit, Limits};
+pub use path::RepoPath;
+pub use report::{Outcome, Report};
+pub use scope::Scope;
+pub use usage::{Money, Price, Tokens};

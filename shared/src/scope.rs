@@ -1,0 +1,41 @@
+//! What a task may write.
+//!
+//! **Invariant:** a scope only ever grows by a grant that is journaled; nothing here widens one in passing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Glob, RepoPath};
+
+/// The files that a task owns (`write`), and those that several tasks may touch at once (`shared`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Owned: no other unordered task may own an overlapping pattern.
+    pub write: Vec<Glob>,
+    /// Touched by several; the coordinator merges them.
+    #[serde(default)]
+    pub shared: Vec<Glob>,
+}
+
+impl Scope {
+    /// Whether a worker with this scope may create, change, move or delete the path.
+    pub fn allows(&self, path: &RepoPath) -> bool {
+        self.globs().any(|glob| glob.matches(path))
+    }
+
+    /// All patterns, owned ones first.
+    pub fn globs(&self) -> impl Iterator<Item = &Glob> {
+        self.write.iter().chain(&self.shared)
+    }
+
+    /// The first pair of owned patterns, one of each side, that some path could match both of.
+    pub fn contested<'a>(&'a self, other: &'a Scope) -> Option<(&'a Glob, &'a Glob)> {
+        self.write.iter().find_map(|a| other.write.iter().find(|b| a.overlaps(b)).map(|b| (a, b)))
+    }
+
+    /// The patterns in one line, shared ones marked, for people and for models.
+    pub fn in_words(&self) -> String {
+        let owned = self.write.iter().map(Glob::to_string);
+        let shared = self.shared.iter().map(|glob| format!("{glob} (shared)"));
+        owned.chain(shared).collect::<Vec<_>>().join(", ")
+    }
+}

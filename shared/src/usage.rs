@@ -1,0 +1,146 @@
+//! Tokens and money.
+//!
+//! Money is counted in billionths of a dollar: the cheapest token on the market costs three of them, so sums stay exact.
+
+use std::{
+    fmt,
+    iter::Sum,
+    ops::{Add, AddAssign},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Tokens of one or more requests, as the provider counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Prompt tokens that the provider had cached.
+    pub hit: u64,
+    /// Prompt tokens that it had not.
+    pub miss: u64,
+    /// Tokens that it wrote.
+    pub output: u64,
+}
+
+impl Tokens {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.hit + self.miss + self.output
+    }
+}
+
+impl Add for Tokens {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { hit: self.hit + other.hit, miss: self.miss + other.miss, output: self.output + other.output }
+    }
+}
+
+impl AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Tokens {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
+    }
+}
+
+/// An amount in billionths of a US dollar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Money {
+    /// Billionths of a dollar.
+    pub nano_usd: u64,
+}
+
+impl Money {
+    /// From dollars, rounded to the nearest billionth. `None` for what is negative, not a number or above ten million dollars.
+    pub fn from_usd(usd: f64) -> Option<Self> {
+        if !(0.0..=1e7).contains(&usd) {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked above")]
+        Some(Self { nano_usd: (usd * 1e9).round() as u64 })
+    }
+
+    /// In dollars, for display and for files.
+    pub fn usd(self) -> f64 {
+        self.nano_usd as f64 / 1e9
+    }
+
+    /// What is left, or nothing.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self { nano_usd: self.nano_usd.saturating_sub(other.nano_usd) }
+    }
+}
+
+impl Add for Money {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { nano_usd: self.nano_usd.saturating_add(other.nano_usd) }
+    }
+}
+
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
+    }
+}
+
+/// Four digits after the point below ten cents, else two: `$0.0042`, `$1.50`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = if self.nano_usd != 0 && self.nano_usd < 100_000_000 { 4 } else { 2 };
+        f.pad(&format!("${:.digits$}", self.usd()))
+    }
+}
+
+/// What a million tokens of each kind cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Cached prompt tokens.
+    pub hit: Money,
+    /// Other prompt tokens.
+    pub miss: Money,
+    /// Written tokens.
+    pub output: Money,
+}
+
+impl Price {
+    /// What these tokens cost, rounded up to the next billionth.
+    pub fn of(&self, tokens: Tokens) -> Money {
+        let part = |price: Money, count: u64| u128::from(price.nano_usd) * u128::from(count);
+        let sum = part(self.hit, tokens.hit) + part(self.miss, tokens.miss) + part(self.output, tokens.output);
+        Money { nano_usd: u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_is_per_million_and_exact_down_to_one_cached_token() {
+        let usd = |x| Money::from_usd(x).unwrap();
+        let price = Price { hit: usd(0.003), miss: usd(0.15), output: usd(0.60) };
+        assert_eq!(price.of(Tokens { hit: 1, miss: 0, output: 0 }).nano_usd, 3);
+        assert_eq!(price.of(Tokens { hit: 1_000_000, miss: 1_000_000, output: 1_000_000 }), usd(0.753));
+    }
+
+    #[test]
+    fn money_reads_like_money() {
+        for (usd, text) in [(0.0, "$0.00"), (0.0042, "$0.0042"), (1.5, "$1.50")] {
+            assert_eq!(Money::from_usd(usd).unwrap().to_string(), text);
+        }
+        assert_eq!(Money::from_usd(-1.0), None);
+        assert_eq!(Money::from_usd(f64::NAN), None);
+    }
+}
