@@ -124,6 +124,11 @@ impl Worktree {
         Ok(changes.into_iter().map(|change| change.path).filter(|path| !scope.allows(path)).collect())
     }
 
+    /// Whether a tree of this worktree holds something at a path.
+    pub async fn has(&self, tree: &str, path: &RepoPath) -> bool {
+        self.git.has(tree, path).await
+    }
+
     /// Commits everything that is not ignored under a ref, on top of the base, and returns the commit.
     pub async fn commit(&self, name: &str, message: &str) -> Result<CommitId, Error> {
         let tree = self.snapshot().await?;

@@ -163,6 +163,14 @@ pub enum Event {
         /// What was run and what it said.
         verdict: RedVerdict,
     },
+    /// A landing was cut short for a reason that is nobody's task; it will be taken up again.
+    LandingPutBack {
+        /// The attempt.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// Why.
+        why: String,
+    },
     /// The merged tree passed; the run branch is about to move to this commit.
     GatePassed {
         /// The attempt.

@@ -118,6 +118,11 @@ impl RunState {
                 self.set_back(key, setback)
             }
             Event::LandingRefused { key, verdict, .. } => self.set_back(key, Setback::Red(verdict.clone())),
+            Event::LandingPutBack { key, .. } => {
+                self.step(&key.task, Step::PutBack)?;
+                self.queue.push_front(key.task.clone());
+                Ok(())
+            }
             Event::GatePassed { key, commit, .. } => self.step(&key.task, Step::Pass(key.attempt, commit.clone())),
             Event::TaskLanded { key, commit } => {
                 self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;

@@ -177,7 +177,8 @@ impl World {
                 self.journal(Event::TaskLanded { key, commit: landed });
                 self.assert_invariants();
             }
-            6 | 7 => {
+            6 => self.come_back(pending, Event::LandingPutBack { key, why: String::new() }),
+            7 => {
                 let event = Event::LandingConflicted { key, onto, paths: Vec::new(), with: Vec::new(), detail: String::new() };
                 self.come_back(pending, event);
             }

@@ -108,6 +108,7 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
             let verdict = RedVerdict { proof, command, ended, output, red_before: None };
             vec![Event::LandingRefused { key: alive(state, task), onto: state.tip().clone(), verdict }]
         }
+        "put-back" => vec![Event::LandingPutBack { key: alive(state, task), why: String::new() }],
         "landed" => {
             let (key, onto, passed) = (alive(state, task), state.tip().clone(), commit(&format!("{task}-landed")));
             vec![Event::GatePassed { key: key.clone(), onto, commit: passed.clone() }, Event::TaskLanded { key, commit: passed }]
