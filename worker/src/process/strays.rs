@@ -21,8 +21,8 @@ pub fn end_strays(marker: &str) -> usize {
     let mut ended = HashSet::new();
     // A process may start another while we look; what is killed starts none, so a few rounds are enough for all but a fork bomb.
     for _ in 0..5 {
-        let marked = marked(&mark);
-        let news = marked.iter().filter(|&&pid| kill_process(pid, Signal::KILL).is_ok() && ended.insert(pid)).count();
+        let found = marked(&mark);
+        let news = found.iter().filter(|&&pid| kill_process(pid, Signal::KILL).is_ok() && ended.insert(pid)).count();
         if news == 0 {
             break;
         }

@@ -151,15 +151,32 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_named_at_once() {
-        read("{}", &expect!["tool: `path` is missing; `paths` is missing; `status` is missing; its arguments are: all, depth, glob, path, paths, status"]);
-        read("null", &expect!["tool: `path` is missing; `paths` is missing; `status` is missing; its arguments are: all, depth, glob, path, paths, status"]);
+        read(
+            "{}",
+            &expect![
+                "tool: `path` is missing; `paths` is missing; `status` is missing; its arguments are: all, depth, glob, path, paths, status"
+            ],
+        );
+        read(
+            "null",
+            &expect![
+                "tool: `path` is missing; `paths` is missing; `status` is missing; its arguments are: all, depth, glob, path, paths, status"
+            ],
+        );
         read("[1]", &expect!["tool: the arguments must be a JSON object"]);
         read(r#""not json""#, &expect!["tool: the arguments must be a JSON object"]);
         read(
             r#"{"path": [], "glob": {}, "depth": -1, "all": "maybe", "paths": [1], "status": "won", "file": "x"}"#,
-            &expect![[r#"tool: `file` is unknown; `all` must be true or false; `depth` must be a whole number from 0 on, not -1; `glob` must be a text; `path` must be a text; `paths` must be a list of texts; `status` must be one of "done", "blocked"; its arguments are: all, depth, glob, path, paths, status"#]],
+            &expect![[
+                r#"tool: `file` is unknown; `all` must be true or false; `depth` must be a whole number from 0 on, not -1; `glob` must be a text; `path` must be a text; `paths` must be a list of texts; `status` must be one of "done", "blocked"; its arguments are: all, depth, glob, path, paths, status"#
+            ]],
         );
-        read(r#"{"path": "a", "depth": 1.5, "paths": ["a"], "status": "done"}"#, &expect!["tool: `depth` must be a whole number from 0 on, not 1.5; its arguments are: all, depth, glob, path, paths, status"]);
+        read(
+            r#"{"path": "a", "depth": 1.5, "paths": ["a"], "status": "done"}"#,
+            &expect![
+                "tool: `depth` must be a whole number from 0 on, not 1.5; its arguments are: all, depth, glob, path, paths, status"
+            ],
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(super) fn nearest(text: &str, wanted: &str) -> Option<Nearest> {
     let wanted: Vec<&str> = wanted.lines().collect();
     let (offset, anchor) = wanted.iter().enumerate().max_by_key(|(at, line)| (line.trim().len(), usize::MAX - at))?;
     let lines: Vec<&str> = text.lines().take(LOOKED_AT).collect();
-    let pairs = pairs(anchor);
-    let score = |line: &str| if bare(line) == bare(anchor) { 1.0 } else { likeness(&pairs, line) };
+    let (pairs, bare_anchor) = (pairs(anchor), bare(anchor));
+    let score = |line: &str| if bare(line) == bare_anchor { 1.0 } else { likeness(&pairs, line) };
     let scores = lines.iter().enumerate().map(|(at, line)| (score(line), at));
     let (best, at) = scores.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
     if best < ALIKE || anchor.trim().is_empty() {

@@ -143,53 +143,139 @@ mod tests {
 
     #[test]
     fn a_piece_that_occurs_once_is_replaced() {
-        check("a\nb\nc\n", "b", "x\ny", Occurrences::Once, &expect![[r#"
+        check(
+            "a\nb\nc\n",
+            "b",
+            "x\ny",
+            Occurrences::Once,
+            &expect![[r#"
             [2]
-            "a\nx\ny\nc\n""#]]);
-        check("aé\nb", "é\nb", "", Occurrences::Once, &expect![[r#"
+            "a\nx\ny\nc\n""#]],
+        );
+        check(
+            "aé\nb",
+            "é\nb",
+            "",
+            Occurrences::Once,
+            &expect![[r#"
             [1]
-            "a""#]]);
-        check("a a\na", "a", "b", Occurrences::All, &expect![[r#"
+            "a""#]],
+        );
+        check(
+            "a a\na",
+            "a",
+            "b",
+            Occurrences::All,
+            &expect![[r#"
             [1, 1, 2]
-            "b b\nb""#]]);
+            "b b\nb""#]],
+        );
     }
 
     #[test]
     fn a_file_keeps_its_line_ends() {
-        check("a\r\nb\r\nc\r\n", "a\nb", "x\ny\nz", Occurrences::Once, &expect![[r#"
+        check(
+            "a\r\nb\r\nc\r\n",
+            "a\nb",
+            "x\ny\nz",
+            Occurrences::Once,
+            &expect![[r#"
             [1]
-            "x\r\ny\r\nz\r\nc\r\n""#]]);
-        check("a\r\nb\r\nc\r\n", "b\r\n", "", Occurrences::Once, &expect![[r#"
+            "x\r\ny\r\nz\r\nc\r\n""#]],
+        );
+        check(
+            "a\r\nb\r\nc\r\n",
+            "b\r\n",
+            "",
+            Occurrences::Once,
+            &expect![[r#"
             [2]
-            "a\r\nc\r\n""#]]);
-        check("a\r\nb\r\nc\r\n", "\nc", "\nd", Occurrences::Once, &expect![[r#"
+            "a\r\nc\r\n""#]],
+        );
+        check(
+            "a\r\nb\r\nc\r\n",
+            "\nc",
+            "\nd",
+            Occurrences::Once,
+            &expect![[r#"
             [2]
-            "a\r\nb\r\nd\r\n""#]]);
-        check("a\nb\nc\nd\r\ne\n", "b\nc", "x\ny", Occurrences::Once, &expect![[r#"
+            "a\r\nb\r\nd\r\n""#]],
+        );
+        check(
+            "a\nb\nc\nd\r\ne\n",
+            "b\nc",
+            "x\ny",
+            Occurrences::Once,
+            &expect![[r#"
             [2]
-            "a\nx\ny\nd\r\ne\n""#]]);
-        check("a\r\nb\r\nb\r\n", "b\n", "c\n\n", Occurrences::All, &expect![[r#"
+            "a\nx\ny\nd\r\ne\n""#]],
+        );
+        check(
+            "a\r\nb\r\nb\r\n",
+            "b\n",
+            "c\n\n",
+            Occurrences::All,
+            &expect![[r#"
             [2, 3]
-            "a\r\nc\r\n\r\nc\r\n\r\n""#]]);
+            "a\r\nc\r\n\r\nc\r\n\r\n""#]],
+        );
     }
 
     #[test]
     fn a_piece_that_is_not_there_or_not_alone_is_explained() {
-        check("a\nb\na\n", "a", "b", Occurrences::Once, &expect!["`old_text` occurs 2 times (lines 1, 3), so nothing was changed; add lines around it until it is the only one, or set `replace_all`"]);
+        check(
+            "a\nb\na\n",
+            "a",
+            "b",
+            Occurrences::Once,
+            &expect![
+                "`old_text` occurs 2 times (lines 1, 3), so nothing was changed; add lines around it until it is the only one, or set `replace_all`"
+            ],
+        );
         check("a\n", "a", "a", Occurrences::Once, &expect!["`old_text` and `new_text` are the same; nothing would change"]);
-        check("a\n", "", "a", Occurrences::Once, &expect!["`old_text` is empty; copy the text to replace from the file, or use write_file"]);
-        check("", "a", "b", Occurrences::Once, &expect!["`old_text` is not in the file, so nothing was changed. Nothing like it is there; read the file again"]);
+        check(
+            "a\n",
+            "",
+            "a",
+            Occurrences::Once,
+            &expect!["`old_text` is empty; copy the text to replace from the file, or use write_file"],
+        );
+        check(
+            "",
+            "a",
+            "b",
+            Occurrences::Once,
+            &expect!["`old_text` is not in the file, so nothing was changed. Nothing like it is there; read the file again"],
+        );
         let code = "fn one() {\n    let total = price + tax;\n    total\n}\n\nfn two() {}\n";
-        check(code, "fn one() {\n  let total = price + tax;", "x", Occurrences::Once, &expect![[r#"
+        check(
+            code,
+            "fn one() {\n  let total = price + tax;",
+            "x",
+            Occurrences::Once,
+            &expect![[r"
             `old_text` is not in the file, so nothing was changed. This differs only in blanks; copy it exactly, without the line numbers:
             1	fn one() {
             2	    let total = price + tax;
-        "#]]);
-        check(code, "    let total = price + taxes;\n    total", "x", Occurrences::Once, &expect![[r#"
+        "]],
+        );
+        check(
+            code,
+            "    let total = price + taxes;\n    total",
+            "x",
+            Occurrences::Once,
+            &expect![[r"
             `old_text` is not in the file, so nothing was changed. This is the most similar; copy it exactly, without the line numbers:
             2	    let total = price + tax;
             3	    total
-        "#]]);
-        check(code, "something else entirely, you know", "x", Occurrences::Once, &expect!["`old_text` is not in the file, so nothing was changed. Nothing like it is there; read the file again"]);
+        "]],
+        );
+        check(
+            code,
+            "something else entirely, you know",
+            "x",
+            Occurrences::Once,
+            &expect!["`old_text` is not in the file, so nothing was changed. Nothing like it is there; read the file again"],
+        );
     }
 }

@@ -15,6 +15,7 @@ use super::{
     sets::Files,
     walk::{Choice, walk},
 };
+use crate::process::plain;
 
 const SHOWN: usize = 100;
 const LIMIT: usize = 24 * 1024;
@@ -171,7 +172,7 @@ impl FileSink<'_> {
             let gap = if self.found.text.is_empty() { "" } else { "\n" };
             let _ = writeln!(self.found.text, "{gap}{name}");
         }
-        let text = String::from_utf8_lossy(bytes);
+        let text = plain(&String::from_utf8_lossy(bytes));
         let _ = writeln!(self.found.text, "{}{sign}{}", number.unwrap_or_default(), cut_line(text.trim_end(), LINE));
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn write(workspace: &Workspace, arguments: &WriteArguments, _: &Cance
     put(&place, content)?;
     workspace.files.versions.saw(path, content);
     let verb = if exists { "replaced" } else { "created" };
-    Ok(format!("{verb} `{path}` ({} lines, {} bytes)", arguments.content.lines().count(), content.len()))
+    Ok(format!("{verb} `{path}`"))
 }
 
 /// Whether there is a file already; it must be known.
