@@ -90,7 +90,7 @@ async fn what_cannot_start_is_an_outcome() {
 async fn a_command_that_never_ends_is_ended_with_its_group_and_its_output_is_kept() {
     let place = Place::new();
     let command = "echo begun; sleep 1000 & echo $! > child; trap '' TERM; while :; do sleep 1000; done";
-    let end = place.run(command, Duration::from_millis(500)).await;
+    let end = place.run(command, Duration::from_secs(2)).await;
     assert_eq!((end.status, end.output.text.as_str()), (Status::TimedOut, "begun\n"));
     assert!(!end.left_running);
     let child = place.pid("child").unwrap();

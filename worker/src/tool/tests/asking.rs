@@ -101,7 +101,7 @@ async fn commands_tell_how_they_ended_and_what_they_wrote() {
         ("a\0b", "failed", "not started: nul byte found in provided data"),
     ] {
         let outcome =
-            desk.call("run_command", json!({ "command": command, "timeout_s": if kind == "ok" { 60 } else { 1 } })).await;
+            desk.call("run_command", json!({ "command": command, "timeout_s": if kind == "ok" { 60 } else { 2 } })).await;
         let (text, was) = match outcome {
             ToolOutcome::Ok(text) => (text, "ok"),
             ToolOutcome::Failed(text) => (text, "failed"),
