@@ -5,8 +5,16 @@
 //!
 //! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
 
+#[cfg(test)]
+mod arbitrary;
+pub mod edit;
+pub mod file;
+pub mod lint;
+mod overlap;
 pub mod plan;
 pub mod problem;
+pub mod render;
+mod spelling;
 pub mod survey;
 pub mod task;
 
