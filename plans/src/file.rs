@@ -25,6 +25,7 @@ mod tests;
 use crate::{plan::Plan, problem::Problem};
 
 pub use reading::Reading;
+pub(crate) use reading::line_of;
 pub use write::write_toml;
 pub use write_json::write_json;
 

@@ -208,8 +208,11 @@ fn report_cycles(tasks: &[Task], graph: &DiGraph<(), ()>, problems: &mut Vec<Pro
         }
         let mut places: Vec<usize> = knot.iter().map(|node| node.index()).collect();
         places.sort_unstable();
-        let names: Vec<&str> = places.iter().map(|&at| tasks[at].id.as_str()).collect();
-        let message = format!("these tasks wait for each other: {}; remove one of their `depends_on`", names.join(", "));
+        let names: Vec<String> = places.iter().map(|&at| format!("`{}`", tasks[at].id)).collect();
+        let message = match names.as_slice() {
+            [own] => format!("{own} waits for itself; take it out of its `depends_on`"),
+            _ => format!("these tasks wait for each other: {}; remove one of their `depends_on`", names.join(", ")),
+        };
         problems.push(problem(&tasks[places[0]], ("depends_on", None), "cycle", message));
     }
 }

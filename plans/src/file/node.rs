@@ -93,4 +93,19 @@ impl Syntax {
             Syntax::Json => "an object",
         }
     }
+    /// The keys of a whole plan.
+    pub(crate) fn plan_keys(self) -> &'static [&'static str] {
+        match self {
+            Syntax::Toml => &["version", "goal", "gate", "task"],
+            Syntax::Json => &["version", "goal", "gate", "tasks"],
+        }
+    }
+
+    /// Under which of them the tasks stand.
+    pub(crate) fn tasks_key(self) -> &'static str {
+        match self {
+            Syntax::Toml => "task",
+            Syntax::Json => "tasks",
+        }
+    }
 }

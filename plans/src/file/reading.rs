@@ -157,14 +157,10 @@ impl Reading {
 
     fn of_node(node: &Node, syntax: Syntax) -> Self {
         let mut reader = Reader::new(syntax);
-        let known: &[&str] = match syntax {
-            Syntax::Toml => &["version", "goal", "gate", "task"],
-            Syntax::Json => &["version", "goal", "gate", "tasks"],
-        };
         let mut draft = PlanDraft::default();
         let (mut has_goal, mut has_gate) = (false, false);
         let mut task_paths = Vec::new();
-        if let Some(fields) = reader.fields(node, "a plan", known) {
+        if let Some(fields) = reader.fields(node, "a plan", syntax.plan_keys()) {
             check_version(&mut reader, fields);
             let goal = match syntax {
                 Syntax::Toml => reader.required(fields, "goal", "the plan"),
@@ -174,7 +170,7 @@ impl Reading {
             draft.goal = goal.and_then(|node| reader.text(node)).unwrap_or_default();
             draft.gate = fields.get("gate").map(|node| reader.gate(node)).unwrap_or_default();
             has_gate = !draft.gate.commands.is_empty();
-            (task_paths, draft.tasks) = tasks(&mut reader, fields.get(known[3])).into_iter().unzip();
+            (task_paths, draft.tasks) = tasks(&mut reader, fields.get(syntax.tasks_key())).into_iter().unzip();
         }
         let mut places = HashMap::new();
         node.walk(&mut |path, place| {

@@ -171,7 +171,7 @@ instructions = "..."
 write = ["c/**", "a/x.rs"]
 "#,
         &expect![[r#"
-            error[cycle] line 7: these tasks wait for each other: a, b; remove one of their `depends_on`
+            error[cycle] line 7: these tasks wait for each other: `a`, `b`; remove one of their `depends_on`
             error[overlap] line 19: `a` owns `a/**` and `c` owns `a/x.rs`, and neither waits for the other; order them with `depends_on`, narrow one, or move the file to `shared` in both
         "#]],
     );
