@@ -14,9 +14,10 @@ pub(crate) mod json;
 pub(crate) mod node;
 pub(crate) mod read;
 mod reading;
+pub(crate) mod schema;
 mod text;
 mod toml;
-mod write;
+pub(crate) mod write;
 pub(crate) mod write_json;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::{plan::Plan, problem::Problem};
 
 pub use reading::Reading;
 pub(crate) use reading::line_of;
+pub use schema::submit_plan_schema;
 pub use write::write_toml;
 pub use write_json::write_json;
 

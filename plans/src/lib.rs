@@ -14,9 +14,12 @@ mod overlap;
 pub mod plan;
 pub mod problem;
 pub mod render;
+#[cfg(test)]
+mod sample;
 mod spelling;
 pub mod survey;
 pub mod task;
+mod visible;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

@@ -71,8 +71,8 @@ impl Reader {
             self.wrong_type(node, &format!("{} with the keys {}", self.syntax.table(), known.join(", ")));
             return None;
         };
-        for Entry { key, place, .. } in entries {
-            if known.contains(&key.as_str()) {
+        for Entry { key, place, value } in entries {
+            if known.contains(&key.as_str()) || value.data == Data::Null {
                 continue;
             }
             let advice = match spelling::nearest(key, known.iter().copied()) {

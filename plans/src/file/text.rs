@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::visible::is_hidden;
+
 /// A text in one line, or over several where it has line breaks.
 pub(super) fn spelled(text: &str) -> String {
     if text.contains('\n') { over_lines(text) } else { in_line(text) }
@@ -62,10 +64,4 @@ fn push_plain(out: &mut String, c: char) {
         }
         other => out.push(other),
     }
-}
-
-/// What no reviewer can see, a line break and a tab apart.
-fn is_hidden(c: char) -> bool {
-    let is_mark = matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-    is_mark || (c.is_control() && c != '\n' && c != '\t')
 }

@@ -75,7 +75,8 @@ fn list<T: ToString>(items: &[T]) -> String {
     format!("[\n{lines}]")
 }
 
-fn limits(limits: &Limits) -> String {
+/// The limits as an inline table, exact to the billionth of a dollar.
+pub(crate) fn limits(limits: &Limits) -> String {
     let parts = [
         limits.turns.map(|turns| format!("turns = {}", grouped(turns.into()))),
         limits.tokens.map(|tokens| format!("tokens = {}", grouped(tokens))),

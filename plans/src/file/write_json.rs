@@ -1,7 +1,7 @@
 //! A plan in the form that a model submits, with every key present: the strict form of the schema in `schema`.
 
 use serde_json::{Value, json};
-use shared::Limits;
+use shared::{Limits, Money};
 
 use super::reading::VERSION;
 use crate::{
@@ -37,18 +37,15 @@ pub(crate) fn task_json(task: &Task) -> Value {
             WorkerKind::Agent => json!("agent"),
             WorkerKind::Command(command) => json!({ "command": command }),
         },
-        "limits": limits_json(&task.limits),
+        "limits": if task.limits == Limits::default() { Value::Null } else { limits_json(&task.limits) },
     })
 }
 
 pub(crate) fn limits_json(limits: &Limits) -> Value {
-    if *limits == Limits::default() {
-        return Value::Null;
-    }
     json!({
         "turns": limits.turns,
         "tokens": limits.tokens,
-        "cost_usd": limits.cost.map(shared::Money::usd),
+        "cost_usd": limits.cost.map(Money::usd),
         "minutes": limits.minutes,
     })
 }

@@ -1,15 +1,15 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use shared::{Glob, Limits, Money, RepoPath, Scope, TaskId};
+use shared::{Limits, Money, RepoPath};
 
 use super::{GateRule, LintRules, check, lint};
 use crate::{
     file::Reading,
-    plan::{Gate, Plan, PlanDraft},
+    plan::Plan,
     problem::Problem,
+    sample::plan,
     survey::{Survey, SurveyedFile},
-    task::{Task, WorkerKind},
 };
 
 fn listed(problems: &[Problem]) -> String {
@@ -35,42 +35,6 @@ fn survey(text: &str) -> Survey {
         survey.files.push(SurveyedFile { path, size: 1, language, is_test: kind == "test" });
     }
     survey
-}
-
-/// One task a line: `ID owns GLOB GLOB after ID makes FILE`, with ` proved` at its end if it has a command of its own.
-fn plan(text: &str) -> Plan {
-    let tasks = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(task).collect();
-    Plan::new(PlanDraft { goal: "g".to_owned(), gate: Gate { commands: vec!["true".to_owned()], ..Gate::default() }, tasks })
-        .unwrap()
-}
-
-fn task(line: &str) -> Task {
-    let mut words = line.split_whitespace();
-    let mut task = Task {
-        id: TaskId::new(words.next().unwrap()).unwrap(),
-        title: "t".to_owned(),
-        instructions: "i".to_owned(),
-        depends_on: Vec::new(),
-        scope: Scope::default(),
-        deliver: Vec::new(),
-        verify: Vec::new(),
-        hand_off: None,
-        worker: WorkerKind::Agent,
-        limits: Limits::default(),
-    };
-    let mut key = "";
-    for word in words {
-        match (key, word) {
-            (_, "proved") => task.verify.push("true".to_owned()),
-            (_, "owns" | "after" | "makes" | "shares") => key = word,
-            ("owns", glob) => task.scope.write.push(Glob::new(glob).unwrap()),
-            ("shares", glob) => task.scope.shared.push(Glob::new(glob).unwrap()),
-            ("after", id) => task.depends_on.push(TaskId::new(id).unwrap()),
-            ("makes", path) => task.deliver.push(RepoPath::new(path).unwrap()),
-            _ => panic!("{line}"),
-        }
-    }
-    task
 }
 
 fn check_lint(plan_text: &str, survey_text: &str, expected: &Expect) {
