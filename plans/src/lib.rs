@@ -13,6 +13,7 @@ pub mod lint;
 mod overlap;
 pub mod plan;
 pub mod problem;
+mod reach;
 pub mod render;
 #[cfg(test)]
 mod sample;

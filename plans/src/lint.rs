@@ -10,7 +10,6 @@
 
 mod alone;
 mod ownership;
-mod reach;
 mod repository;
 
 #[cfg(test)]

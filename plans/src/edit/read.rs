@@ -61,8 +61,11 @@ fn edit(reader: &mut Reader, node: &Node) -> Option<PlanEdit> {
     };
     let name = reader.text(kind)?;
     let Some(keys) = keys_of(&name) else {
-        let meant = spelling::nearest(&name, KINDS.iter().copied()).map(|meant| format!("; did you mean `{meant}`?"));
-        let message = format!("`{}` is no edit{}; use {}", name.escape_debug(), meant.unwrap_or_default(), KINDS.join(", "));
+        let advice = match spelling::nearest(&name, KINDS.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("use one of {}", KINDS.join(", ")),
+        };
+        let message = format!("`{}` is no edit; {advice}", name.escape_debug());
         reader.fault(kind, "unknown-edit", message);
         return None;
     };

@@ -322,7 +322,7 @@ fn mistakes_of_form_are_told_all_at_once() {
             { "edit": "add", "new": { "id": "x" }, "because": "b" },
         ]),
         &expect![[r#"
-            error[unknown-edit] edits[0].edit: `retyr` is no edit; did you mean `retry`?; use add, drop, split, merge, order, widen, rewrite, retry
+            error[unknown-edit] edits[0].edit: `retyr` is no edit; did you mean `retry`?
             error[missing] edits[1]: this edit has no `edit`; it is one of add, drop, split, merge, order, widen, rewrite, retry
             error[unknown-key] edits[2].reason: `reason` is not a key of `widen`; the keys are edit, because, task, write, shared
             error[missing] edits[2]: this edit has no `because`; add it

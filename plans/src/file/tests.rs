@@ -339,3 +339,18 @@ fn a_broken_file_still_shows_what_was_understood() {
     assert_eq!(reading.draft.tasks[0].id.as_str(), "a");
     assert_eq!(reading.problems.len(), 3, "{}", listed(&reading.problems));
 }
+
+#[test]
+fn every_example_is_a_plan_with_a_gate_and_survives_being_written() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(paths.len() >= 3, "the examples have gone: {paths:?}");
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let reading = read_toml(&text).unwrap_or_else(|problems| panic!("{}: {}", path.display(), listed(&problems)));
+        let checked = crate::lint::check(&reading, &crate::Survey::default(), &crate::lint::LintRules::default());
+        let plan = checked.plan.unwrap_or_else(|| panic!("{}: {}", path.display(), listed(&checked.problems)));
+        assert_eq!(parse_toml(&write_toml(&plan)), Ok(plan.clone()), "{}", path.display());
+        assert_eq!(parse_json(&write_json(&plan)), Ok(plan), "{}", path.display());
+    }
+}

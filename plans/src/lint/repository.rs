@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::{Glob, RepoPath};
 
-use super::{at_key, ownership::Ownership, reach::Reach};
+use super::{at_key, ownership::Ownership};
 use crate::{
     overlap::fixed_folder,
     plan::Plan,
     problem::{Place, Problem, Severity},
+    reach::Reach,
     survey::Survey,
     task::Task,
 };

@@ -3,13 +3,13 @@
 use crate::plan::Plan;
 
 /// Row `a` has bit `b` set if task `b` waits for task `a`.
-pub(super) struct Reach {
+pub(crate) struct Reach {
     words: usize,
     bits: Vec<u64>,
 }
 
 impl Reach {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let count = plan.tasks().len();
         let words = count.div_ceil(64);
         let mut reach = Self { words, bits: vec![0; words * count] };
@@ -27,11 +27,12 @@ impl Reach {
     }
 
     /// Whether one of two different tasks has to land before the other starts.
-    pub(super) fn ordered(&self, a: usize, b: usize) -> bool {
+    pub(crate) fn ordered(&self, a: usize, b: usize) -> bool {
         self.precedes(a, b) || self.precedes(b, a)
     }
 
-    fn precedes(&self, a: usize, b: usize) -> bool {
+    /// Whether task `b` waits for task `a`, directly or not.
+    pub(crate) fn precedes(&self, a: usize, b: usize) -> bool {
         self.bits[a * self.words + b / 64] >> (b % 64) & 1 == 1
     }
 }
