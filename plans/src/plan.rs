@@ -33,7 +33,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { commands: Vec::new(), timeout: Duration::from_mins(20) }
+        Self { commands: Vec::new(), timeout: Duration::from_secs(20 * 60) }
     }
 }
 

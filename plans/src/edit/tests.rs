@@ -1,3 +1,5 @@
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
+
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use expect_test::{Expect, expect};
@@ -33,7 +35,7 @@ fn ids(ids: &[TaskId]) -> String {
 }
 
 /// What the edits do to the base plan, or why they do not.
-fn check(landed: &[&str], edits: Value, expected: &Expect) {
+fn check(landed: &[&str], edits: &Value, expected: &Expect) {
     let landed: BTreeSet<TaskId> = landed.iter().map(|id| TaskId::new(id).unwrap()).collect();
     let old = plan(BASE);
     let revised = read_edits(&json!({ "edits": edits })).and_then(|edits| apply(&old, &edits, &landed));
@@ -54,7 +56,7 @@ fn new_task(id: &str, write: &str, depends_on: &[&str]) -> Value {
 fn who_depends_on_a_dropped_task_inherits_its_dependencies() {
     check(
         &["money"],
-        json!([{ "edit": "drop", "task": "api", "because": "not needed" }]),
+        &json!([{ "edit": "drop", "task": "api", "because": "not needed" }]),
         &expect![[r#"
         - task api: t
         ~ task docs
@@ -72,7 +74,7 @@ fn who_depends_on_a_dropped_task_inherits_its_dependencies() {
 fn the_parts_of_a_split_take_the_place_of_the_whole() {
     check(
         &["money"],
-        json!([{ "edit": "split", "task": "api", "because": "too large", "into": [
+        &json!([{ "edit": "split", "task": "api", "because": "too large", "into": [
             new_task("api-read", "api/read/**", &[]),
             new_task("api-write", "api/write/**", &[]),
             new_task("api-batch", "api/batch/**", &["api-write"]),
@@ -122,7 +124,7 @@ fn the_parts_of_a_split_take_the_place_of_the_whole() {
 fn a_part_may_keep_the_name_of_the_whole() {
     check(
         &[],
-        json!([{ "edit": "split", "task": "api", "because": "b", "into": [
+        &json!([{ "edit": "split", "task": "api", "because": "b", "into": [
             new_task("api", "api/read/**", &[]), new_task("api-rest", "api/write/**", &["api"]),
         ] }]),
         &expect![[r#"
@@ -160,7 +162,7 @@ fn a_part_may_keep_the_name_of_the_whole() {
 fn a_merge_has_all_that_its_parts_had() {
     check(
         &[],
-        json!([{ "edit": "merge", "tasks": ["api", "ui"], "because": "they share a type",
+        &json!([{ "edit": "merge", "tasks": ["api", "ui"], "because": "they share a type",
             "into": { "id": "front", "title": "Both", "instructions": "Do both." } }]),
         &expect![[r#"
             - task api: t
@@ -190,7 +192,7 @@ fn a_merge_has_all_that_its_parts_had() {
 fn edits_of_one_call_take_effect_together_whatever_their_order() {
     check(
         &["money"],
-        json!([
+        &json!([
             { "edit": "order", "before": "types", "after": "ui", "because": "b" },
             { "edit": "order", "before": "api", "after": "ui", "because": "b" },
             { "edit": "add", "because": "b", "new": new_task("types", "types/**", &["money"]) },
@@ -236,7 +238,7 @@ fn edits_of_one_call_take_effect_together_whatever_their_order() {
 fn a_task_that_comes_to_own_a_landed_tasks_files_waits_for_it_by_itself() {
     check(
         &["money", "api"],
-        json!([{ "edit": "add", "because": "the gate is red", "new": new_task("mend", "api/**", &[]) }]),
+        &json!([{ "edit": "add", "because": "the gate is red", "new": new_task("mend", "api/**", &[]) }]),
         &expect![[r#"
             + task mend: New
                 instructions:
@@ -257,7 +259,7 @@ fn a_task_that_comes_to_own_a_landed_tasks_files_waits_for_it_by_itself() {
 fn a_retry_changes_nothing_but_counts_anew() {
     check(
         &["money"],
-        json!([{ "edit": "retry", "task": "ui", "because": "the endpoint was down" }]),
+        &json!([{ "edit": "retry", "task": "ui", "because": "the endpoint was down" }]),
         &expect![[r#"
         retried: ui
         dropped: 
@@ -269,7 +271,7 @@ fn a_retry_changes_nothing_but_counts_anew() {
 fn what_has_landed_or_is_not_there_is_refused_all_at_once() {
     check(
         &["money"],
-        json!([
+        &json!([
             { "edit": "retry", "task": "money", "because": "b" },
             { "edit": "drop", "task": "apis", "because": "b" },
             { "edit": "order", "before": "nobody", "after": "money", "because": "b" },
@@ -296,7 +298,7 @@ fn what_has_landed_or_is_not_there_is_refused_all_at_once() {
 fn what_comes_out_has_to_be_a_plan() {
     check(
         &["money"],
-        json!([
+        &json!([
             { "edit": "order", "before": "docs", "after": "api", "because": "b" },
             { "edit": "widen", "task": "ui", "write": ["api/x.rs"], "because": "b" },
             { "edit": "add", "new": new_task("ui", "elsewhere", &["nowhere"]), "because": "b" },
@@ -314,7 +316,7 @@ fn what_comes_out_has_to_be_a_plan() {
 fn mistakes_of_form_are_told_all_at_once() {
     check(
         &[],
-        json!([
+        &json!([
             { "edit": "retyr", "task": "ui", "because": "b" },
             { "task": "ui" },
             { "edit": "widen", "task": "Ui", "write": ["../x", 3], "reason": "r", "into": null },
@@ -336,7 +338,7 @@ fn mistakes_of_form_are_told_all_at_once() {
     );
     check(
         &[],
-        json!([]),
+        &json!([]),
         &expect![[r#"
         error[missing] edits: `edits` is empty; say what to change, or `drop` what cannot be done
     "#]],

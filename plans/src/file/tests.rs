@@ -1,3 +1,5 @@
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

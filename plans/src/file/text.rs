@@ -14,8 +14,8 @@ pub(super) fn spelled(text: &str) -> String {
 
 /// A text in one line, whatever it holds.
 pub(super) fn in_line(text: &str) -> String {
-    let quoted = text.contains(['"', '\\']);
-    if quoted && !text.contains(|c: char| c == '\'' || is_hidden(c) || c == '\n' || c == '\t') {
+    let needs_escapes = text.contains(['"', '\\']);
+    if needs_escapes && !text.contains(|c: char| c == '\'' || is_hidden(c) || c == '\n' || c == '\t') {
         return format!("'{text}'");
     }
     let mut out = String::from("\"");
@@ -33,8 +33,8 @@ pub(super) fn in_line(text: &str) -> String {
 
 /// The first line break after the quotes is none of the text's.
 fn over_lines(text: &str) -> String {
-    let quoted = text.contains('\\') || text.contains("\"\"\"");
-    if quoted && !text.contains("'''") && !text.ends_with('\'') && !text.contains(is_hidden) {
+    let needs_escapes = text.contains('\\') || text.contains("\"\"\"");
+    if needs_escapes && !text.contains("'''") && !text.ends_with('\'') && !text.contains(is_hidden) {
         return format!("'''\n{text}'''");
     }
     let mut out = String::from("\"\"\"\n");

@@ -71,8 +71,7 @@ fn list<T: ToString>(items: &[T]) -> String {
     if line.len() <= WIDTH {
         return line;
     }
-    let lines: String = items.iter().map(|item| format!("    {item},\n")).collect();
-    format!("[\n{lines}]")
+    format!("[\n    {},\n]", items.join(",\n    "))
 }
 
 /// The limits as an inline table, exact to the billionth of a dollar.

@@ -22,23 +22,31 @@ fn drawn(plan: &Plan, labels: &[String], width: usize) -> Option<String> {
         return None;
     }
     let widths: Vec<i64> = labels.iter().map(|label| i64::try_from(label.width()).unwrap_or(i64::MAX / 1024)).collect();
-    let layers = layers(plan, &widths);
-    let right = layers.iter().flatten().map(|spot| spot.left() + spot.width).max().unwrap_or(0);
-    if right > i64::try_from(width).unwrap_or(i64::MAX) {
-        return None;
-    }
+    let mut layers = layers(plan, &widths);
     let mut out = String::new();
-    for (at, layer) in layers.iter().enumerate() {
-        if at > 0 {
-            for row in route::rows(&layers[at - 1], layer)? {
-                out.push_str(&row);
-                out.push('\n');
-            }
+    for at in 0..layers.len() {
+        for row in rows_above(&mut layers, at)? {
+            out.push_str(&row);
+            out.push('\n');
         }
-        out.push_str(&named(layer, labels));
+        out.push_str(&named(&layers[at], labels));
         out.push('\n');
     }
-    Some(out)
+    let right = layers.iter().flatten().map(|spot| spot.left() + spot.width).max().unwrap_or(0);
+    (right <= i64::try_from(width).unwrap_or(i64::MAX)).then_some(out)
+}
+
+/// The lines that lead to a layer. Where tasks stand so exactly below others that their lines cannot be kept apart, all from this
+/// layer on moves a little to the right.
+fn rows_above(layers: &mut [Vec<Spot>], at: usize) -> Option<Vec<String>> {
+    let Some(above) = at.checked_sub(1) else { return Some(Vec::new()) };
+    (0..4).find_map(|_| {
+        let rows = route::rows(&layers[above], &layers[at]);
+        if rows.is_none() {
+            layers[at..].iter_mut().flatten().for_each(|spot| spot.x += 1);
+        }
+        rows
+    })
 }
 
 fn named(layer: &[Spot], labels: &[String]) -> String {
