@@ -88,6 +88,19 @@ impl Transcript {
 
     /// Adds a line. It is on its way to the disk after the next [`flush`](Self::flush).
     pub fn append(&mut self, turn: u32, entry: &Entry) -> io::Result<()> {
+        self.line(turn, entry)
+    }
+
+    /// Adds a message, without taking it.
+    pub fn append_message(&mut self, turn: u32, message: &Message) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Said<'a> {
+            message: &'a Message,
+        }
+        self.line(turn, Said { message })
+    }
+
+    fn line(&mut self, turn: u32, entry: impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.file, &Line { version: VERSION, turn, entry })?;
         self.file.write_all(b"\n")
     }

@@ -150,6 +150,9 @@ pub trait Model: Send + Sync {
     /// How many tokens a request and its answer may be together.
     fn context_window(&self) -> u64;
 
+    /// How many tokens it may write in one answer.
+    fn max_output(&self) -> u64;
+
     /// What it costs, if anybody knows.
     fn price(&self) -> Option<Price>;
 

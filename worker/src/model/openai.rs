@@ -144,6 +144,10 @@ impl Model for OpenAi {
         self.settings.context_window
     }
 
+    fn max_output(&self) -> u64 {
+        self.settings.max_output
+    }
+
     fn price(&self) -> Option<Price> {
         self.settings.price
     }

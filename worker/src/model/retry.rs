@@ -82,6 +82,10 @@ impl Model for Retrying {
         self.inner.context_window()
     }
 
+    fn max_output(&self) -> u64 {
+        self.inner.max_output()
+    }
+
     fn price(&self) -> Option<Price> {
         self.inner.price()
     }

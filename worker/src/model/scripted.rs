@@ -62,6 +62,7 @@ pub struct Scripted {
     name: String,
     price: Option<Price>,
     context_window: u64,
+    max_output: u64,
 }
 
 impl Scripted {
@@ -73,8 +74,8 @@ impl Scripted {
         if script.version != 1 {
             return Err(wrong(format!("it has version {}, and only 1 is known", script.version)));
         }
-        let ModelSettings { name, price, context_window, .. } = settings.clone();
-        Ok(Self { path: path.to_owned(), script, name, price, context_window })
+        let ModelSettings { name, price, context_window, max_output, .. } = settings.clone();
+        Ok(Self { path: path.to_owned(), script, name, price, context_window, max_output })
     }
 
     fn turn(&self, label: &Label) -> Result<&Turn, ModelError> {
@@ -150,6 +151,10 @@ impl Model for Scripted {
 
     fn context_window(&self) -> u64 {
         self.context_window
+    }
+
+    fn max_output(&self) -> u64 {
+        self.max_output
     }
 
     fn price(&self) -> Option<Price> {

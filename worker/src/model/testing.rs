@@ -70,6 +70,10 @@ impl Model for Answers {
         self.window
     }
 
+    fn max_output(&self) -> u64 {
+        4_096
+    }
+
     fn price(&self) -> Option<Price> {
         self.price
     }

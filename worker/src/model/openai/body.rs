@@ -5,6 +5,8 @@
 //! The messages are written straight from the conversation, without a tree of JSON values in between: a long conversation is written
 //! anew for every turn.
 
+use std::borrow::Cow;
+
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
@@ -109,7 +111,7 @@ struct WireCall<'a> {
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     arguments: String,
 }
 
@@ -137,7 +139,17 @@ fn wire_turn(turn: &AssistantTurn, reasoning: bool) -> WireMessage<'_> {
 }
 
 fn wire_call(call: &ToolCall) -> WireCall<'_> {
-    WireCall { id: &call.id, r#type: "function", function: WireFunction { name: &call.name, arguments: wire_arguments(&call.arguments) } }
+    WireCall { id: &call.id, r#type: "function", function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) } }
+}
+
+/// Servers check the names in a conversation, also those that a model made up.
+fn wire_name(name: &str) -> Cow<'_, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    match name {
+        "" => "unknown".into(),
+        good if good.chars().all(fits) => good.into(),
+        odd => odd.replace(|c| !fits(c), "_").into(),
+    }
 }
 
 /// Many servers parse the arguments of earlier calls and fail the whole request over one that is no JSON object. Such text is sent
