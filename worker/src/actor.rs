@@ -220,12 +220,16 @@ fn finished(value: Value) -> Outcome {
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Outcome {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Outcome::Failed { why: format!("the worker panicked: {}. This is a fault of Inspan; please report it.", text.unwrap_or("no reason given")) }
+    Outcome::Failed {
+        why: format!("the worker panicked: {}. This is a fault of Inspan; please report it.", text.unwrap_or("no reason given")),
+    }
 }
 
 fn no_opening(transcript: &Path, error: &io::Error) -> Outcome {
     let path = transcript.display();
-    Outcome::Unavailable { why: format!("the attempt could not begin its transcript {path}: {error}. Mend that, then resume the run.") }
+    Outcome::Unavailable {
+        why: format!("the attempt could not begin its transcript {path}: {error}. Mend that, then resume the run."),
+    }
 }
 
 #[cfg(test)]

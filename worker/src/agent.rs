@@ -122,8 +122,14 @@ impl Agent {
     /// be gone on with: say something, and run again.
     pub async fn run(&self, talk: &mut Conversation, steer: &mut mpsc::Receiver<String>, cancel: &CancellationToken) -> AgentEnd {
         let stop = cancel.child_token();
-        let session =
-            Session { talk: &mut *talk, steer, stop: &stop, tools: self.toolbox.specs(), patience: Patience::default(), warned: false };
+        let session = Session {
+            talk: &mut *talk,
+            steer,
+            stop: &stop,
+            tools: self.toolbox.specs(),
+            patience: Patience::default(),
+            warned: false,
+        };
         let end = self.until_deadline(session, cancel).await;
         conclude(talk, end)
     }
@@ -268,7 +274,6 @@ impl Session<'_> {
         }
         Ok(())
     }
-
 }
 
 /// [`conclude`] adds what was said last.
@@ -295,7 +300,9 @@ fn used(answer: &Result<Answer, ModelError>, prompt: Tokens, streamed: u64) -> T
 }
 
 fn no_transcript(error: &io::Error) -> AgentEnd {
-    let why = format!("the transcript cannot be written: {error}. Without it nothing is asked. Make room on the disk, then resume the run.");
+    let why = format!(
+        "the transcript cannot be written: {error}. Without it nothing is asked. Make room on the disk, then resume the run."
+    );
     AgentEnd::Unavailable { why }
 }
 
@@ -303,7 +310,9 @@ fn no_transcript(error: &io::Error) -> AgentEnd {
 fn conclude(talk: &mut Conversation, end: AgentEnd) -> AgentEnd {
     let (line, end) = match end {
         AgentEnd::Ended(value) => (format!("ended with {value}"), AgentEnd::Ended(value)),
-        AgentEnd::Exhausted { limit, .. } => (format!("exhausted: {limit}"), AgentEnd::Exhausted { limit, last: talk.last_words() }),
+        AgentEnd::Exhausted { limit, .. } => {
+            (format!("exhausted: {limit}"), AgentEnd::Exhausted { limit, last: talk.last_words() })
+        }
         AgentEnd::Unavailable { why } => (format!("unavailable: {why}"), AgentEnd::Unavailable { why }),
         AgentEnd::OverBudget => ("over budget".to_owned(), AgentEnd::OverBudget),
         AgentEnd::Cancelled => ("cancelled".to_owned(), AgentEnd::Cancelled),

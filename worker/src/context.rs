@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn a_full_brief_reads_like_this() {
-        check(&brief_text(&brief()), expect![[r#"
+        check(
+            &brief_text(&brief()),
+            expect![[r#"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -206,12 +208,15 @@ mod tests {
 
             ## Limits
             80 turns, 600000 tokens, $0.50, 20 minutes. Past that the attempt ends, finished or not.
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn what_a_brief_lacks_leaves_no_trace() {
-        check(&brief_text(&bare()), expect![[r#"
+        check(
+            &brief_text(&bare()),
+            expect![[r#"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -223,14 +228,17 @@ mod tests {
 
             ## Scope: what you may write
             - `crates/money/**`
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_conflict_reads_like_this() {
         let text = "<<<<<<< landed\nlet a = \"```\";\n=======\nlet a = 2;\n>>>>>>> yours\n";
         let paths = [RepoPath::new("src/a.rs").unwrap()];
-        check(&conflict_notice(&Conflict { landed: &[hand_off()], paths: &paths, text }), expect![[r#"
+        check(
+            &conflict_notice(&Conflict { landed: &[hand_off()], paths: &paths, text }),
+            expect![[r#"
             Your change was good, but it does not fit any more: while you worked, other tasks landed that changed the same lines.
 
             ## Where you are now
@@ -256,7 +264,8 @@ mod tests {
             ````
 
             ## What to do
-            Do your task again on top of what is there now, including the files that were not in conflict. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]]);
+            Do your task again on top of what is there now, including the files that were not in conflict. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]],
+        );
     }
 
     #[test]

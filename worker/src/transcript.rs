@@ -124,7 +124,9 @@ pub fn read_entries(path: &Path) -> io::Result<Vec<(u32, Entry)>> {
     for (place, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
         match serde_json::from_slice::<Line<Entry>>(line) {
             Ok(line) if line.version == VERSION => entries.push((line.turn, line.entry)),
-            Ok(line) => return Err(damaged(path, place, &format!("its version is {}, and only {VERSION} is known", line.version))),
+            Ok(line) => {
+                return Err(damaged(path, place, &format!("its version is {}, and only {VERSION} is known", line.version)));
+            }
             Err(_) if place + 1 == lines.len() => {}
             Err(error) => return Err(damaged(path, place, &error.to_string())),
         }

@@ -45,6 +45,7 @@ fn brief() -> Brief {
 struct Rig {
     folder: tempfile::TempDir,
     model: Arc<Answers>,
+    toolbox: Arc<Playing>,
     heard: mpsc::UnboundedReceiver<AttemptOver>,
     dispatcher: ActorRef<Dispatcher>,
 }
@@ -53,7 +54,8 @@ impl Rig {
     fn new(script: &str) -> Self {
         let (sender, heard) = mpsc::unbounded_channel();
         let model = Arc::new(Answers::new(script.lines().map(|line| Ok(answer(line.trim())))));
-        Self { folder: tempfile::tempdir().unwrap(), model, heard, dispatcher: Dispatcher::spawn(Dispatcher(sender)) }
+        let dispatcher = Dispatcher::spawn(Dispatcher(sender));
+        Self { folder: tempfile::tempdir().unwrap(), model, toolbox: Arc::default(), heard, dispatcher }
     }
 
     fn start(&self, opening: Opening, transcript: &str) -> ActorRef<Worker> {
@@ -61,7 +63,7 @@ impl Rig {
             brief: brief(),
             opening,
             model: self.model.clone(),
-            toolbox: Arc::new(Playing::default()),
+            toolbox: self.toolbox.clone(),
             budget: Arc::new(Unlimited),
             observer: Arc::new(Unwatched),
             transcript: self.folder.path().join(transcript),
@@ -85,8 +87,16 @@ async fn check(script: &str, expected: Expect) {
 
 #[tokio::test]
 async fn an_attempt_tells_how_it_ended_and_the_actor_stops() {
-    check("read a\nfinish done", expect![[r#"money #1 in 2 turns: Done { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]]).await;
-    check("finish blocked", expect![[r#"money #1 in 1 turns: Blocked { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]]).await;
+    check(
+        "read a\nfinish done",
+        expect![[r#"money #1 in 2 turns: Done { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+    )
+    .await;
+    check(
+        "finish blocked",
+        expect![[r#"money #1 in 1 turns: Blocked { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+    )
+    .await;
     check("finish somehow", expect![[r#"money #1 in 1 turns: Failed { why: "the worker's `finish` was accepted but does not read: unknown variant `somehow`, expected `done` or `blocked`" }"#]]).await;
 }
 
@@ -128,7 +138,8 @@ async fn an_attempt_goes_on_where_another_ended() {
     let opening = Opening::Continue { transcript: rig.folder.path().join("1.jsonl"), notice: "It does not fit.".into() };
     let _second = rig.start(opening, "2.jsonl");
     rig.heard.recv().await.unwrap();
-    let (before, after) = (transcript::read(&rig.folder.path().join("1.jsonl")), transcript::read(&rig.folder.path().join("2.jsonl")));
+    let (before, after) =
+        (transcript::read(&rig.folder.path().join("1.jsonl")), transcript::read(&rig.folder.path().join("2.jsonl")));
     let (before, after) = (before.unwrap(), after.unwrap());
     assert_eq!(after[..before.len()], before[..]);
     assert_eq!(after[before.len()], Said::user("It does not fit."));
@@ -136,12 +147,13 @@ async fn an_attempt_goes_on_where_another_ended() {
 }
 
 #[tokio::test]
-async fn a_word_to_a_worker_reaches_its_model() {
-    let mut rig = Rig::new("hang");
+async fn a_word_to_a_worker_reaches_its_model_before_the_next_turn() {
+    let mut rig = Rig::new("gate\nfinish done");
     let worker = rig.fresh();
-    worker.tell(Steer("use tabs".into())).await.unwrap();
-    worker.tell(Cancel).await.unwrap();
+    worker.ask(Steer("use tabs".into())).await.unwrap();
+    rig.toolbox.gate.notify_one();
     rig.heard.recv().await.unwrap();
-    // Whether it came before the first request or after the last is a matter of luck; that the mailbox took both is not.
-    worker.wait_for_shutdown().await;
+    let (second, _) = rig.model.requests().remove(1);
+    let is_heard = second.iter().any(|said| matches!(said, Said::User { content } if content.ends_with("use tabs")));
+    assert!(is_heard, "{second:?}");
 }

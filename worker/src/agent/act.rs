@@ -39,7 +39,11 @@ impl Agent {
         for side_by_side in readings.chunk_by(|a, b| a.is_read_only && b.is_read_only) {
             for some in side_by_side.chunks(AT_ONCE) {
                 let over = outcomes.iter().any(|outcome| matches!(outcome, ToolOutcome::Ended(_)));
-                let not_done = if over { Some("the conversation had ended") } else { stop.is_cancelled().then_some("the attempt was stopped") };
+                let not_done = if over {
+                    Some("the conversation had ended")
+                } else {
+                    stop.is_cancelled().then_some("the attempt was stopped")
+                };
                 match not_done {
                     Some(why) => outcomes.extend(some.iter().map(|_| ToolOutcome::Failed(format!("Not carried out: {why}.")))),
                     None => outcomes.extend(join_all(some.iter().map(|reading| self.carry_out(reading, stop))).await),
@@ -102,9 +106,13 @@ fn arguments(call: &ToolCall, finish: FinishReason) -> Result<Value, String> {
     };
     let name = &call.name;
     Err(if is_cut {
-        format!("Not carried out: your answer was cut in the middle of this call of `{name}`, because it was too long. Do it in smaller pieces.")
+        format!(
+            "Not carried out: your answer was cut in the middle of this call of `{name}`, because it was too long. Do it in smaller pieces."
+        )
     } else {
-        format!("Not carried out: the arguments of `{name}` are not a JSON object ({why}). Call it again with one that fits its schema.")
+        format!(
+            "Not carried out: the arguments of `{name}` are not a JSON object ({why}). Call it again with one that fits its schema."
+        )
     })
 }
 

@@ -43,7 +43,9 @@ impl Means {
         let tokens = self.limits.tokens.map(|most| most.saturating_sub(totals.tokens.total() + prompt.total()));
         let window = Some(self.window.saturating_sub(prompt.total()));
         let money = self.limits.cost.zip(self.price).map(|(most, price)| affordable(most, totals, prompt, &price));
-        [(Limit::Tokens, tokens), (Limit::Context, window), (Limit::Cost, money)].into_iter().filter_map(|(l, left)| Some((l, left?)))
+        [(Limit::Tokens, tokens), (Limit::Context, window), (Limit::Cost, money)]
+            .into_iter()
+            .filter_map(|(l, left)| Some((l, left?)))
     }
 
     /// A word of warning when the end is near.
@@ -63,7 +65,9 @@ impl Means {
         let tokens = self.limits.tokens.is_some_and(|most| totals.tokens.total() + 3 * next > most);
         let cost = self.limits.cost.zip(totals.cost).is_some_and(|(most, spent)| spent.nano_usd > most.nano_usd / 20 * 17);
         let window = prompt.total() > self.window / 20 * 17;
-        [(tokens, Limit::Tokens), (cost, Limit::Cost), (window, Limit::Context)].into_iter().find_map(|(is, limit)| is.then_some(limit))
+        [(tokens, Limit::Tokens), (cost, Limit::Cost), (window, Limit::Context)]
+            .into_iter()
+            .find_map(|(is, limit)| is.then_some(limit))
     }
 }
 

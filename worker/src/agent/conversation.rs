@@ -96,7 +96,11 @@ impl Conversation {
             None => Tokens { hit: 0, miss: bytes(&self.messages) + estimate_tokens(tool_bytes(tools)), output: 0 },
             Some(Counted { messages, tokens, is_cached }) => {
                 let new = bytes(&self.messages[messages..]);
-                if is_cached { Tokens { hit: tokens, miss: new, output: 0 } } else { Tokens { hit: 0, miss: tokens + new, output: 0 } }
+                if is_cached {
+                    Tokens { hit: tokens, miss: new, output: 0 }
+                } else {
+                    Tokens { hit: 0, miss: tokens + new, output: 0 }
+                }
             }
         }
     }

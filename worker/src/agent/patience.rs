@@ -39,13 +39,17 @@ impl Patience {
             return Verdict::End(Limit::Silence);
         }
         let what = match finish {
-            FinishReason::Length => "Your answer was cut because it was too long, and it called no tool, so nothing happened. Be shorter.",
+            FinishReason::Length => {
+                "Your answer was cut because it was too long, and it called no tool, so nothing happened. Be shorter."
+            }
             FinishReason::Filtered => "The provider withheld your answer, so nothing happened.",
             _ if looks_like_a_call(text) => "You wrote a tool call as text. It was not carried out: call the tool itself.",
             _ => "Your answer called no tool, so nothing happened.",
         };
         let name = terminal.tool;
-        Verdict::Say(format!("{what} Go on with a tool call. When there is nothing left to do, or it cannot be done, call `{name}`."))
+        Verdict::Say(format!(
+            "{what} Go on with a tool call. When there is nothing left to do, or it cannot be done, call `{name}`."
+        ))
     }
 
     /// An answer with calls.
@@ -144,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_call_written_as_text_is_called_by_its_name() {
-        let Verdict::Say(text) = Patience::default().silence("<｜DSML｜tool_calls>", FinishReason::Stop, &TERMINAL) else { panic!() };
+        let Verdict::Say(text) = Patience::default().silence("<｜DSML｜tool_calls>", FinishReason::Stop, &TERMINAL) else {
+            panic!()
+        };
         assert!(text.starts_with("You wrote a tool call as text."), "{text}");
     }
 }

@@ -12,11 +12,13 @@ use crate::{
 };
 
 /// `read` reads, unless its path is `missing`; `edit` edits; `finish` ends, unless its status is `early`; `hang` waits for the end;
-/// `deaf` does not even hear that; `panic` does.
+/// `deaf` does not even hear that; `gate` waits until it is opened; `panic` panics.
 #[derive(Default)]
 pub(crate) struct Playing {
     /// `+read a` when a call begins, `-read a` when it ends.
     pub(crate) log: Mutex<Vec<String>>,
+    /// What `gate` waits for.
+    pub(crate) gate: tokio::sync::Notify,
 }
 
 impl Playing {
@@ -28,7 +30,7 @@ impl Playing {
 impl Toolbox for Playing {
     fn specs(&self) -> Vec<ToolSpec> {
         let spec = |name| ToolSpec { name, description: "plays", parameters: json!({"type": "object"}) };
-        ["read", "edit", "finish", "hang", "deaf", "panic"].map(spec).into()
+        ["read", "edit", "finish", "hang", "deaf", "gate", "panic"].map(spec).into()
     }
 
     fn is_read_only(&self, name: &str) -> bool {
@@ -45,6 +47,10 @@ impl Toolbox for Playing {
                 ("finish", "early") => ToolOutcome::Failed("The proof fails.".into()),
                 ("finish", _) => ToolOutcome::Ended(json!({"status": on, "summary": "s"})),
                 ("deaf", _) => std::future::pending().await,
+                ("gate", _) => {
+                    self.gate.notified().await;
+                    ToolOutcome::Ok("open".into())
+                }
                 ("panic", _) => panic!("out of wits"),
                 ("hang", _) => {
                     cancel.cancelled().await;

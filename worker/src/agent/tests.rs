@@ -6,7 +6,10 @@ use expect_test::{Expect, expect};
 use futures_util::future::BoxFuture;
 use shared::{Money, Price};
 
-use super::{testing::{Playing, answer}, *};
+use super::{
+    testing::{Playing, answer},
+    *,
+};
 use crate::{
     budget::{OverBudget, Reservation, Unlimited},
     model::testing::{Answers, label, text},
@@ -139,7 +142,9 @@ async fn check_with(script: &str, setup: Setup, expected: Expect) {
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_asks_acts_and_observes_until_it_finishes() {
-    check("read a\n edit a\n finish done", expect![[r#"
+    check(
+        "read a\n edit a\n finish done",
+        expect![[r#"
         > read {"path":"a"}
           c1: read a: fine
         > edit {"path":"a"}
@@ -147,14 +152,19 @@ async fn an_agent_asks_acts_and_observes_until_it_finishes() {
         > finish {"path":"done"}
           c1: Accepted.
         Ended(Object {"status": String("done"), "summary": String("s")})
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn reads_side_by_side_run_at_once_and_the_rest_in_turn() {
     let played = play(lines("read a + read b + edit c + edit d + read e\n finish done"), setup()).await;
     assert_invariants(&played);
-    expect!["+read a, +read b, -read a, -read b, +edit c, -edit c, +edit d, -edit d, +read e, -read e, +finish done, -finish done"].assert_eq(&played.toolbox.log.lock().unwrap().join(", "));
+    expect![
+        "+read a, +read b, -read a, -read b, +edit c, -edit c, +edit d, -edit d, +read e, -read e, +finish done, -finish done"
+    ]
+    .assert_eq(&played.toolbox.log.lock().unwrap().join(", "));
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,12 +212,16 @@ async fn a_call_that_was_cut_is_not_carried_out_and_a_whole_one_beside_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_after_the_end_is_answered_but_not_done() {
-    check("finish done + edit a", expect![[r#"
+    check(
+        "finish done + edit a",
+        expect![[r#"
         > finish {"path":"done"} + edit {"path":"a"}
           c1: Accepted.
           c2: Not carried out: the conversation had ended.
         Ended(Object {"status": String("done"), "summary": String("s")})
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +267,10 @@ async fn a_finish_may_be_refused_five_times_but_not_six() {
 #[tokio::test(start_paused = true)]
 async fn turns_run_out_with_a_warning_before() {
     let limits = Limits { turns: Some(3), ..Limits::default() };
-    check_with("read a\n read b\n read c\n read d", Setup { limits, ..setup() }, expect![[r#"
+    check_with(
+        "read a\n read b\n read c\n read d",
+        Setup { limits, ..setup() },
+        expect![[r#"
         > read {"path":"a"}
           c1: read a: fine
         ! You have 2 turns left. Bring your work to an end now and call `finish`.
@@ -262,7 +279,9 @@ async fn turns_run_out_with_a_warning_before() {
         > read {"path":"c"}
           c1: read c: fine
         Exhausted { limit: Turns, last: "read c: fine" }
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,17 +308,27 @@ async fn an_answer_is_kept_within_what_the_limits_leave() {
 #[tokio::test(start_paused = true)]
 async fn time_runs_out_in_the_middle_of_a_call_and_of_an_answer() {
     let limits = Limits { minutes: Some(1), ..Limits::default() };
-    check_with("hang + read a", Setup { limits, ..setup() }, expect![[r#"
+    check_with(
+        "hang + read a",
+        Setup { limits, ..setup() },
+        expect![[r#"
         > hang  + read {"path":"a"}
           c1: stopped
           c2: Not carried out: the attempt was stopped.
         Exhausted { limit: Minutes, last: "Not carried out: the attempt was stopped." }
-    "#]]).await;
-    check_with("read a", Setup { limits, ..setup() }, expect![[r#"
+    "#]],
+    )
+    .await;
+    check_with(
+        "read a",
+        Setup { limits, ..setup() },
+        expect![[r#"
         > read {"path":"a"}
           c1: read a: fine
         Exhausted { limit: Minutes, last: "read a: fine" }
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,13 +350,18 @@ async fn cancelling_ends_a_call_even_one_that_does_not_hear_it() {
 
 #[tokio::test(start_paused = true)]
 async fn words_of_the_person_are_heard_before_the_next_turn() {
-    check_with("read a\n finish done", Setup { steer: vec!["use tabs", "be quick"], ..setup() }, expect![[r#"
+    check_with(
+        "read a\n finish done",
+        Setup { steer: vec!["use tabs", "be quick"], ..setup() },
+        expect![[r#"
         > read {"path":"a"}
           c1: read a: fine
         > finish {"path":"done"}
           c1: Accepted.
         Ended(Object {"status": String("done"), "summary": String("s")})
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let played = play(lines("finish done"), Setup { steer: vec!["use tabs"], ..setup() }).await;
     let (first, _) = played.model.requests().remove(0);
     assert_eq!(first.len(), 2, "before anything was sent it joins the opening");
@@ -346,7 +380,10 @@ async fn errors_of_the_model_end_the_attempt_by_their_kind() {
     let said = || "no".to_owned();
     for (error, expected) in [
         (ModelError::ContextTooLong { said: said() }, "Exhausted { limit: Context"),
-        (ModelError::NoBalance { said: said() }, "Unavailable { why: \"the account at the model endpoint has no balance left: no. Top up"),
+        (
+            ModelError::NoBalance { said: said() },
+            "Unavailable { why: \"the account at the model endpoint has no balance left: no. Top up",
+        ),
         (ModelError::Cancelled, "Cancelled"),
     ] {
         let played = play(vec![Err(error)], setup()).await;
@@ -373,7 +410,8 @@ async fn whoever_watches_sees_turns_and_tools() {
         Turn { turn: 2, tokens: Tokens { hit: 0, miss: 41, output: 8 }, cost: None, tools: ["finish"] }
         Tool { name: "finish", summary: "done" }
         ToolEnded { name: "finish", ok: true }
-    "#]].assert_eq(&seen);
+    "#]]
+    .assert_eq(&seen);
 }
 
 #[tokio::test(start_paused = true)]

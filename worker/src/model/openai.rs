@@ -74,7 +74,8 @@ impl OpenAi {
     }
 
     async fn open(&self, request: &Request<'_>) -> Result<Response, ModelError> {
-        let post = self.client.post(self.url.clone()).headers(self.headers(request.label)).body(body::body(&self.settings, request));
+        let post =
+            self.client.post(self.url.clone()).headers(self.headers(request.label)).body(body::body(&self.settings, request));
         self.patiently("it did not begin to answer", post.send()).await?.map_err(|error| self.unreachable(&error))
     }
 
@@ -192,7 +193,8 @@ async fn drain(response: &mut Response) {
 
 /// Ids that are missing, or taken by an earlier call, are made up from the turn and the place: `call_3_1`.
 fn unique_ids(request: &Request<'_>) -> impl FnMut(&str) -> String + use<> {
-    let turns = request.messages.iter().filter_map(|message| if let Message::Assistant(turn) = message { Some(turn) } else { None });
+    let turns =
+        request.messages.iter().filter_map(|message| if let Message::Assistant(turn) = message { Some(turn) } else { None });
     let mut taken: HashSet<String> = turns.flat_map(|turn| &turn.calls).map(|call| call.id.clone()).collect();
     let (turn, mut place) = (request.label.turn, 0_u32);
     move |given| {

@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use shared::{Price, RunId, TaskId, Tokens};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, AssistantTurn, Dialect, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role};
+use super::{
+    Answer, AssistantTurn, Dialect, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role,
+};
 
 pub(crate) fn label(turn: u32) -> Label {
     let run = RunId::new("abcdefgh").unwrap();

@@ -142,7 +142,8 @@ impl Calls {
         };
         let call = &self.0[place].call;
         let other_id = !part.id.is_empty() && !call.id.is_empty() && part.id != call.id;
-        let another_begins = !part.name.is_empty() && !part.arguments.is_empty() && is_object(&call.arguments) && !call.repeats(part);
+        let another_begins =
+            !part.name.is_empty() && !part.arguments.is_empty() && is_object(&call.arguments) && !call.repeats(part);
         let begins = match index {
             Some(_) => (other_id && !part.name.is_empty()) || (!call.same_id(part) && another_begins),
             None => other_id || (!part.name.is_empty() && !call.same_id(part)),
@@ -187,7 +188,8 @@ fn is_object(text: &str) -> bool {
 /// Usage in any of its spellings. What is not there counts as nothing; without a prompt count there is no usage.
 fn tokens(usage: &Value) -> Option<Tokens> {
     let count = |path: &str| usage.pointer(path).and_then(Value::as_u64);
-    let hit = ["/prompt_cache_hit_tokens", "/prompt_tokens_details/cached_tokens", "/cached_tokens"].iter().find_map(|p| count(p));
+    let hit =
+        ["/prompt_cache_hit_tokens", "/prompt_tokens_details/cached_tokens", "/cached_tokens"].iter().find_map(|p| count(p));
     let split = count("/prompt_cache_hit_tokens").zip(count("/prompt_cache_miss_tokens")).map(|(hit, miss)| hit + miss);
     let prompt = count("/prompt_tokens").or(split)?;
     let hit = hit.unwrap_or(0).min(prompt);

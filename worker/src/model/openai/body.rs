@@ -120,9 +120,7 @@ fn wire_message(message: &Message, reasoning: bool) -> WireMessage<'_> {
     match message {
         Message::System { content } => plain("system", content.as_str()),
         Message::User { content } => plain("user", content.as_str()),
-        Message::Tool { call_id, content, .. } => {
-            WireMessage { tool_call_id: Some(call_id), ..plain("tool", content.as_str()) }
-        }
+        Message::Tool { call_id, content, .. } => WireMessage { tool_call_id: Some(call_id), ..plain("tool", content.as_str()) },
         Message::Assistant(turn) => wire_turn(turn, reasoning),
     }
 }
@@ -139,7 +137,11 @@ fn wire_turn(turn: &AssistantTurn, reasoning: bool) -> WireMessage<'_> {
 }
 
 fn wire_call(call: &ToolCall) -> WireCall<'_> {
-    WireCall { id: &call.id, r#type: "function", function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) } }
+    WireCall {
+        id: &call.id,
+        r#type: "function",
+        function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) },
+    }
 }
 
 /// Servers check the names in a conversation, also those that a model made up.
@@ -195,7 +197,11 @@ mod tests {
             turn(None, "hm", vec![call("{\"path\":"), call("")]),
         ];
         let settings = ModelSettings { reasoning_roundtrip: true, ..settings("http://localhost/v1") };
-        check(&settings, &messages, &[], &expect![[r#"
+        check(
+            &settings,
+            &messages,
+            &[],
+            &expect![[r#"
             {"model":"model",
             "max_tokens":100,
             "stream_options":{"include_usage":true},
@@ -218,7 +224,8 @@ mod tests {
             "arguments":"{\"not_json\":\"{\\\"path\\\":\"}"}},{"id":"c1",
             "type":"function",
             "function":{"name":"read_file",
-            "arguments":"{}"}}]}]}"#]]);
+            "arguments":"{}"}}]}]}"#]],
+        );
     }
 
     #[test]
@@ -228,7 +235,11 @@ mod tests {
         settings.extra_body = extra.as_object().unwrap().clone();
         settings.strict_tools = true;
         let tool = ToolSpec { name: "t", description: "d", parameters: json!({"type": "object"}) };
-        check(&settings, &[Message::user("go")], &[tool], &expect![[r#"
+        check(
+            &settings,
+            &[Message::user("go")],
+            &[tool],
+            &expect![[r#"
             {"model":"model",
             "max_tokens":7,
             "user_id":"u",
@@ -239,14 +250,16 @@ mod tests {
             "strict":true},
             "type":"function"}],
             "messages":[{"role":"user",
-            "content":"go"}]}"#]]);
+            "content":"go"}]}"#]],
+        );
     }
 
     #[test]
     fn a_longer_conversation_begins_with_the_bytes_of_the_shorter() {
         let settings = settings("http://localhost/v1");
         let messages = [Message::system("a"), Message::user("b"), Message::user("c")];
-        let write = |count| body(&settings, &Request { label: &label(1), messages: &messages[..count], tools: &[], max_tokens: 9 });
+        let write =
+            |count| body(&settings, &Request { label: &label(1), messages: &messages[..count], tools: &[], max_tokens: 9 });
         let (short, long) = (write(2), write(3));
         assert!(long.starts_with(&short[..short.len() - 2]), "all but the closing brackets");
     }

@@ -142,7 +142,8 @@ mod tests {
             again: the model endpoint asks for fewer requests: the server gave no reason
             again: the model endpoint is overloaded or broken (503): 503 Service Unavailable
             the model endpoint refuses the request (307): it redirects to another address; use that one. the server gave no reason
-        "#]].assert_eq(&lines);
+        "#]]
+        .assert_eq(&lines);
     }
 
     fn said(status: u16, body: &str) -> String {

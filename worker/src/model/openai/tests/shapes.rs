@@ -156,7 +156,8 @@ fn a_body_need_not_be_a_stream() {
         again: the model's answer broke off: the server sent no model's answer but `{`
         again: the model's answer broke off: the server sent nothing
         again: the model's answer broke off: the server sent nothing
-    "#]].assert_eq(&bodies.map(show).concat());
+    "#]]
+    .assert_eq(&bodies.map(show).concat());
 }
 
 #[test]

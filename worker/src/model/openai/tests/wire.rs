@@ -86,10 +86,14 @@ async fn refusals_that_last_are_told_at_once_with_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_server_is_asked_again_when_it_says() {
-    check(vec![response(429, "Retry-After: 7\r\n", "slow down"), stream(HELLO)], expect![[r#"
+    check(
+        vec![response(429, "Retry-After: 7\r\n", "slow down"), stream(HELLO)],
+        expect![[r#"
         the model endpoint asks for fewer requests: slow down; again in 7s
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,35 +108,59 @@ async fn a_broken_server_is_asked_a_few_times() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cut_stream_is_asked_for_anew() {
-    check(vec![stream(HALF), stream(HELLO)], expect![[r#"
+    check(
+        vec![stream(HALF), stream(HELLO)],
+        expect![[r#"
         +hel the model's answer broke off: the stream ended before the model said that it was finished; again
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let promised = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n";
-    check(vec![Play::Send(format!("{promised}{HALF}")), stream(HELLO)], expect![[r#"
+    check(
+        vec![Play::Send(format!("{promised}{HALF}")), stream(HELLO)],
+        expect![[r#"
         +hel the model's answer broke off: error reading a body from connection: end of file before message length reached; again
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_falls_silent_is_given_up_unless_it_had_said_all() {
     let keep_alive = format!("{}: keep-alive\n\n", stream_text(HALF));
-    check(vec![Play::Stall(keep_alive), stream(HELLO)], expect![[r#"
+    check(
+        vec![Play::Stall(keep_alive), stream(HELLO)],
+        expect![[r#"
         +hel the model's answer stalled: nothing came for 180 s; again
         +hello = "hello"
-    "#]]).await;
-    check(vec![Play::Stall(String::new()), stream(HELLO)], expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        vec![Play::Stall(String::new()), stream(HELLO)],
+        expect![[r#"
         the model's answer stalled: it did not begin to answer for 180 s; again
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let all = stream_text(HELLO.split_once("data: [DONE]").unwrap().0);
-    check(vec![Play::Stall(all)], expect![[r#"
+    check(
+        vec![Play::Stall(all)],
+        expect![[r#"
         +hello = "hello"
-    "#]]).await;
-    check(vec![Play::Stall(stream_text(HELLO))], expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        vec![Play::Stall(stream_text(HELLO))],
+        expect![[r#"
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,14 +177,22 @@ async fn an_answer_that_never_ends_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_need_not_be_a_stream_and_an_error_need_not_be_a_status() {
     let json = r#"{"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}"#;
-    check(vec![response(200, "Content-Type: application/json\r\n", json)], expect![[r#"
+    check(
+        vec![response(200, "Content-Type: application/json\r\n", json)],
+        expect![[r#"
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let error = "data: {\"error\":{\"message\":\"the engine died\"}}\n\n";
-    check(vec![stream(&format!("{HALF}{error}")), stream(HELLO)], expect![[r#"
+    check(
+        vec![stream(&format!("{HALF}{error}")), stream(HELLO)],
+        expect![[r#"
         +hel the model's answer broke off: the server reported an error: the engine died; again
         +hello = "hello"
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +222,8 @@ async fn settings_that_make_no_client_are_refused_before_anything_is_sent() {
     expect![[r#"
         the model `test/model` is not configured well: `localhost:11434` is no address that begins with http:// or https://
         the model `test/model` is not configured well: `` is no address: relative URL without a base
-        the model `test/model` is not configured well: its key contains a character that no key has, such as a line break"#]].assert_eq(&lines.join("\n"));
+        the model `test/model` is not configured well: its key contains a character that no key has, such as a line break"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
