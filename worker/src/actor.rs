@@ -160,7 +160,9 @@ fn open(args: &WorkerArgs) -> io::Result<Conversation> {
         Opening::Continue { transcript, notice } => (transcript::read(transcript)?, Some(notice)),
     };
     let mut talk = Conversation::new(messages, Transcript::create(&args.transcript)?);
-    notice.into_iter().for_each(|notice| talk.say(notice));
+    if let Some(notice) = notice {
+        talk.say(notice);
+    }
     Ok(talk)
 }
 

@@ -169,7 +169,7 @@ mod tests {
     fn a_full_brief_reads_like_this() {
         check(
             &brief_text(&brief()),
-            expect![[r#"
+            expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -208,7 +208,7 @@ mod tests {
 
             ## Limits
             80 turns, 600000 tokens, $0.50, 20 minutes. Past that the attempt ends, finished or not.
-        "#]],
+        "]],
         );
     }
 
@@ -216,7 +216,7 @@ mod tests {
     fn what_a_brief_lacks_leaves_no_trace() {
         check(
             &brief_text(&bare()),
-            expect![[r#"
+            expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -228,7 +228,7 @@ mod tests {
 
             ## Scope: what you may write
             - `crates/money/**`
-        "#]],
+        "]],
         );
     }
 

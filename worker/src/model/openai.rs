@@ -1,4 +1,4 @@
-//! OpenAI-compatible chat completions, streamed: DeepSeek, OpenAI, OpenRouter, Ollama, llama.cpp, vLLM and many more.
+//! OpenAI-compatible chat completions, streamed: `DeepSeek`, `OpenAI`, `OpenRouter`, Ollama, llama.cpp, vLLM and many more.
 //!
 //! [`body`] writes requests, [`reply`] and [`assembly`] read answers, [`fault`] reads refusals; what is left for this file is the
 //! connection and the waiting. One request, one try: trying again is [`retry`](super::retry)'s affair.

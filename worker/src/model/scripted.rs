@@ -227,29 +227,29 @@ mod tests {
         check(
             SCRIPT,
             &["planner 1 2", "a 2 2", "a 3 2", "b 1 1", "a 0 1", "a 1 0"],
-            expect![[r#"
+            expect![[r"
             planner 1 2: the script FILE has no turn 2 for the planner, attempt 1: attempt 1 has 1 turns
             a 2 2: the script FILE has no turn 2 for task a, attempt 2: attempt 1 has 1 turns
             a 3 2: the script says: out of wits
             b 1 1: the script FILE has no turn 1 for task b, attempt 1: it does not mention it
             a 0 1: the script FILE has no turn 1 for task a, attempt 0: it has no attempt so early
             a 1 0: the script FILE has no turn 0 for task a, attempt 1: attempt 1 has 1 turns
-        "#]],
+        "]],
         )
         .await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_script_that_does_not_read_says_where() {
-        check(r#"{"version": 1, "task": {}}"#, &["a 1 1"], expect![[r#"
+        check(r#"{"version": 1, "task": {}}"#, &["a 1 1"], expect![[r"
             a 1 1: the script FILE cannot be used: unknown field `task`, expected one of `version`, `planner`, `tasks` at line 1 column 21. Correct the script.
-        "#]]).await;
+        "]]).await;
         check(
             r#"{"version": 2}"#,
             &["a 1 1"],
-            expect![[r#"
+            expect![[r"
             a 1 1: the script FILE cannot be used: it has version 2, and only 1 is known. Correct the script.
-        "#]],
+        "]],
         )
         .await;
     }

@@ -58,12 +58,11 @@ impl Model for Answers {
         Box::pin(async move {
             self.requests.lock().unwrap().push((request.messages.to_vec(), request.max_tokens));
             let next = self.answers.lock().unwrap().pop_front();
-            match next {
-                Some(answer) => answer,
-                None => {
-                    cancel.cancelled().await;
-                    Err(ModelError::Cancelled)
-                }
+            if let Some(answer) = next {
+                answer
+            } else {
+                cancel.cancelled().await;
+                Err(ModelError::Cancelled)
             }
         })
     }

@@ -70,18 +70,18 @@ async fn a_request_carries_its_label_its_key_and_the_conversation() {
 #[tokio::test(start_paused = true)]
 async fn refusals_that_last_are_told_at_once_with_what_to_do() {
     let json = |message: &str| format!("{{\"error\":{{\"message\":\"{message}\"}}}}");
-    check(vec![response(401, "", &json("Authentication Fails"))], expect![[r#"
+    check(vec![response(401, "", &json("Authentication Fails"))], expect![[r"
         ! the model endpoint refuses the key (401): Authentication Fails. Check the key: INSPAN_API_KEY, or the variable that the provider's `api_key_env` names.
-    "#]]).await;
-    check(vec![response(402, "", &json("Insufficient Balance"))], expect![[r#"
+    "]]).await;
+    check(vec![response(402, "", &json("Insufficient Balance"))], expect![[r"
         ! the account at the model endpoint has no balance left: Insufficient Balance. Top up the account or choose another model, then resume the run.
-    "#]]).await;
-    check(vec![response(404, "", "<html>404 page not found</html>")], expect![[r#"
+    "]]).await;
+    check(vec![response(404, "", "<html>404 page not found</html>")], expect![[r"
         ! the model endpoint refuses the request (404): 404 page not found. Check the model's name (INSPAN_MODEL), and that the address goes up to and including `/v1`.
-    "#]]).await;
-    check(vec![response(302, "Location: http://127.0.0.1:1/\r\n", "")], expect![[r#"
+    "]]).await;
+    check(vec![response(302, "Location: http://127.0.0.1:1/\r\n", "")], expect![[r"
         ! the model endpoint refuses the request (302): it redirects to another address; use that one. the server gave no reason. Check the model's name and the provider's settings against what the server says.
-    "#]]).await;
+    "]]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,11 +99,11 @@ async fn a_busy_server_is_asked_again_when_it_says() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_server_is_asked_a_few_times() {
     let broken = response(500, "", "<html>oops</html>");
-    check(vec![broken.clone(), broken.clone(), broken], expect![[r#"
+    check(vec![broken.clone(), broken.clone(), broken], expect![[r"
         the model endpoint is overloaded or broken (500): oops; again
         the model endpoint is overloaded or broken (500): oops; again
         ! the model endpoint is overloaded or broken (500): oops. Resume the run later; if it stays so, look at the server's own log or choose another model.
-    "#]]).await;
+    "]]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,9 +168,9 @@ async fn an_answer_that_never_ends_is_given_up() {
     let (url, served) = serve(vec![Play::Stall(stream_text(HALF))]).await;
     let limits = Duration::from_secs(5);
     let settings = ModelSettings { request_timeout: limits, idle_timeout: limits * 2, retries: 0, ..settings(&url) };
-    expect![[r#"
+    expect![[r"
         +hel ! the model's answer stalled: it did not come to an end for 5 s. Resume the run later; if it stays so, look at the server's own log or choose another model.
-    "#]].assert_eq(&ask(settings, &CancellationToken::new()).await);
+    "]].assert_eq(&ask(settings, &CancellationToken::new()).await);
     served.abort();
 }
 
@@ -199,11 +199,11 @@ async fn an_answer_need_not_be_a_stream_and_an_error_need_not_be_a_status() {
 async fn nobody_there_is_told_after_three_tries() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let said = ask(settings(&format!("http://{free}/v1")), &CancellationToken::new()).await;
-    expect![[r#"
+    expect![[r"
         the model endpoint URL cannot be reached: tcp connect error: Connection refused; again
         the model endpoint URL cannot be reached: tcp connect error: Connection refused; again
         ! the model endpoint URL cannot be reached: tcp connect error: Connection refused. Check that the server runs, and the address (`base_url`, or INSPAN_BASE_URL).
-    "#]].assert_eq(&said);
+    "]].assert_eq(&said);
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,10 +219,10 @@ async fn settings_that_make_no_client_are_refused_before_anything_is_sent() {
     let cancel = CancellationToken::new();
     let odd_key = ModelSettings { api_key: Some(Secret::new("a\nb")), ..settings("http://localhost/v1") };
     let lines = [ask(settings("localhost:11434"), &cancel).await, ask(settings(""), &cancel).await, ask(odd_key, &cancel).await];
-    expect![[r#"
+    expect![[r"
         the model `test/model` is not configured well: `localhost:11434` is no address that begins with http:// or https://
         the model `test/model` is not configured well: `` is no address: relative URL without a base
-        the model `test/model` is not configured well: its key contains a character that no key has, such as a line break"#]]
+        the model `test/model` is not configured well: its key contains a character that no key has, such as a line break"]]
     .assert_eq(&lines.join("\n"));
 }
 
