@@ -1,4 +1,19 @@
-//! worker
+//! One agent, one task, one directory.
+//!
+//! [`agent`] is the loop, [`tool`] is what it can do, [`process`] runs its commands,
+//! [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
+//! said, and [`actor`] puts one attempt behind a mailbox.
+//!
+//! **Invariant:** nothing here knows a plan, a branch or another worker. What a worker learns of the rest of the run stands in its brief.
+//!
+//! Not here: who starts a worker and what becomes of its changes (`orchestrator`).
 
+pub mod actor;
+pub mod agent;
+pub mod budget;
+pub mod context;
+pub mod model;
+pub mod observe;
 pub mod process;
 pub mod tool;
+pub mod transcript;

@@ -1,0 +1,238 @@
+//! One attempt behind a mailbox.
+//!
+//! The actor is a thin shell: the loop runs in a task of its own, so that steering and cancelling are heard at once, however long a
+//! model thinks or a command runs.
+//!
+//! **Invariant:** `done` hears exactly once how the attempt ended, also when it panicked or the actor was killed, by a send that waits
+//! for room rather than one that may be lost. After that the actor stops itself.
+//! **Invariant:** an attempt is never restarted from here. Whether to try again is the run's decision.
+//!
+//! Not here: the worktree, the commit, and whether what the worker says is true (`orchestrator`).
+
+use std::{io, panic::AssertUnwindSafe, path::Path, path::PathBuf, sync::Arc};
+
+use futures_util::FutureExt as _;
+use kameo::{
+    Actor,
+    actor::{ActorRef, Recipient},
+    error::Infallible,
+    message::{Context, Message},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{AttemptKey, Brief, Limits, Money, Outcome, Report, Tokens};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    agent::{Agent, AgentEnd, Conversation, Terminal, Totals},
+    budget::Budget,
+    context,
+    model::{Label, Model, Role},
+    observe::Observer,
+    tool::Toolbox,
+    transcript::{self, Transcript},
+};
+
+/// How many words of the person may wait for the next turn.
+const STEERING: usize = 64;
+
+/// What an attempt begins with.
+#[derive(Debug, Clone)]
+pub enum Opening {
+    /// The brief, after what every worker of the run is told.
+    Fresh {
+        /// What the repository is like; the same for every worker of the run.
+        repository_brief: String,
+    },
+    /// The conversation of an earlier attempt, and what has happened since.
+    Continue {
+        /// The earlier attempt's transcript.
+        transcript: PathBuf,
+        /// What has happened, such as [`context::conflict_notice`].
+        notice: String,
+    },
+}
+
+/// Everything that one attempt needs.
+pub struct WorkerArgs {
+    /// The task.
+    pub brief: Brief,
+    /// How it begins.
+    pub opening: Opening,
+    /// Who thinks.
+    pub model: Arc<dyn Model>,
+    /// What it can do.
+    pub toolbox: Arc<dyn Toolbox>,
+    /// The run's money.
+    pub budget: Arc<dyn Budget>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Where the transcript is written; the file must not exist yet.
+    pub transcript: PathBuf,
+    /// What the attempt may spend.
+    pub limits: Limits,
+    /// Who hears how it ended.
+    pub done: Recipient<AttemptOver>,
+}
+
+/// An attempt has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptOver {
+    /// Which.
+    pub key: AttemptKey,
+    /// How, as the worker sees it.
+    pub outcome: Outcome,
+    /// What it took.
+    pub usage: Tokens,
+    /// What that costs, if anybody knows.
+    pub cost: Option<Money>,
+    /// How many answers there were.
+    pub turns: u32,
+}
+
+/// A word from the person, heard before the next turn.
+#[derive(Debug, Clone)]
+pub struct Steer(pub String);
+
+/// Stop soon; what was done so far stays in the worktree.
+#[derive(Debug, Clone, Copy)]
+pub struct Cancel;
+
+/// One attempt.
+pub struct Worker {
+    steer: mpsc::Sender<String>,
+    cancel: CancellationToken,
+    /// However the actor goes, the loop goes with it.
+    _guard: DropGuard,
+}
+
+impl Actor for Worker {
+    type Args = WorkerArgs;
+    type Error = Infallible;
+
+    async fn on_start(args: WorkerArgs, actor: ActorRef<Self>) -> Result<Self, Infallible> {
+        let (steer, steered) = mpsc::channel(STEERING);
+        let cancel = CancellationToken::new();
+        tokio::spawn(attempt(args, steered, cancel.clone(), actor));
+        Ok(Self { steer, _guard: cancel.clone().drop_guard(), cancel })
+    }
+}
+
+impl Message<Steer> for Worker {
+    type Reply = ();
+
+    async fn handle(&mut self, Steer(text): Steer, _: &mut Context<Self, ()>) {
+        if self.steer.try_send(text).is_err() {
+            tracing::warn!("a worker got more words than it has turns to hear them; one was left out");
+        }
+    }
+}
+
+impl Message<Cancel> for Worker {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Cancel, _: &mut Context<Self, ()>) {
+        self.cancel.cancel();
+    }
+}
+
+async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: CancellationToken, actor: ActorRef<Worker>) {
+    let (key, done) = (args.brief.key.clone(), args.done.clone());
+    let (outcome, totals) = match open(&args) {
+        Ok(mut talk) => {
+            let agent = agent(args);
+            let run = AssertUnwindSafe(agent.run(&mut talk, &mut steered, &cancel)).catch_unwind().await;
+            (run.map_or_else(|panic| panicked(&*panic), outcome), talk.totals())
+        }
+        Err(error) => (no_opening(&args.transcript, &error), Totals::default()),
+    };
+    let Totals { turns, tokens, cost } = totals;
+    if done.tell(AttemptOver { key, outcome, usage: tokens, cost, turns }).await.is_err() {
+        tracing::warn!("nobody was left to hear how an attempt ended");
+    }
+    let _ = actor.stop_gracefully().await;
+}
+
+fn open(args: &WorkerArgs) -> io::Result<Conversation> {
+    let (messages, notice) = match &args.opening {
+        Opening::Fresh { repository_brief } => (context::opening(repository_brief, &args.brief), None),
+        Opening::Continue { transcript, notice } => (transcript::read(transcript)?, Some(notice)),
+    };
+    let mut talk = Conversation::new(messages, Transcript::create(&args.transcript)?);
+    if let Some(notice) = notice {
+        talk.say(notice);
+    }
+    Ok(talk)
+}
+
+fn agent(args: WorkerArgs) -> Agent {
+    let WorkerArgs { brief: Brief { run, key, .. }, model, toolbox, budget, observer, limits, .. } = args;
+    let label = Label { run, role: Role::Worker, task: Some(key.task), attempt: key.attempt.0, turn: 0 };
+    let max_tokens = model.max_output();
+    Agent { model, toolbox, budget, observer, limits, label, max_tokens, terminal: Terminal::FINISH }
+}
+
+/// What `finish` hands over.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Done,
+    Blocked,
+}
+
+#[derive(Deserialize)]
+struct Finish {
+    status: Status,
+    #[serde(default)]
+    summary: Option<String>,
+    #[serde(default)]
+    hand_off: Option<String>,
+    #[serde(default)]
+    follow_ups: Option<Vec<String>>,
+}
+
+fn outcome(end: AgentEnd) -> Outcome {
+    match end {
+        AgentEnd::Ended(value) => finished(value),
+        AgentEnd::Exhausted { limit, last } => Outcome::Exhausted { limit, last },
+        AgentEnd::Unavailable { why } => Outcome::Unavailable { why },
+        AgentEnd::OverBudget => Outcome::OverBudget,
+        AgentEnd::Cancelled => Outcome::Cancelled,
+        AgentEnd::Failed { why } => Outcome::Failed { why },
+    }
+}
+
+fn finished(value: Value) -> Outcome {
+    match serde_json::from_value::<Finish>(value) {
+        Ok(Finish { status, summary, hand_off, follow_ups }) => {
+            let report = Report {
+                summary: summary.unwrap_or_default(),
+                hand_off: hand_off.unwrap_or_default(),
+                follow_ups: follow_ups.unwrap_or_default(),
+            };
+            match status {
+                Status::Done => Outcome::Done { report },
+                Status::Blocked => Outcome::Blocked { report },
+            }
+        }
+        Err(error) => Outcome::Failed { why: format!("the worker's `finish` was accepted but does not read: {error}") },
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Outcome::Failed {
+        why: format!("the worker panicked: {}. This is a fault of Inspan; please report it.", text.unwrap_or("no reason given")),
+    }
+}
+
+fn no_opening(transcript: &Path, error: &io::Error) -> Outcome {
+    let path = transcript.display();
+    Outcome::Unavailable {
+        why: format!("the attempt could not begin its transcript {path}: {error}. Mend that, then resume the run."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

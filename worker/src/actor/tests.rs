@@ -1,0 +1,159 @@
+//! The actor around the loop: what it is told, what it tells.
+
+use expect_test::{Expect, expect};
+use kameo::actor::Spawn as _;
+use shared::{Attempt, RunId, Scope, TaskId};
+
+use super::*;
+use crate::{
+    agent::testing::{Playing, answer},
+    budget::Unlimited,
+    model::{Message as Said, testing::Answers},
+    observe::Unwatched,
+};
+
+/// Hears how attempts end.
+#[derive(Actor)]
+struct Dispatcher(mpsc::UnboundedSender<AttemptOver>);
+
+impl Message<AttemptOver> for Dispatcher {
+    type Reply = ();
+
+    async fn handle(&mut self, over: AttemptOver, _: &mut Context<Self, ()>) {
+        self.0.send(over).unwrap();
+    }
+}
+
+fn brief() -> Brief {
+    Brief {
+        run: RunId::new("abcdefgh").unwrap(),
+        key: AttemptKey { task: TaskId::new("money").unwrap(), attempt: Attempt(1) },
+        goal: "g".into(),
+        title: "t".into(),
+        instructions: "i".into(),
+        scope: Scope::default(),
+        deliver: vec![],
+        verify: vec![],
+        hand_off: None,
+        received: vec![],
+        notes: vec![],
+        history: vec![],
+        limits: Limits::default(),
+    }
+}
+
+struct Rig {
+    folder: tempfile::TempDir,
+    model: Arc<Answers>,
+    toolbox: Arc<Playing>,
+    heard: mpsc::UnboundedReceiver<AttemptOver>,
+    dispatcher: ActorRef<Dispatcher>,
+}
+
+impl Rig {
+    fn new(script: &str) -> Self {
+        let (sender, heard) = mpsc::unbounded_channel();
+        let model = Arc::new(Answers::new(script.lines().map(|line| Ok(answer(line.trim())))));
+        let dispatcher = Dispatcher::spawn(Dispatcher(sender));
+        Self { folder: tempfile::tempdir().unwrap(), model, toolbox: Arc::default(), heard, dispatcher }
+    }
+
+    fn start(&self, opening: Opening, transcript: &str) -> ActorRef<Worker> {
+        Worker::spawn(WorkerArgs {
+            brief: brief(),
+            opening,
+            model: self.model.clone(),
+            toolbox: self.toolbox.clone(),
+            budget: Arc::new(Unlimited),
+            observer: Arc::new(Unwatched),
+            transcript: self.folder.path().join(transcript),
+            limits: Limits::default(),
+            done: self.dispatcher.clone().recipient(),
+        })
+    }
+
+    fn fresh(&self) -> ActorRef<Worker> {
+        self.start(Opening::Fresh { repository_brief: "r".into() }, "1.jsonl")
+    }
+}
+
+async fn check(script: &str, expected: Expect) {
+    let mut rig = Rig::new(script);
+    let worker = rig.fresh();
+    let over = rig.heard.recv().await.unwrap();
+    worker.wait_for_shutdown().await;
+    expected.assert_eq(&format!("{} in {} turns: {:?}", over.key, over.turns, over.outcome));
+}
+
+#[tokio::test]
+async fn an_attempt_tells_how_it_ended_and_the_actor_stops() {
+    check(
+        "read a\nfinish done",
+        expect![[r#"money #1 in 2 turns: Done { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+    )
+    .await;
+    check(
+        "finish blocked",
+        expect![[r#"money #1 in 1 turns: Blocked { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+    )
+    .await;
+    check("finish somehow", expect![[r#"money #1 in 1 turns: Failed { why: "the worker's `finish` was accepted but does not read: unknown variant `somehow`, expected `done` or `blocked`" }"#]]).await;
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failed_attempt_and_what_it_took_is_counted() {
+    check("read a\npanic", expect![[r#"money #1 in 2 turns: Failed { why: "the worker panicked: out of wits. This is a fault of Inspan; please report it." }"#]]).await;
+}
+
+#[tokio::test]
+async fn cancelling_and_killing_end_the_attempt_and_are_told() {
+    let mut rig = Rig::new("hang");
+    let worker = rig.fresh();
+    worker.tell(Cancel).await.unwrap();
+    assert_eq!(rig.heard.recv().await.unwrap().outcome, Outcome::Cancelled);
+    worker.wait_for_shutdown().await;
+
+    let mut rig = Rig::new("hang");
+    let worker = rig.fresh();
+    worker.wait_for_startup().await;
+    worker.kill();
+    assert_eq!(rig.heard.recv().await.unwrap().outcome, Outcome::Cancelled);
+}
+
+#[tokio::test]
+async fn a_transcript_that_cannot_be_had_is_told_before_anything_is_asked() {
+    let mut rig = Rig::new("finish done");
+    std::fs::write(rig.folder.path().join("1.jsonl"), "").unwrap();
+    let _worker = rig.fresh();
+    let Outcome::Unavailable { why } = rig.heard.recv().await.unwrap().outcome else { panic!() };
+    assert!(why.starts_with("the attempt could not begin its transcript"), "{why}");
+    assert_eq!(rig.model.asked(), 0);
+}
+
+#[tokio::test]
+async fn an_attempt_goes_on_where_another_ended() {
+    let mut rig = Rig::new("read a\nfinish done\nfinish done");
+    let _first = rig.fresh();
+    rig.heard.recv().await.unwrap();
+    let opening = Opening::Continue { transcript: rig.folder.path().join("1.jsonl"), notice: "It does not fit.".into() };
+    let _second = rig.start(opening, "2.jsonl");
+    rig.heard.recv().await.unwrap();
+    let (before, after) =
+        (transcript::read(&rig.folder.path().join("1.jsonl")), transcript::read(&rig.folder.path().join("2.jsonl")));
+    let (before, after) = (before.unwrap(), after.unwrap());
+    assert_eq!(after[..before.len()], before[..]);
+    assert_eq!(after[before.len()], Said::user("It does not fit."));
+    assert_eq!(rig.model.requests()[2].0, after[..=before.len()], "the model saw it all");
+}
+
+#[tokio::test]
+async fn a_word_to_a_worker_reaches_its_model_before_the_next_turn() {
+    let mut rig = Rig::new("gate\nfinish done");
+    let worker = rig.fresh();
+    worker.ask(Steer("use tabs".into())).await.unwrap();
+    rig.toolbox.gate.notify_one();
+    rig.heard.recv().await.unwrap();
+    let (second, _) = rig.model.requests().remove(1);
+    let is_heard = second.iter().any(|said| matches!(said, Said::User { content } if content.ends_with("use tabs")));
+    assert!(is_heard, "{second:?}");
+}

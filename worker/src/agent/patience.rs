@@ -1,0 +1,156 @@
+//! What the harness puts up with: silence, repetition, refused finishes. Pure, so that each rule is seen at a glance.
+
+use shared::Limit;
+
+use super::Terminal;
+use crate::model::FinishReason;
+
+/// How many silent answers in a row are answered with a reminder.
+const REMINDERS: u32 = 3;
+/// At how many identical failing calls in a row the model is told to stop.
+const REPETITIONS_TOLD: u32 = 3;
+/// At how many the attempt ends.
+const REPETITIONS_ENDED: u32 = 5;
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    GoOn,
+    /// A word from the harness.
+    Say(String),
+    /// It is enough.
+    End(Limit),
+}
+
+/// What has happened in a row.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    silent: u32,
+    refused: u32,
+    failing: Option<(String, u32)>,
+}
+
+impl Patience {
+    /// An answer without a call.
+    pub(super) fn silence(&mut self, text: &str, finish: FinishReason, terminal: &Terminal) -> Verdict {
+        self.silent += 1;
+        if self.silent > REMINDERS {
+            return Verdict::End(Limit::Silence);
+        }
+        let what = match finish {
+            FinishReason::Length => {
+                "Your answer was cut because it was too long, and it called no tool, so nothing happened. Be shorter."
+            }
+            FinishReason::Filtered => "The provider withheld your answer, so nothing happened.",
+            _ if looks_like_a_call(text) => "You wrote a tool call as text. It was not carried out: call the tool itself.",
+            _ => "Your answer called no tool, so nothing happened.",
+        };
+        let name = terminal.tool;
+        Verdict::Say(format!(
+            "{what} Go on with a tool call. When there is nothing left to do, or it cannot be done, call `{name}`."
+        ))
+    }
+
+    /// An answer with calls.
+    pub(super) fn spoke(&mut self) {
+        self.silent = 0;
+    }
+
+    /// A call that did what was asked.
+    pub(super) fn succeeded(&mut self) {
+        self.failing = None;
+    }
+
+    /// A call that failed. A terminal call that is refused counts by itself, for it is rightly tried again.
+    pub(super) fn failed(&mut self, name: &str, arguments: &str, terminal: &Terminal) -> Verdict {
+        if name == terminal.tool {
+            self.failing = None;
+            self.refused += 1;
+            return if self.refused >= terminal.refusals { Verdict::End(Limit::Finishes) } else { Verdict::GoOn };
+        }
+        let call = format!("{name} {arguments}");
+        let times = match self.failing.take() {
+            Some((last, times)) if last == call => times + 1,
+            _ => 1,
+        };
+        self.failing = Some((call, times));
+        match times {
+            REPETITIONS_TOLD => Verdict::Say(format!(
+                "You have made the same failing call of `{name}` {times} times in a row. It will fail again. Stop, read the error, and \
+                 do something else: look at the current state first, or take another way."
+            )),
+            REPETITIONS_ENDED => Verdict::End(Limit::Repetition),
+            _ => Verdict::GoOn,
+        }
+    }
+}
+
+/// Some models' own markup for calls, which their server should have understood.
+fn looks_like_a_call(text: &str) -> bool {
+    ["<｜DSML｜", "<｜tool", "<tool_call", "<function=", "<|tool_call", "[TOOL_CALLS]"].iter().any(|mark| text.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMINAL: Terminal = Terminal { tool: "finish", refusals: 6 };
+
+    /// One letter a verdict: `.` goes on, `s` says something, or the limit that ends it.
+    fn letter(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::GoOn => ".".into(),
+            Verdict::Say(_) => "s".into(),
+            Verdict::End(limit) => format!(" {limit}"),
+        }
+    }
+
+    #[test]
+    fn identical_failing_calls_are_told_and_then_ended() {
+        let mut patience = Patience::default();
+        let mut fail = |arguments: &str| letter(patience.failed("read_file", arguments, &TERMINAL));
+        let verdicts: String = ["a", "a", "b", "a", "a", "a", "a", "a"].into_iter().map(&mut fail).collect();
+        assert_eq!(verdicts, ".....s. the limit of identical failing calls");
+    }
+
+    #[test]
+    fn a_success_between_makes_it_no_row() {
+        let mut patience = Patience::default();
+        for _ in 0..9 {
+            assert_eq!(patience.failed("read_file", "a", &TERMINAL), Verdict::GoOn);
+            assert_eq!(patience.failed("read_file", "a", &TERMINAL), Verdict::GoOn);
+            patience.succeeded();
+        }
+    }
+
+    #[test]
+    fn refused_finishes_count_over_the_whole_attempt() {
+        let mut patience = Patience::default();
+        let verdicts: String = (0..6)
+            .map(|_| {
+                patience.succeeded();
+                letter(patience.failed("finish", "{}", &TERMINAL))
+            })
+            .collect();
+        assert_eq!(verdicts, "..... the limit of refused finishes");
+    }
+
+    #[test]
+    fn silence_is_reminded_three_times_in_a_row() {
+        let mut patience = Patience::default();
+        let mut silence = || letter(patience.silence("hm", FinishReason::Stop, &TERMINAL));
+        let verdicts: String = (0..4).map(|_| silence()).collect();
+        assert_eq!(verdicts, "sss the limit of answers without a tool call");
+        patience.spoke();
+        assert_eq!(letter(patience.silence("hm", FinishReason::Stop, &TERMINAL)), "s");
+    }
+
+    #[test]
+    fn a_call_written_as_text_is_called_by_its_name() {
+        let Verdict::Say(text) = Patience::default().silence("<｜DSML｜tool_calls>", FinishReason::Stop, &TERMINAL) else {
+            panic!()
+        };
+        assert!(text.starts_with("You wrote a tool call as text."), "{text}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Models: one vocabulary, and clients that translate it to the wire.
+//!
+//! A [`Model`] answers one [`Request`] with one [`Answer`]. It keeps nothing between requests; the conversation belongs to the
+//! [`agent`](crate::agent).
+//!
+//! **Invariant:** an answer is whole or it is an error. A stream that was cut is never half-used.
+//! **Invariant:** a key leaves this module in an `Authorization` header and in no other way.
+//!
+//! Not here: tools, limits, money (a model only tells its price), and what to say to a model.
+
+pub mod error;
+pub mod message;
+pub mod openai;
+pub mod retry;
+pub mod scripted;
+pub mod settings;
+pub mod sse;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use shared::{Price, RunId, TaskId, Tokens};
+use tokio_util::sync::CancellationToken;
+
+pub use error::ModelError;
+pub use message::{AssistantTurn, Message, ToolCall, estimate_tokens};
+pub use settings::{Dialect, ModelSettings, Secret, connect};
+
+use crate::tool::ToolSpec;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The agent that writes and mends the plan.
+    Planner,
+    /// An agent that carries out one task.
+    Worker,
+}
+
+impl Role {
+    /// As headers and scripts spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Planner => "planner",
+            Role::Worker => "worker",
+        }
+    }
+}
+
+/// Which turn of whose attempt a request is, so that a gateway can attribute cost and a script can find its line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// The run.
+    pub run: RunId,
+    /// Who asks.
+    pub role: Role,
+    /// The task; a planner has none.
+    pub task: Option<TaskId>,
+    /// Which attempt at the task, or which time the planner is asked, counted from 1.
+    pub attempt: u32,
+    /// Which turn of the attempt, counted from 1.
+    pub turn: u32,
+}
+
+/// One request.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Who asks.
+    pub label: &'a Label,
+    /// The whole conversation.
+    pub messages: &'a [Message],
+    /// What the model may call.
+    pub tools: &'a [ToolSpec],
+    /// How much it may write.
+    pub max_tokens: u64,
+}
+
+impl Request<'_> {
+    /// Roughly how many bytes the request is.
+    pub fn bytes(&self) -> u64 {
+        self.messages.iter().map(Message::bytes).sum::<u64>() + tool_bytes(self.tools)
+    }
+}
+
+/// Roughly how many bytes of each request the tools are.
+pub fn tool_bytes(tools: &[ToolSpec]) -> u64 {
+    tools.iter().map(|tool| (tool.name.len() + tool.description.len() + tool.parameters.to_string().len() + 64) as u64).sum()
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What the model said.
+    pub turn: AssistantTurn,
+    /// Why it stopped.
+    pub finish: FinishReason,
+    /// What the provider counted, if it did.
+    pub usage: Option<Tokens>,
+}
+
+/// Why a model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// It had said all.
+    Stop,
+    /// It waits for its calls to be carried out.
+    ToolCalls,
+    /// It ran into `max_tokens`: the last call may be cut, and its arguments are then no JSON object.
+    Length,
+    /// The provider withheld the rest.
+    Filtered,
+}
+
+/// What happens while an answer is on its way. For display only: the answer itself is what `ask` returns.
+#[derive(Debug, Clone, Copy)]
+pub enum Delta<'a> {
+    /// More text.
+    Text(&'a str),
+    /// More reasoning.
+    Reasoning(&'a str),
+    /// More of a tool call's arguments.
+    Arguments(&'a str),
+    /// The request failed and is sent again after a wait; what was streamed so far is void.
+    Retrying {
+        /// What went wrong.
+        why: &'a ModelError,
+        /// How long until the next try.
+        wait: Duration,
+    },
+}
+
+/// Hears deltas. It must not block.
+pub type OnDelta<'a> = dyn Fn(Delta<'_>) + Send + Sync + 'a;
+
+/// Something that answers requests.
+pub trait Model: Send + Sync {
+    /// Asks once. Ends soon with [`ModelError::Cancelled`] when `cancel` is cancelled.
+    fn ask<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        on_delta: &'a OnDelta<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Answer, ModelError>>;
+
+    /// How many tokens a request and its answer may be together.
+    fn context_window(&self) -> u64;
+
+    /// How many tokens it may write in one answer.
+    fn max_output(&self) -> u64;
+
+    /// What it costs, if anybody knows.
+    fn price(&self) -> Option<Price>;
+
+    /// `provider/model`.
+    fn id(&self) -> &str;
+}

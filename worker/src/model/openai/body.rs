@@ -1,0 +1,266 @@
+//! A request as OpenAI-compatible servers want it.
+//!
+//! **Invariant:** the same conversation gives the same bytes, and a longer one begins with them: caches of providers work on prefixes.
+//!
+//! The messages are written straight from the conversation, without a tree of JSON values in between: a long conversation is written
+//! anew for every turn.
+
+use std::borrow::Cow;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
+
+use crate::{
+    model::{AssistantTurn, Message, ModelSettings, Request, ToolCall},
+    tool::ToolSpec,
+};
+
+/// Writes the body of a request.
+pub(super) fn body(settings: &ModelSettings, request: &Request<'_>) -> Vec<u8> {
+    serde_json::to_vec(&Body { settings, request }).expect("text and JSON values are always written")
+}
+
+struct Body<'a> {
+    settings: &'a ModelSettings,
+    request: &'a Request<'a>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const OURS: [&str; 3] = ["messages", "tools", "stream"];
+        let Body { settings, request } = self;
+        let extra = &settings.extra_body;
+        let mut map = serializer.serialize_map(None)?;
+        let defaults = [
+            ("model", json!(settings.wire_name())),
+            ("max_tokens", json!(request.max_tokens.min(settings.max_output))),
+            ("stream_options", json!({"include_usage": true})),
+        ];
+        for (key, value) in defaults.iter().filter(|(key, _)| !extra.contains_key(*key)) {
+            map.serialize_entry(key, value)?;
+        }
+        for (key, value) in extra.iter().filter(|(key, value)| !value.is_null() && !OURS.contains(&key.as_str())) {
+            map.serialize_entry(key, value)?;
+        }
+        map.serialize_entry("stream", &true)?;
+        if !request.tools.is_empty() {
+            map.serialize_entry("tools", &Tools { tools: request.tools, strict: settings.strict_tools })?;
+        }
+        map.serialize_entry("messages", &Messages { messages: request.messages, reasoning: settings.reasoning_roundtrip })?;
+        map.end()
+    }
+}
+
+struct Tools<'a> {
+    tools: &'a [ToolSpec],
+    strict: bool,
+}
+
+impl Serialize for Tools<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.tools.iter().map(|tool| {
+            let mut function = json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters});
+            if self.strict {
+                function["strict"] = Value::Bool(true);
+            }
+            json!({"type": "function", "function": function})
+        }))
+    }
+}
+
+struct Messages<'a> {
+    messages: &'a [Message],
+    reasoning: bool,
+}
+
+impl Serialize for Messages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.messages.len()))?;
+        for message in self.messages {
+            list.serialize_element(&wire_message(message, self.reasoning))?;
+        }
+        list.end()
+    }
+}
+
+#[derive(Default, Serialize)]
+struct WireMessage<'a> {
+    role: &'static str,
+    /// `null` beside tool calls, as servers themselves write it.
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireCall<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: WireFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct WireFunction<'a> {
+    name: Cow<'a, str>,
+    arguments: String,
+}
+
+fn wire_message(message: &Message, reasoning: bool) -> WireMessage<'_> {
+    let plain = |role, content| WireMessage { role, content: Some(content), ..WireMessage::default() };
+    match message {
+        Message::System { content } => plain("system", content.as_str()),
+        Message::User { content } => plain("user", content.as_str()),
+        Message::Tool { call_id, content, .. } => WireMessage { tool_call_id: Some(call_id), ..plain("tool", content.as_str()) },
+        Message::Assistant(turn) => wire_turn(turn, reasoning),
+    }
+}
+
+/// Where reasoning goes back at all, it goes back with every turn, even with one that had none: the server counts.
+fn wire_turn(turn: &AssistantTurn, reasoning: bool) -> WireMessage<'_> {
+    WireMessage {
+        role: "assistant",
+        content: (turn.calls.is_empty() || !turn.text.is_empty()).then_some(turn.text.as_str()),
+        reasoning_content: reasoning.then(|| turn.reasoning.as_deref().unwrap_or_default()),
+        tool_call_id: None,
+        tool_calls: turn.calls.iter().map(wire_call).collect(),
+    }
+}
+
+fn wire_call(call: &ToolCall) -> WireCall<'_> {
+    WireCall {
+        id: &call.id,
+        r#type: "function",
+        function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) },
+    }
+}
+
+/// Servers check the names in a conversation, also those that a model made up.
+fn wire_name(name: &str) -> Cow<'_, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    match name {
+        "" => "unknown".into(),
+        good if good.chars().all(fits) => good.into(),
+        odd => odd.replace(|c| !fits(c), "_").into(),
+    }
+}
+
+/// Many servers parse the arguments of earlier calls and fail the whole request over one that is no JSON object. Such text is sent
+/// inside an object; what is an object goes back byte for byte.
+fn wire_arguments(raw: &str) -> String {
+    let is_object = raw.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(raw).is_ok();
+    match raw {
+        _ if is_object => raw.to_owned(),
+        blank if blank.trim().is_empty() => "{}".to_owned(),
+        broken => {
+            let text = to_raw_value(broken).expect("a text is always written");
+            format!("{{\"not_json\":{text}}}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::model::testing::{label, settings};
+
+    fn call(arguments: &str) -> ToolCall {
+        ToolCall { id: "c1".into(), name: "read_file".into(), arguments: arguments.into() }
+    }
+
+    fn check(settings: &ModelSettings, messages: &[Message], tools: &[ToolSpec], expected: &Expect) {
+        let bytes = body(settings, &Request { label: &label(1), messages, tools, max_tokens: 100 });
+        let text = String::from_utf8(bytes).unwrap();
+        expected.assert_eq(&text.replace(",\"", ",\n\""));
+    }
+
+    #[test]
+    fn a_conversation_is_written_with_its_reasoning_where_that_goes_back() {
+        let turn = |reasoning: Option<&str>, text: &str, calls| {
+            Message::Assistant(AssistantTurn { text: text.into(), reasoning: reasoning.map(Into::into), calls })
+        };
+        let messages = [
+            Message::system("be good"),
+            turn(Some(" think "), "", vec![call("{ \"path\" : \"a\" }")]),
+            Message::Tool { call_id: "c1".into(), name: "read_file".into(), content: "x".into() },
+            turn(None, "hm", vec![call("{\"path\":"), call("")]),
+        ];
+        let settings = ModelSettings { reasoning_roundtrip: true, ..settings("http://localhost/v1") };
+        check(
+            &settings,
+            &messages,
+            &[],
+            &expect![[r#"
+            {"model":"model",
+            "max_tokens":100,
+            "stream_options":{"include_usage":true},
+            "stream":true,
+            "messages":[{"role":"system",
+            "content":"be good"},{"role":"assistant",
+            "content":null,
+            "reasoning_content":" think ",
+            "tool_calls":[{"id":"c1",
+            "type":"function",
+            "function":{"name":"read_file",
+            "arguments":"{ \"path\" : \"a\" }"}}]},{"role":"tool",
+            "content":"x",
+            "tool_call_id":"c1"},{"role":"assistant",
+            "content":"hm",
+            "reasoning_content":"",
+            "tool_calls":[{"id":"c1",
+            "type":"function",
+            "function":{"name":"read_file",
+            "arguments":"{\"not_json\":\"{\\\"path\\\":\"}"}},{"id":"c1",
+            "type":"function",
+            "function":{"name":"read_file",
+            "arguments":"{}"}}]}]}"#]],
+        );
+    }
+
+    #[test]
+    fn extra_members_override_and_take_out_but_never_touch_the_conversation() {
+        let mut settings = settings("http://localhost/v1");
+        let extra = json!({"stream_options": null, "max_tokens": 7, "stream": false, "messages": [], "user_id": "u"});
+        settings.extra_body = extra.as_object().unwrap().clone();
+        settings.strict_tools = true;
+        let tool = ToolSpec { name: "t", description: "d", parameters: json!({"type": "object"}) };
+        check(
+            &settings,
+            &[Message::user("go")],
+            &[tool],
+            &expect![[r#"
+            {"model":"model",
+            "max_tokens":7,
+            "user_id":"u",
+            "stream":true,
+            "tools":[{"function":{"description":"d",
+            "name":"t",
+            "parameters":{"type":"object"},
+            "strict":true},
+            "type":"function"}],
+            "messages":[{"role":"user",
+            "content":"go"}]}"#]],
+        );
+    }
+
+    #[test]
+    fn a_longer_conversation_begins_with_the_bytes_of_the_shorter() {
+        let settings = settings("http://localhost/v1");
+        let messages = [Message::system("a"), Message::user("b"), Message::user("c")];
+        let write =
+            |count| body(&settings, &Request { label: &label(1), messages: &messages[..count], tools: &[], max_tokens: 9 });
+        let (short, long) = (write(2), write(3));
+        assert!(long.starts_with(&short[..short.len() - 2]), "all but the closing brackets");
+    }
+}

@@ -1,0 +1,169 @@
+//! Bodies in memory: every shape that servers are known to give an answer.
+
+use expect_test::{Expect, expect};
+
+use crate::model::{
+    Answer, FinishReason, Message, ModelError, Request,
+    openai::{reply::Reply, unique_ids},
+    testing::label,
+};
+
+pub(super) fn read(body: &[u8], piece: usize) -> Result<Answer, ModelError> {
+    let mut reply = Reply::default();
+    for bytes in body.chunks(piece) {
+        reply.push(bytes, &|_| {})?;
+    }
+    let messages: [Message; 0] = [];
+    let request = Request { label: &label(3), messages: &messages, tools: &[], max_tokens: 9 };
+    reply.finish(&mut unique_ids(&request), &|_| {})
+}
+
+fn show(body: &str) -> String {
+    let whole = read(body.as_bytes(), usize::MAX);
+    assert_eq!(read(body.as_bytes(), 3), whole, "the pieces do not matter");
+    match whole {
+        Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
+        Ok(Answer { turn, finish, usage }) => {
+            let reasoning = turn.reasoning.map(|r| format!(" thought {r:?}")).unwrap_or_default();
+            let calls: String = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
+            let usage = usage.map(|u| format!(" {}+{}+{}", u.hit, u.miss, u.output)).unwrap_or_default();
+            format!("{finish:?} {:?}{reasoning}{calls}{usage}\n", turn.text)
+        }
+    }
+}
+
+/// Each line of the input is one stream: its chunks, parted by ` ; `. `call` stands for the way to a call's pieces.
+fn check(streams: &str, expected: &Expect) {
+    let stream = |line: &str| {
+        let chunks = line.split(" ; ").map(|chunk| match chunk.trim() {
+            call if call.starts_with("call ") => {
+                format!(r#"data: {{"choices":[{{"delta":{{"tool_calls":[{}]}}}}]}}"#, &call[5..])
+            }
+            delta if delta.starts_with("delta ") => format!(r#"data: {{"choices":[{{"delta":{}}}]}}"#, &delta[6..]),
+            finish if finish.starts_with("finish ") => {
+                format!(r#"data: {{"choices":[{{"delta":{{}},"finish_reason":"{}"}}]}}"#, &finish[7..])
+            }
+            other => other.replace("\\n", "\n"),
+        });
+        chunks.map(|chunk| chunk + "\n\n").collect::<String>()
+    };
+    let shown: String = streams.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| show(&stream(line))).collect();
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn text_reasoning_and_usage_come_in_many_spellings() {
+    check(
+        r#"
+        delta {"role":"assistant","content":null,"reasoning_content":"hm"} ; delta {"content":"hel"} ; delta {"content":"lo"} ; finish stop ; data: {"choices":[],"usage":{"prompt_tokens":10,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":6,"completion_tokens":2}} ; data: [DONE]
+        delta {"reasoning":"hm","content":"a"} ; finish stop ; data: {"choices":[],"usage":{"prompt_tokens":10,"prompt_tokens_details":{"cached_tokens":8}}}
+        delta {"reasoning_content":"","content":"a"} ; finish stop
+        delta {"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"}]} ; finish stop
+        delta {"content":"a"} ; data: {"choices":[{"index":1,"delta":{"content":"of another choice"}}]} ; : keep-alive ; data: [DONE]
+        delta {"refusal":"I must not"} ; finish content_filter
+        "#,
+        &expect![[r#"
+            Stop "hello" thought "hm" 4+6+2
+            Stop "a" thought "hm" 8+2+0
+            Stop "a" thought ""
+            Stop "a" thought "hm"
+            Stop "a"
+            Filtered "I must not"
+        "#]],
+    );
+}
+
+#[test]
+fn calls_are_told_apart_however_they_come() {
+    check(
+        r#"
+        call {"index":0,"id":"x","function":{"name":"a","arguments":""}} ; call {"index":0,"function":{"arguments":"{\"p\":"}} ; call {"index":0,"function":{"arguments":"1}"}} ; finish tool_calls
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{}"}},{"index":1,"id":"y","function":{"name":"b","arguments":"{}"}} ; finish stop
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{}"}} ; call {"index":0,"id":"y","function":{"name":"b","arguments":"{}"}} ; finish stop
+        call {"index":0,"id":"","function":{"name":"a","arguments":"{}"}} ; call {"index":0,"function":{"name":"a","arguments":"{\"q\":2}"}} ; finish stop
+        call {"id":"x","function":{"name":"a","arguments":"{\"p\""}} ; call {"function":{"arguments":":1}"}} ; call {"id":"x","function":{"name":"a","arguments":""}} ; finish stop
+        call {"function":{"name":"a","arguments":{"p":1}}} ; call {"function":{"name":"b","arguments":{}}} ; finish stop
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{}"}} ; call {"index":1,"id":"x","function":{"name":"b","arguments":"{}"}} ; finish stop
+        call {"index":0,"id":"x1","function":{"name":"a","arguments":"{"}} ; call {"index":0,"id":"x2","function":{"arguments":"}"}} ; finish stop
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{\"p\":1}"}} ; call {"index":0,"id":"x","function":{"name":"a","arguments":"{\"p\":1}"}} ; finish stop
+        "#,
+        &expect![[r#"
+            ToolCalls "" x=a({"p":1})
+            ToolCalls "" x=a({}) y=b({})
+            ToolCalls "" x=a({}) y=b({})
+            ToolCalls "" call_3_1=a({}) call_3_2=a({"q":2})
+            ToolCalls "" x=a({"p":1})
+            ToolCalls "" call_3_1=a({"p":1}) call_3_2=b({})
+            ToolCalls "" x=a({}) call_3_2=b({})
+            ToolCalls "" x1=a({})
+            ToolCalls "" x=a({"p":1})
+        "#]],
+    );
+}
+
+#[test]
+fn an_answer_is_whole_or_an_error() {
+    check(
+        r#"
+        delta {"content":"a"}
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{\"p\":"}}
+        : keep-alive
+        data: [DONE]
+        delta {"content":"a"} ; data: {"error":{"message":"out of memory","code":500}} ; finish stop
+        delta {"content":"a"} ; error: {"error":{"message":"failed to decode"}}
+        delta {"content":"a"} ; event: error\ndata: no JSON
+        data: {"error":{"message":"Rate limit reached","code":429}}
+        data: {"error":{"message":"no such model","code":404}}
+        delta {"content":"a"} ; finish error
+        delta {"content":"a"} ; finish insufficient_system_resource
+        delta {"content":"a"} ; data: {"choices":[{"de ; finish stop ; data: [DONE]
+        delta {"content":"a"} ; finish stop ; data: {"usa
+        "#,
+        &expect![[r#"
+            again: the model's answer broke off: the stream ended before the model said that it was finished
+            again: the model's answer broke off: the stream ended before the model said that it was finished
+            again: the model's answer broke off: the stream ended before the model said that it was finished
+            Stop ""
+            again: the model endpoint is overloaded or broken (500): out of memory
+            again: the model's answer broke off: the server reported an error: failed to decode
+            again: the model's answer broke off: the server reported an error: no JSON
+            again: the model endpoint asks for fewer requests: Rate limit reached
+            error: the model endpoint refuses the request (404): no such model
+            again: the model's answer broke off: the server gave up with `error`
+            again: the model's answer broke off: the server gave up with `insufficient_system_resource`
+            again: the model's answer broke off: a piece of the stream is no JSON: `{"choices":[{"de`
+            Stop "a"
+        "#]],
+    );
+}
+
+#[test]
+fn a_body_need_not_be_a_stream() {
+    let bodies = [
+        r#" {"choices":[{"message":{"content":"a","tool_calls":[{"function":{"name":"t","arguments":{"p":1}}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#,
+        r#"{"error":{"message":"overloaded","code":503}}"#,
+        r#"{"message":"what?"}"#,
+        "<html><body>Sign in</body></html>",
+        "{",
+        "",
+        "\n\n",
+    ];
+    expect![[r#"
+        ToolCalls "a" call_3_1=t({"p":1}) 0+3+1
+        again: the model endpoint is overloaded or broken (503): overloaded
+        again: the model's answer broke off: the server reported an error: what?
+        again: the model's answer broke off: the server sent no model's answer but `<html><body>Sign in</body></html>`
+        again: the model's answer broke off: the server sent no model's answer but `{`
+        again: the model's answer broke off: the server sent nothing
+        again: the model's answer broke off: the server sent nothing
+    "#]]
+    .assert_eq(&bodies.map(show).concat());
+}
+
+#[test]
+fn a_cut_call_keeps_its_raw_text_and_the_reason() {
+    let body = r#"data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"write_file","arguments":"{\"path\": \"a"}}]},"finish_reason":"length"}]}"#;
+    let answer = read(body.as_bytes(), 7).unwrap();
+    assert_eq!(answer.finish, FinishReason::Length);
+    assert_eq!(answer.turn.calls[0].arguments, r#"{"path": "a"#);
+}

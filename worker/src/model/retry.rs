@@ -1,0 +1,187 @@
+//! Asking again.
+//!
+//! A request that failed for a passing reason is sent again after a wait that doubles, with jitter, so that workers which failed
+//! together do not come back together. A server's own `Retry-After` counts for more, up to a point.
+//!
+//! **Invariant:** an answer that broke off is asked for anew, from the same conversation; nothing of it is kept.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use shared::Price;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answer, Delta, Model, ModelError, OnDelta, Request};
+
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// A server that wants to be left alone for longer than this is left alone: the person decides.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// Nobody listens: either the server is just starting, or the address is wrong, and then the person should hear it soon.
+const UNREACHABLE_RETRIES: u32 = 2;
+
+/// A model that asks again.
+pub struct Retrying {
+    inner: Arc<dyn Model>,
+    retries: u32,
+}
+
+impl Retrying {
+    /// Wraps a model; it is asked at most `retries` times more than once.
+    pub fn new(inner: Arc<dyn Model>, retries: u32) -> Self {
+        Self { inner, retries }
+    }
+
+    /// How long to wait before the next try, if there is to be one.
+    fn wait(&self, error: &ModelError, failed: u32) -> Option<Duration> {
+        let retries = match error {
+            ModelError::Unreachable { .. } => self.retries.min(UNREACHABLE_RETRIES),
+            _ => self.retries,
+        };
+        if !error.is_transient() || failed > retries {
+            return None;
+        }
+        match error.retry_after() {
+            Some(wait) => (wait <= LONGEST_RETRY_AFTER).then_some(wait),
+            None => Some(backoff(failed, fastrand::f64())),
+        }
+    }
+}
+
+/// Between half of the full wait and all of it, as `luck` (0 to 1) has it.
+fn backoff(failed: u32, luck: f64) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
+    doubled.min(LONGEST_WAIT).mul_f64(0.5 + luck / 2.0)
+}
+
+impl Model for Retrying {
+    fn ask<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        on_delta: &'a OnDelta<'a>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Answer, ModelError>> {
+        Box::pin(async move {
+            let mut failed = 0;
+            loop {
+                let error = match self.inner.ask(request, on_delta, cancel).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
+                failed += 1;
+                let Some(wait) = self.wait(&error, failed) else { return Err(error) };
+                on_delta(Delta::Retrying { why: &error, wait });
+                if cancel.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                    return Err(ModelError::Cancelled);
+                }
+            }
+        })
+    }
+
+    fn context_window(&self) -> u64 {
+        self.inner.context_window()
+    }
+
+    fn max_output(&self) -> u64 {
+        self.inner.max_output()
+    }
+
+    fn price(&self) -> Option<Price> {
+        self.inner.price()
+    }
+
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::model::{
+        Message,
+        testing::{Answers, label, text},
+    };
+
+    fn broken() -> ModelError {
+        ModelError::Broken { why: "cut".into() }
+    }
+
+    fn refused() -> ModelError {
+        ModelError::Unreachable { url: "u".into(), why: "connection refused".into() }
+    }
+
+    /// Plays the errors, then an answer; returns what came, how often the model was asked, and the waits.
+    async fn play(errors: Vec<ModelError>, cancel: &CancellationToken) -> (Result<Answer, ModelError>, usize, Vec<Duration>) {
+        let model = Arc::new(Answers::new(errors.into_iter().map(Err).chain([Ok(text("here"))])));
+        let waits = Mutex::new(Vec::new());
+        let on_delta = |delta: Delta<'_>| {
+            if let Delta::Retrying { wait, .. } = delta {
+                waits.lock().unwrap().push(wait);
+            }
+        };
+        let retrying = Retrying::new(model.clone(), 5);
+        let messages = [Message::user("hello")];
+        let request = Request { label: &label(1), messages: &messages, tools: &[], max_tokens: 9 };
+        let answer = retrying.ask(&request, &on_delta, cancel).await;
+        (answer, model.asked(), waits.into_inner().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passing_failure_is_tried_again_after_waits_that_double() {
+        let start = Instant::now();
+        let (answer, asked, waits) = play(vec![broken(); 5], &CancellationToken::new()).await;
+        assert_eq!((answer, asked), (Ok(text("here")), 6));
+        assert_eq!(start.elapsed().as_secs(), waits.iter().sum::<Duration>().as_secs(), "it truly waited");
+        for (place, wait) in waits.iter().enumerate() {
+            let full = FIRST_WAIT * 2_u32.pow(u32::try_from(place).unwrap());
+            assert!(full / 2 <= *wait && *wait <= full, "wait {place} is {wait:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_and_the_last_error_is_told() {
+        let (answer, asked, _) = play(vec![broken(); 9], &CancellationToken::new()).await;
+        assert_eq!((answer, asked), (Err(broken()), 6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_there_is_told_after_three_tries() {
+        let (answer, asked, _) = play(vec![refused(); 9], &CancellationToken::new()).await;
+        assert_eq!((answer, asked), (Err(refused()), 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lasting_failure_is_told_at_once() {
+        let error = ModelError::Unauthorized { status: 401, said: "no".into() };
+        let (answer, asked, _) = play(vec![error.clone()], &CancellationToken::new()).await;
+        assert_eq!((answer, asked), (Err(error), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_says_when_unless_that_is_too_late() {
+        let limited = |s| ModelError::RateLimited { said: String::new(), retry_after: Some(Duration::from_secs(s)) };
+        let (answer, _, waits) = play(vec![limited(42)], &CancellationToken::new()).await;
+        assert_eq!((answer, waits), (Ok(text("here")), vec![Duration::from_secs(42)]));
+        let (answer, asked, _) = play(vec![limited(3600)], &CancellationToken::new()).await;
+        assert_eq!((answer, asked), (Err(limited(3600)), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cancelling_ends_a_wait() {
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let (answer, asked, _) = play(vec![broken()], &cancel).await;
+        assert_eq!((answer, asked), (Err(ModelError::Cancelled), 1));
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_cap() {
+        assert_eq!(backoff(1, 0.0), FIRST_WAIT / 2);
+        assert_eq!(backoff(u32::MAX, 1.0), LONGEST_WAIT);
+    }
+}

@@ -1,0 +1,130 @@
+//! What it takes to speak to a model, and [`connect`], which does.
+//!
+//! Where the settings come from (files, environment, flags) is not known here; nothing in this crate reads the environment.
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use shared::Price;
+
+use super::{Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
+
+/// A key. It shows itself to nobody: no `Display`, no `Serialize`, and a `Debug` without the text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a key, without the white space that files and shells like to leave around it.
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// The key itself, for the one header that needs it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// How a model is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI-compatible chat completions, streamed.
+    OpenAiChat,
+    /// A file of turns, for tests, demos and replay.
+    Scripted {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Everything about one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSettings {
+    /// `provider/model`; what follows the first `/` goes over the wire.
+    pub name: String,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// The address up to and including `/v1`. Not used by `Scripted`.
+    pub base_url: String,
+    /// The key; local servers need none.
+    pub api_key: Option<Secret>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// How many tokens a request and its answer may be together.
+    pub context_window: u64,
+    /// How many tokens it may write in one answer.
+    pub max_output: u64,
+    /// Whether the reasoning of all earlier turns must be sent back (`DeepSeek`).
+    pub reasoning_roundtrip: bool,
+    /// Whether the server knows `strict` tools.
+    pub strict_tools: bool,
+    /// Further members of each request; they override ours, and `null` takes one of ours out.
+    pub extra_body: Map<String, Value>,
+    /// How long one answer may take from request to end.
+    pub request_timeout: Duration,
+    /// How long nothing at all may come.
+    pub idle_timeout: Duration,
+    /// How often a request that failed for a passing reason is sent again.
+    pub retries: u32,
+}
+
+impl ModelSettings {
+    /// Settings with the defaults that suit most servers.
+    pub fn new(name: &str, dialect: Dialect, base_url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            dialect,
+            base_url: base_url.to_owned(),
+            api_key: None,
+            price: None,
+            context_window: 128_000,
+            max_output: 16_384,
+            reasoning_roundtrip: false,
+            strict_tools: false,
+            extra_body: Map::new(),
+            request_timeout: Duration::from_secs(20 * 60),
+            idle_timeout: Duration::from_secs(3 * 60),
+            retries: 5,
+        }
+    }
+
+    /// The model's name as the server knows it.
+    pub fn wire_name(&self) -> &str {
+        self.name.split_once('/').map_or(self.name.as_str(), |(_, model)| model)
+    }
+}
+
+/// A client for these settings. Nothing is sent yet.
+pub fn connect(settings: ModelSettings) -> Result<Arc<dyn Model>, ModelError> {
+    let retries = settings.retries;
+    match &settings.dialect {
+        Dialect::Scripted { path } => Ok(Arc::new(Scripted::read(path, &settings)?)),
+        Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(OpenAi::new(settings)?), retries))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        let mut settings = ModelSettings::new("p/m", Dialect::OpenAiChat, "http://localhost/v1");
+        settings.api_key = Some(Secret::new(" hush\n"));
+        assert!(!format!("{settings:?}").contains("hush"));
+        assert_eq!(settings.api_key.as_ref().map(Secret::reveal), Some("hush"));
+    }
+
+    #[test]
+    fn only_the_first_slash_parts_provider_and_model() {
+        for (name, wire) in [("deepseek/flash", "flash"), ("openrouter/a/b", "a/b"), ("bare", "bare")] {
+            assert_eq!(ModelSettings::new(name, Dialect::OpenAiChat, "").wire_name(), wire);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The transcript of an attempt: one JSON line for each thing that was said, in the order in which it was said.
+//!
+//! **Invariant:** what the model saw is in the transcript, byte for byte, and it is there before the model sees it.
+//! **Invariant:** lines are only ever added. A line that a crash tore is left out when the file is read, and it can only be the last.
+//!
+//! Each line has a `version` and a `turn`, and one of: `start` (who was asked, with which tools), `message`, `answer` (what the
+//! provider counted), `end` (how it went).
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::Tokens;
+
+use crate::{
+    model::{FinishReason, Label, Message},
+    tool::ToolSpec,
+};
+
+const VERSION: u32 = 1;
+
+/// What one line says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The head: who asks whom, and what may be called.
+    Start(Start),
+    /// Something that was said.
+    Message(Message),
+    /// What an answer took.
+    Answer(AnswerNote),
+    /// How the attempt ended, in one line for people.
+    End(String),
+}
+
+/// The head of a transcript.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// `provider/model`.
+    pub model: String,
+    /// Whose attempt it is.
+    pub label: Label,
+    /// The tools as the model sees them.
+    pub tools: Vec<Value>,
+}
+
+/// What an answer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerNote {
+    /// How much the model was allowed to write.
+    pub max_tokens: u64,
+    /// Why it stopped.
+    pub finish: FinishReason,
+    /// What it took.
+    pub usage: Tokens,
+    /// Whether that was estimated from bytes, the provider having counted nothing.
+    pub estimated: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    version: u32,
+    turn: u32,
+    #[serde(flatten)]
+    entry: E,
+}
+
+/// A transcript being written.
+#[derive(Debug)]
+pub struct Transcript {
+    file: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl Transcript {
+    /// Begins a transcript in a new file, with the folders above it.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        Ok(Self { file: BufWriter::new(file), path: path.to_owned() })
+    }
+
+    /// Adds a line. It is on its way to the disk after the next [`flush`](Self::flush).
+    pub fn append(&mut self, turn: u32, entry: &Entry) -> io::Result<()> {
+        self.line(turn, entry)
+    }
+
+    /// Adds a message, without taking it.
+    pub fn append_message(&mut self, turn: u32, message: &Message) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Said<'a> {
+            message: &'a Message,
+        }
+        self.line(turn, Said { message })
+    }
+
+    fn line(&mut self, turn: u32, entry: impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.file, &Line { version: VERSION, turn, entry })?;
+        self.file.write_all(b"\n")
+    }
+
+    /// Hands all lines to the system: from here on they outlive this process.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// All lines of a transcript with their turns, without a torn last one.
+pub fn read_entries(path: &Path) -> io::Result<Vec<(u32, Entry)>> {
+    let text = fs::read(path)?;
+    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    let mut entries = Vec::with_capacity(lines.len());
+    for (place, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
+        match serde_json::from_slice::<Line<Entry>>(line) {
+            Ok(line) if line.version == VERSION => entries.push((line.turn, line.entry)),
+            Ok(line) => {
+                return Err(damaged(path, place, &format!("its version is {}, and only {VERSION} is known", line.version)));
+            }
+            Err(_) if place + 1 == lines.len() => {}
+            Err(error) => return Err(damaged(path, place, &error.to_string())),
+        }
+    }
+    Ok(entries)
+}
+
+/// The conversation that a transcript holds, ready to be gone on with: calls that were never answered, because the attempt was
+/// stopped in the middle of them, are answered as interrupted.
+pub fn read(path: &Path) -> io::Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut open: Vec<(String, String)> = Vec::new();
+    let close = |messages: &mut Vec<Message>, open: &mut Vec<(String, String)>| {
+        messages.extend(open.drain(..).map(|(call_id, name)| Message::Tool { call_id, name, content: INTERRUPTED.to_owned() }));
+    };
+    for (_, entry) in read_entries(path)? {
+        let Entry::Message(message) = entry else { continue };
+        match &message {
+            Message::Tool { call_id, .. } => open.retain(|(id, _)| id != call_id),
+            _ => close(&mut messages, &mut open),
+        }
+        if let Message::Assistant(turn) = &message {
+            open.extend(turn.calls.iter().map(|call| (call.id.clone(), call.name.clone())));
+        }
+        messages.push(message);
+    }
+    close(&mut messages, &mut open);
+    Ok(messages)
+}
+
+const INTERRUPTED: &str = "The attempt was interrupted before this call was answered. Whether it took effect is not known: look.";
+
+fn damaged(path: &Path, place: usize, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("line {} of {} cannot be read: {why}", place + 1, path.display()))
+}
+
+/// A tool as it is kept: as the model sees it.
+pub(crate) fn tool_value(tool: &ToolSpec) -> Value {
+    serde_json::json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::model::{AssistantTurn, ToolCall, testing::label};
+
+    fn conversation() -> Vec<Message> {
+        let call = |id: &str| ToolCall { id: id.into(), name: "read_file".into(), arguments: "{\"a\": ".into() };
+        let turn = AssistantTurn { text: "é\n".into(), reasoning: Some(String::new()), calls: vec![call("c1"), call("c2")] };
+        let result = Message::Tool { call_id: "c1".into(), name: "read_file".into(), content: "\u{0}\u{2028}".into() };
+        vec![Message::system("s"), Message::user("u"), Message::Assistant(turn), result]
+    }
+
+    fn written(folder: &Path) -> PathBuf {
+        let path = folder.join("deep/attempt.jsonl");
+        let mut transcript = Transcript::create(&path).unwrap();
+        let tools = vec![tool_value(&ToolSpec { name: "t", description: "d", parameters: serde_json::json!({}) })];
+        transcript.append(0, &Entry::Start(Start { model: "p/m".into(), label: label(0), tools })).unwrap();
+        for message in conversation() {
+            transcript.append(1, &Entry::Message(message)).unwrap();
+        }
+        let note = AnswerNote { max_tokens: 9, finish: FinishReason::ToolCalls, usage: Tokens::default(), estimated: true };
+        transcript.append(1, &Entry::Answer(note)).unwrap();
+        transcript.append(1, &Entry::End("cancelled".into())).unwrap();
+        transcript.flush().unwrap();
+        path
+    }
+
+    #[test]
+    fn a_transcript_is_lines_that_people_and_programs_can_read() {
+        let folder = tempfile::tempdir().unwrap();
+        expect![[r#"
+            {"version":1,"turn":0,"start":{"model":"p/m","label":{"run":"abcdefgh","role":"worker","task":"money","attempt":1,"turn":0},"tools":[{"description":"d","name":"t","parameters":{}}]}}
+            {"version":1,"turn":1,"message":{"role":"system","content":"s"}}
+            {"version":1,"turn":1,"message":{"role":"user","content":"u"}}
+            {"version":1,"turn":1,"message":{"role":"assistant","content":"é\n","reasoning":"","calls":[{"id":"c1","name":"read_file","arguments":"{\"a\": "},{"id":"c2","name":"read_file","arguments":"{\"a\": "}]}}
+            {"version":1,"turn":1,"message":{"role":"tool","call_id":"c1","name":"read_file","content":"\u0000 "}}
+            {"version":1,"turn":1,"answer":{"max_tokens":9,"finish":"tool_calls","usage":{"hit":0,"miss":0,"output":0},"estimated":true}}
+            {"version":1,"turn":1,"end":"cancelled"}
+        "#]].assert_eq(&fs::read_to_string(written(folder.path())).unwrap());
+    }
+
+    #[test]
+    fn a_conversation_is_read_back_as_it_was_with_open_calls_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut expected = conversation();
+        expected.push(Message::Tool { call_id: "c2".into(), name: "read_file".into(), content: INTERRUPTED.into() });
+        assert_eq!(read(&written(folder.path())).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_left_out_and_damage_elsewhere_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let whole = fs::read_to_string(&path).unwrap();
+        let count = read_entries(&path).unwrap().len();
+        fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        assert_eq!(read_entries(&path).unwrap().len(), count - 1);
+        fs::write(&path, whole.replacen("\"turn\":1", "\"turn\":", 1)).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of "), "{error}");
+    }
+
+    #[test]
+    fn a_transcript_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        assert_eq!(Transcript::create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+}
