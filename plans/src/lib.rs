@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod edit;
+pub mod event;
+pub mod evidence;
 pub mod file;
 pub mod lint;
 mod overlap;
@@ -15,11 +17,14 @@ pub mod plan;
 pub mod problem;
 mod reach;
 pub mod render;
+pub mod run_state;
 #[cfg(test)]
 mod sample;
+pub mod schedule;
 mod spelling;
 pub mod survey;
 pub mod task;
+pub mod task_state;
 mod visible;
 
 pub use plan::{Gate, Plan, PlanDraft};

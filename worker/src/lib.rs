@@ -1,1 +1,4 @@
 //! worker
+
+pub mod process;
+pub mod tool;
