@@ -49,7 +49,7 @@ pub enum GateRule {
 pub fn lint(plan: &Plan, survey: &Survey, rules: &LintRules) -> Vec<Problem> {
     let mut problems = alone::problems(plan.draft(), rules);
     problems.extend(repository::problems(plan, survey));
-    in_order(plan.tasks(), &mut problems);
+    in_order(plan, &mut problems);
     problems
 }
 
@@ -77,9 +77,9 @@ pub fn check(reading: &Reading, survey: &Survey, rules: &LintRules) -> Checked {
     Checked { plan: plan.filter(|_| !problems.iter().any(Problem::is_error)), problems }
 }
 
-fn in_order(tasks: &[Task], problems: &mut [Problem]) {
+fn in_order(plan: &Plan, problems: &mut [Problem]) {
     problems.sort_by_key(|problem| match &problem.place {
-        Place::Task(id) | Place::Key { task: id, .. } => tasks.iter().position(|task| task.id == *id).map_or(0, |at| at + 1),
+        Place::Task(id) | Place::Key { task: id, .. } => plan.index_of(id).map_or(0, |at| at + 1),
         _ => 0,
     });
 }

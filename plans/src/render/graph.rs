@@ -75,7 +75,7 @@ fn list(plan: &Plan, labels: &[String]) -> String {
         let after: Vec<&str> = plan.tasks()[at].depends_on.iter().map(TaskId::as_str).collect();
         let after = if after.is_empty() { String::new() } else { format!("after {}", after.join(", ")) };
         let pad = " ".repeat(widest - labels[at].width());
-        let line = format!("{number:>3}  {}{pad}  {after}", labels[at]);
+        let line = format!("{number:<3}{}{pad}  {after}", labels[at]);
         out.push_str(line.trim_end());
         out.push('\n');
     }

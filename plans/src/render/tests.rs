@@ -120,9 +120,7 @@ fn a_mark_stands_before_its_task() {
     .assert_eq(&graph(&plan(&text), 80, mark));
 }
 
-#[test]
-fn the_table_shows_what_a_reviewer_has_to_know() {
-    let text = r#"
+const RENAME: &str = r#"
         goal = "g"
         [gate]
         commands = ["cargo test --workspace"]
@@ -143,9 +141,12 @@ fn the_table_shows_what_a_reviewer_has_to_know() {
         shared = ["Cargo.lock"]
         worker = { command = "sed -i s/Amount/Money/ $(git ls-files)" }
     "#;
-    let plan = parse_toml(text).unwrap();
+
+#[test]
+fn the_table_shows_what_a_reviewer_has_to_know() {
     let cost = |id: &str, usd| (TaskId::new(id).unwrap(), Money::from_usd(usd).unwrap());
     let costs = BTreeMap::from([cost("money-type", 0.4), cost("rename", 0.02)]);
+    let plan = parse_toml(RENAME).unwrap();
     expect![[r#"
         task                depends on  may write           proof               worker             est. cost
         ──────────────────  ──────────  ──────────────────  ──────────────────  ─────────────────  ─────────
@@ -167,6 +168,11 @@ fn the_table_shows_what_a_reviewer_has_to_know() {
         2 tasks, 2 in the longest chain, estimated $0.42
     "#]]
     .assert_eq(&table(&plan, &TableFacts { width: 100, costs }));
+}
+
+#[test]
+fn a_narrow_screen_gets_a_taller_table() {
+    let plan = parse_toml(RENAME).unwrap();
     expect![[r#"
         task         depends on  may write    proof       worker
         ───────────  ──────────  ───────────  ──────────  ──────────
