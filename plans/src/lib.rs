@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod edit;
+pub mod estimate;
 pub mod event;
 pub mod evidence;
 pub mod file;

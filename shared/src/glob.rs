@@ -67,9 +67,10 @@ impl Glob {
         Ok(Self { text, parsed, matcher: OnceLock::new(), shapes })
     }
 
-    /// Whether the pattern names this path.
+    /// Whether the pattern names this path. A path that is spelled exactly like the pattern matches, too: `app/[id]/page.tsx` is the name
+    /// of a file more often than a character class.
     pub fn matches(&self, path: &RepoPath) -> bool {
-        self.matcher.get_or_init(|| set_of(&self.parsed)).is_match(path.as_str())
+        path.as_str() == self.text || self.matcher.get_or_init(|| set_of(&self.parsed)).is_match(path.as_str())
     }
 
     /// Whether some path could match both patterns.
@@ -236,6 +237,7 @@ mod tests {
             ("src/*.rs", "src/deep/a.rs", false),
             ("src/**/a.rs", "src/a.rs", true),
             ("src/{a,b}.rs", "src/b.rs", true),
+            ("app/[id]/page.tsx", "app/[id]/page.tsx", true),
         ] {
             assert_eq!(glob(pattern).matches(&RepoPath::new(path).unwrap()), is_match, "{pattern} {path}");
         }

@@ -17,11 +17,11 @@ use plans::{
     evidence::Setback,
     run_state::Continuation,
 };
-use shared::{AttemptKey, Brief, Glob, Outcome, Scope, brief::HandOff};
+use shared::{AttemptKey, Brief, Glob, Outcome, Scope, Tokens, brief::HandOff};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use worker::{
-    actor::{AttemptOver, Opening, Worker, WorkerArgs},
+    actor::{AttemptOver, Cancel, Opening, Worker, WorkerArgs},
     process::{Shell, end_strays},
     tool::{LiveScope, ScopeAnswer, ScopeOffice, WorkerPlace, WorkerTools},
 };
@@ -40,12 +40,17 @@ use crate::{
 pub(super) struct Member {
     cancel: CancellationToken,
     worktree: Option<Arc<Worktree>>,
+    worker: Option<ActorRef<Worker>>,
     scope: LiveScope,
 }
 
 impl Member {
     pub(super) fn stop(&self) {
         self.cancel.cancel();
+        if let Some(worker) = self.worker.clone() {
+            // A worker that is gone has ended already.
+            tokio::spawn(async move { worker.tell(Cancel).await });
+        }
     }
 }
 
@@ -68,7 +73,7 @@ impl Dispatcher {
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key, &task.title);
-        self.crew.insert(key.clone(), Member { cancel: cancel.clone(), worktree: None, scope });
+        self.crew.insert(key.clone(), Member { cancel: cancel.clone(), worktree: None, worker: None, scope });
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
@@ -119,19 +124,28 @@ impl Dispatcher {
                     acceptance: Arc::new(inspection),
                 };
                 let Some(ledger) = self.ledger.clone() else { return };
+                let toolbox = match WorkerTools::new(place) {
+                    Ok(tools) => Arc::new(tools),
+                    Err(error) => {
+                        let why = format!("the worktree of {key} is gone: {error}");
+                        return self.report_at_once(key, Outcome::Unavailable { why }, me);
+                    }
+                };
                 let budget = Arc::new(Purse::new(ledger, Some(key.clone()), model.price()));
                 let worker = Worker::spawn(WorkerArgs {
                     limits: brief.limits,
-                    opening: self.opening(key, continuation, &task),
+                    opening: self.opening(key, continuation),
                     brief,
                     model,
-                    toolbox: Arc::new(WorkerTools::new(place)),
+                    toolbox,
                     budget,
                     observer: site.board.observer(key),
                     transcript: site.folder.transcript(key),
-                    cancel,
                     done: me.clone().recipient(),
                 });
+                if let Some(member) = self.crew.get_mut(key) {
+                    member.worker = Some(worker.clone());
+                }
                 let me = me.clone();
                 // Supervision: the dispatcher hears of a worker's death and survives it.
                 tokio::spawn(async move { me.link(&worker).await });
@@ -140,7 +154,7 @@ impl Dispatcher {
     }
 
     fn report_at_once(&self, key: &AttemptKey, outcome: Outcome, me: &ActorRef<Self>) {
-        let (me, over) = (me.clone(), AttemptOver::without_turns(key.clone(), outcome));
+        let (me, over) = (me.clone(), without_turns(key.clone(), outcome));
         tokio::spawn(async move { me.tell(over).await });
     }
 
@@ -172,7 +186,7 @@ impl Dispatcher {
     }
 
     /// How the conversation begins: anew, or where an earlier attempt left off, if its transcript is still there.
-    fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>, task: &Task) -> Opening {
+    fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
         let fresh = || Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
         let Some(continuation) = continuation else { return fresh() };
         let transcript: PathBuf = self.site.folder.transcript(&AttemptKey { task: key.task.clone(), attempt: continuation.of() });
@@ -180,7 +194,7 @@ impl Dispatcher {
             return fresh();
         }
         let notice = match continuation {
-            Continuation::AfterConflict(_) => self.conflict_notice(key, task),
+            Continuation::AfterConflict(_) => self.conflict_notice(key),
             Continuation::AfterInterruption(_) => "The harness was interrupted and has started again. Your files are as you left them; commands that \
                                                    were running have ended. Go on with your task."
                 .to_owned(),
@@ -188,7 +202,7 @@ impl Dispatcher {
         Opening::Continue { transcript, notice }
     }
 
-    fn conflict_notice(&self, key: &AttemptKey, task: &Task) -> String {
+    fn conflict_notice(&self, key: &AttemptKey) -> String {
         let state = self.state();
         let last = state.task(&key.task).and_then(|record| record.setbacks.last());
         let Some(Setback::Conflicted { paths, with, detail }) = last.map(|evidence| &evidence.setback) else { return String::new() };
@@ -198,8 +212,13 @@ impl Dispatcher {
             Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
         });
         let landed: Vec<HandOff> = landed.collect();
-        worker::context::conflict_notice(&worker::context::Conflict { title: &task.title, landed: &landed, paths, detail })
+        worker::context::conflict_notice(&worker::context::Conflict { landed: &landed, paths, text: detail })
     }
+}
+
+/// The end of an attempt that asked no model.
+pub(crate) fn without_turns(key: AttemptKey, outcome: Outcome) -> AttemptOver {
+    AttemptOver { key, outcome, usage: Tokens::default(), cost: None, turns: 0 }
 }
 
 /// The worktree stands, or could not be made.

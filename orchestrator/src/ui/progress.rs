@@ -1,0 +1,196 @@
+//! Progress of a run: one live line for each worker and one for the whole, or plain lines, or one JSON event a line.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use plans::{
+    event::{Entry, Event},
+    run_state::RunState,
+};
+use shared::RunId;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    task::JoinHandle,
+    time::Instant,
+};
+
+use super::{
+    Screen,
+    board::{Activity, Board, Who},
+    print, words,
+};
+use crate::journal::Journal;
+
+/// How a run is shown while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: the journal's entries, one a line, on standard output.
+    Json,
+}
+
+/// What is needed to show a run.
+pub struct Show {
+    /// Where.
+    pub screen: Screen,
+    /// How.
+    pub format: Format,
+    /// Who is at work.
+    pub board: Arc<Board>,
+    /// The run.
+    pub run: RunId,
+    /// Its folder, where entries that were missed are read again.
+    pub folder: PathBuf,
+}
+
+/// Shows a run until its entries end. Joining the handle waits until the last has been shown.
+pub fn show(show: Show, entries: Receiver<Arc<Entry>>, shown: u64) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut view = View { last: shown, state: None, live: Live::new(&show.screen), show, began: Instant::now() };
+        view.follow(entries).await;
+    })
+}
+
+struct View {
+    show: Show,
+    /// The number of the last entry that was shown.
+    last: u64,
+    /// Folded along, for counts.
+    state: Option<RunState>,
+    live: Live,
+    began: Instant,
+}
+
+impl View {
+    async fn follow(&mut self, mut entries: Receiver<Arc<Entry>>) {
+        self.catch_up();
+        let mut tick = tokio::time::interval(Duration::from_millis(if self.show.screen.live { 120 } else { 60_000 }));
+        loop {
+            tokio::select! {
+                entry = entries.recv() => match entry {
+                    Ok(entry) => self.see(&entry),
+                    Err(RecvError::Lagged(_)) => self.catch_up(),
+                    Err(RecvError::Closed) => break,
+                },
+                _ = tick.tick() => self.draw(),
+            }
+        }
+        self.catch_up();
+        self.live.clear();
+    }
+
+    /// Reads from the journal what was not heard.
+    fn catch_up(&mut self) {
+        let journal = Journal::read_only(&self.show.folder, self.show.run.clone());
+        let Ok(all) = journal.and_then(|journal| journal.after(0)) else { return };
+        if self.state.is_none() {
+            self.state = RunState::fold(all.iter().take_while(|entry| entry.seq <= self.last)).ok();
+        }
+        all.iter().for_each(|entry| self.see(entry));
+    }
+
+    fn see(&mut self, entry: &Entry) {
+        if entry.seq <= self.last {
+            return;
+        }
+        if entry.seq > self.last + 1 {
+            return self.catch_up();
+        }
+        self.last = entry.seq;
+        match &mut self.state {
+            // A view that cannot fold still shows lines.
+            Some(state) => drop(state.apply(&entry.event)),
+            None => self.state = RunState::begin(&entry.event).ok(),
+        }
+        match self.show.format {
+            Format::Json => print(&serde_json::to_string(entry).unwrap_or_default()),
+            Format::Text => {
+                if let Some(line) = words::line(entry).filter(|_| is_news(&entry.event)) {
+                    self.show.screen.say(&format!("{:>7}  {line}", words::clock(self.began.elapsed())));
+                }
+            }
+        }
+        self.draw();
+    }
+
+    fn draw(&mut self) {
+        if !self.show.screen.live || self.show.format == Format::Json {
+            return;
+        }
+        let activities = self.show.board.activities();
+        let summary = self.state.as_ref().map(|state| self.summary(state)).unwrap_or_default();
+        self.live.draw(&self.show.screen, &activities, &summary);
+    }
+
+    fn summary(&self, state: &RunState) -> String {
+        let count = |name: &str| state.tasks().iter().filter(|record| record.state.name() == name).count();
+        let doing = match (state.landing(), state.is_replanning()) {
+            (_, true) => ", re-planning".to_owned(),
+            (Some(record), _) => format!(", proving {}", record.id),
+            _ => String::new(),
+        };
+        format!(
+            "{}/{} landed, {} running{doing}  {}  {}",
+            state.landed().len(),
+            state.tasks().len(),
+            count("running"),
+            words::spent(state.tokens(), state.cost()),
+            words::clock(self.began.elapsed()),
+        )
+    }
+}
+
+/// What a person wants to read as it happens; what the live lines show already is left out.
+fn is_news(event: &Event) -> bool {
+    !matches!(event, Event::LandingStarted { .. } | Event::RunStarted { .. } | Event::RunEnded { .. })
+}
+
+/// The lines that are drawn over.
+struct Live {
+    bars: BTreeMap<Who, ProgressBar>,
+    whole: Option<ProgressBar>,
+}
+
+impl Live {
+    fn new(screen: &Screen) -> Self {
+        let whole = screen.live.then(|| screen.bars().add(bar()));
+        Self { bars: BTreeMap::new(), whole }
+    }
+
+    fn draw(&mut self, screen: &Screen, activities: &[(Who, Activity)], summary: &str) {
+        let Some(whole) = &self.whole else { return };
+        self.bars.retain(|who, bar| {
+            let stays = activities.iter().any(|(other, _)| other == who);
+            if !stays {
+                bar.finish_and_clear();
+            }
+            stays
+        });
+        for (who, activity) in activities {
+            let line = self.bars.entry(who.clone()).or_insert_with(|| screen.bars().insert_before(whole, bar()));
+            line.set_message(describe(who, activity));
+        }
+        whole.set_message(summary.to_owned());
+    }
+
+    fn clear(&mut self) {
+        self.bars.values().chain(&self.whole).for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new_spinner().with_style(style)
+}
+
+fn describe(who: &Who, activity: &Activity) -> String {
+    let name = match who {
+        Who::Planner => "planner".to_owned(),
+        Who::Worker(key) => key.to_string(),
+    };
+    let spent = words::spent(activity.tokens, activity.cost.unwrap_or_default());
+    let turn = if activity.turn == 0 { String::new() } else { format!("turn {}  {spent}  ", activity.turn) };
+    let doing: String = activity.doing.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    format!("  {name:24} {}  {turn}{doing}", words::clock(activity.since.elapsed()))
+}

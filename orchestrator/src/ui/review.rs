@@ -1,0 +1,209 @@
+//! The review: a person sees a plan, and approves it, changes it, talks about it or rejects it.
+//!
+//! **Invariant:** nobody is waited for who cannot answer: without a terminal, and at the end of the input, the answer is
+//! [`Answer::Nobody`].
+
+use std::{fmt::Write as _, path::Path, process::Command, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use plans::{Plan, WorkerKind, estimate, event::Settings, file, lint, render};
+use shared::{Limits, RunId};
+
+use super::{Screen, words};
+use crate::{error::Error, site::Site};
+
+/// What a person says to a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Go.
+    Approve,
+    /// Do not.
+    Reject,
+    /// This instead.
+    Edited(Box<Plan>),
+    /// Think again.
+    Comment(String),
+    /// There is nobody.
+    Nobody,
+}
+
+/// What is reviewed.
+pub struct Sheet {
+    /// The run.
+    pub run: RunId,
+    /// The plan.
+    pub plan: Plan,
+    /// What has changed since the person last saw it.
+    pub difference: Option<String>,
+    /// Why it changed.
+    pub cause: Option<String>,
+    /// How the run will behave.
+    pub settings: Settings,
+    /// The surroundings.
+    pub site: Arc<Site>,
+}
+
+/// Whoever answers.
+pub trait Reviewer: Send + Sync {
+    /// Shows the sheet and waits for an answer.
+    fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>>;
+}
+
+/// A person at a terminal, if there is one.
+pub struct Terminal {
+    /// Where.
+    pub screen: Screen,
+}
+
+impl Reviewer for Terminal {
+    fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
+        let screen = self.screen.clone();
+        Box::pin(async move {
+            screen.insist(&describe(&sheet, screen.width()));
+            if !screen.interactive {
+                return Ok(Answer::Nobody);
+            }
+            let talk = tokio::task::spawn_blocking(move || converse(&screen, &sheet));
+            talk.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())))
+        })
+    }
+}
+
+/// The sheet as text: difference and cause if it is a revision, then table, graph, gate, limits, costs, warnings.
+pub fn describe(sheet: &Sheet, width: usize) -> String {
+    let mut text = String::new();
+    let mut part = |heading: &str, body: &str| {
+        if !body.trim().is_empty() {
+            writeln!(text, "{heading}\n\n{}\n", words::indent(body.trim_end())).expect("writing to a string");
+        }
+    };
+    let plan = &sheet.plan;
+    part("Goal", plan.goal());
+    part("Why the plan changes", sheet.cause.as_deref().unwrap_or_default());
+    part("What changes", sheet.difference.as_deref().unwrap_or_default());
+    let opening = opening_tokens(sheet);
+    let limits = sheet.settings.task_limits;
+    let price = sheet.site.worker_model.as_ref().and_then(|model| model.price());
+    let facts = render::TableFacts { width: width - 2, ..estimate::facts(plan, limits, opening, price) };
+    part("Tasks", &render::table(plan, &facts));
+    part("Order", &render::graph(plan, width - 2, |_| None));
+    part("Limits", &limits_in_words(sheet, opening));
+    let problems = lint::lint(plan, &sheet.site.survey, &lint::LintRules::default());
+    let warnings: Vec<String> = problems.iter().filter(|problem| !problem.is_error()).map(|problem| format!("- {problem}")).collect();
+    part("Warnings", &warnings.join("\n"));
+    text
+}
+
+fn opening_tokens(sheet: &Sheet) -> u64 {
+    worker::model::estimate_tokens(sheet.site.repository_brief.len() as u64 + (6 << 10))
+}
+
+fn limits_in_words(sheet: &Sheet, opening: u64) -> String {
+    let Settings { workers, attempts, replans, task_limits, run_limits, .. } = &sheet.settings;
+    let mut text = format!(
+        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt: {}\nthe whole run: {}\n",
+        say_limits(task_limits),
+        say_limits(run_limits),
+    );
+    if sheet.plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent) {
+        let total = estimate::total(&sheet.plan, *task_limits, opening);
+        let (model, price) = match &sheet.site.worker_model {
+            Some(model) => (model.id(), model.price()),
+            None => ("no model", None),
+        };
+        let cost = price.map_or("its price is not known".to_owned(), |price| format!("about {}", price.of(total)));
+        writeln!(text, "expected with {model}: about {} tokens; {cost}", words::count(total.total())).expect("writing to a string");
+    }
+    if sheet.settings.no_gate {
+        text.push_str("NO GATE: nothing proves the merged tree but the tasks' own verification\n");
+    }
+    text
+}
+
+fn say_limits(limits: &Limits) -> String {
+    let parts = [
+        limits.turns.map(|turns| format!("{turns} turns")),
+        limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),
+        limits.cost.map(|cost| cost.to_string()),
+        limits.minutes.map(|minutes| format!("{minutes} minutes")),
+    ];
+    let said: Vec<String> = parts.into_iter().flatten().collect();
+    if said.is_empty() { "no limit".to_owned() } else { said.join(", ") }
+}
+
+/// Blocks until the person has said something that can be understood.
+fn converse(screen: &Screen, sheet: &Sheet) -> Result<Answer, Error> {
+    loop {
+        screen.insist("Approve this plan?  [a]pprove  [e]dit  [c]omment  [r]eject  [m]ermaid");
+        let Some(line) = read_line() else { return Ok(Answer::Nobody) };
+        let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        match word.to_ascii_lowercase().as_str() {
+            "a" | "approve" | "y" | "yes" => return Ok(Answer::Approve),
+            "r" | "reject" | "n" | "no" | "q" | "quit" => return Ok(Answer::Reject),
+            "m" | "mermaid" => screen.insist(&render::mermaid(&sheet.plan)),
+            "e" | "edit" => match edit(screen, sheet)? {
+                Some(plan) if plan == sheet.plan => screen.insist("Nothing has changed."),
+                Some(plan) => return Ok(Answer::Edited(Box::new(plan))),
+                None => screen.insist("The plan is as it was."),
+            },
+            "c" | "comment" => {
+                let comment = if rest.trim().is_empty() { ask(screen, "What should be different?") } else { Some(rest.to_owned()) };
+                match comment {
+                    Some(comment) if !comment.trim().is_empty() => return Ok(Answer::Comment(comment.trim().to_owned())),
+                    Some(_) => {}
+                    None => return Ok(Answer::Nobody),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn ask(screen: &Screen, question: &str) -> Option<String> {
+    screen.insist(question);
+    read_line()
+}
+
+fn read_line() -> Option<String> {
+    let mut line = String::new();
+    matches!(std::io::stdin().read_line(&mut line), Ok(read) if read > 0).then_some(line)
+}
+
+/// Opens the plan in the person's editor until it is one, or until they give up.
+fn edit(screen: &Screen, sheet: &Sheet) -> Result<Option<Plan>, Error> {
+    let path = sheet.site.folder.path.join("plan.toml");
+    std::fs::write(&path, file::write_toml(&sheet.plan)).map_err(Error::disk(&path))?;
+    loop {
+        if let Err(why) = open_editor(&path) {
+            screen.insist(&format!("The editor could not be used: {why}. Set EDITOR, or edit {} and run it with --plan.", path.display()));
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::disk(&path))?;
+        let mut reading = file::Reading::of_toml(&text);
+        sheet.site.rules.set_gate(&mut reading.draft.gate);
+        let gate = if sheet.settings.no_gate { lint::GateRule::NotWanted } else { lint::GateRule::Required };
+        let rules = lint::LintRules { gate, run_limits: sheet.settings.run_limits };
+        let checked = lint::check(&reading, &sheet.site.survey, &rules);
+        if let Some(plan) = checked.plan {
+            return Ok(Some(plan));
+        }
+        let problems: Vec<String> = checked.problems.iter().map(|problem| format!("  {problem}")).collect();
+        screen.insist(&format!("The edited plan has problems:\n{}", problems.join("\n")));
+        let again = ask(screen, "Edit again?  [y]es  [n]o, keep the plan as it was");
+        if !again.is_some_and(|answer| matches!(answer.trim(), "" | "y" | "yes" | "e")) {
+            return Ok(None);
+        }
+    }
+}
+
+fn open_editor(path: &Path) -> Result<(), String> {
+    let chosen = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty()));
+    let editor = chosen.unwrap_or_else(|| "vi".to_owned());
+    // An editor may come with arguments (`code --wait`): the shell splits them.
+    let run = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(path).status();
+    match run {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{editor}` ended with {status}")),
+        Err(error) => Err(error.to_string()),
+    }
+}

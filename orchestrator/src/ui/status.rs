@@ -1,0 +1,109 @@
+//! How a run stands, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use plans::{
+    event::{Entry, Event},
+    run_state::{Phase, RunState, TaskRecord},
+    task_state::TaskState,
+};
+use serde_json::{Value, json};
+use shared::RunId;
+
+use super::words;
+
+/// A run in one word.
+fn phase(state: &RunState, alive: bool) -> String {
+    match state.phase() {
+        Phase::Over(status) => status.to_string(),
+        Phase::Rejected => "rejected".to_owned(),
+        Phase::Review => "waits for review".to_owned(),
+        Phase::Planning if alive => "planning".to_owned(),
+        Phase::Underway if alive => "underway".to_owned(),
+        Phase::Planning | Phase::Underway => "interrupted".to_owned(),
+    }
+}
+
+/// All runs, a line each, the latest last.
+pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)]) -> String {
+    let mut text = String::new();
+    for (run, state, time, alive) in runs {
+        let goal = state.goal().lines().next().unwrap_or_default();
+        let counts = format!("{}/{}", state.landed().len(), state.tasks().len());
+        writeln!(text, "{run}  {}  {:16}  {counts:>7}  {goal}", time.get(..16).unwrap_or(time), phase(state, *alive)).expect("a string");
+    }
+    text
+}
+
+/// One run: how it stands, and each task.
+pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
+    let mut text = String::new();
+    let mut say = |line: &str| writeln!(text, "{line}").expect("writing to a string");
+    say(&format!("run      {run}: {}", phase(state, alive)));
+    say(&format!("goal     {}", state.goal().lines().next().unwrap_or_default()));
+    say(&format!("base     {}{}", state.base().short(), if state.is_snapshot() { " (a snapshot of uncommitted changes)" } else { "" }));
+    say(&format!("branch   inspan/{run} at {}", state.tip().short()));
+    say(&format!("spent    {}", words::spent(state.tokens(), state.cost())));
+    if state.revision() > 0 {
+        say(&format!("plan     revision {}, {} re-plans", state.revision(), state.replans()));
+    }
+    if let Some(why) = state.halted().or(state.over_budget()) {
+        say(&format!("stopped  {why}"));
+    }
+    let (landed, all) = (state.landed().len(), state.tasks().len());
+    say(&format!("tasks    {landed}/{all} landed"));
+    let width = state.tasks().iter().map(|record| record.id.as_str().len()).max().unwrap_or_default();
+    for record in state.tasks().iter().chain(state.gone()) {
+        say(format!("  {:width$}  {:15}  {}", record.id, record.state.name(), about(record)).trim_end());
+    }
+    text
+}
+
+fn about(record: &TaskRecord) -> String {
+    let attempts = match record.attempts {
+        0 => String::new(),
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts"),
+    };
+    let last = record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
+    let detail = match &record.state {
+        TaskState::Landed { commit } => format!("as {}", commit.short()),
+        TaskState::Ended { .. } => record.why.clone(),
+        TaskState::Running { .. } => format!("turn {}", record.turns),
+        TaskState::InTrouble { .. } | TaskState::Waiting => last,
+        TaskState::Finished { .. } | TaskState::Landing { .. } => String::new(),
+    };
+    [attempts, detail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// One run, for programs.
+pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]) -> Value {
+    let task = |record: &TaskRecord| {
+        json!({
+            "task": record.id,
+            "state": record.state.name().replace(' ', "_"),
+            "attempts": record.attempts,
+            "tokens": record.tokens.total(),
+            "cost_usd": record.cost.usd(),
+            "commit": match &record.state { TaskState::Landed { commit } => Some(commit), _ => None },
+            "why": record.why,
+        })
+    };
+    let applied = entries.iter().any(|entry| matches!(entry.event, Event::ResultApplied { .. }));
+    json!({
+        "version": 1,
+        "run": run,
+        "status": phase(state, alive).replace(' ', "_"),
+        "goal": state.goal(),
+        "base": state.base(),
+        "branch": format!("inspan/{run}"),
+        "tip": state.tip(),
+        "revision": state.revision(),
+        "replans": state.replans(),
+        "tokens": state.tokens().total(),
+        "cost_usd": state.cost().usd(),
+        "stopped": state.halted().or(state.over_budget()),
+        "applied": applied,
+        "tasks": state.tasks().iter().chain(state.gone()).map(task).collect::<Vec<_>>(),
+    })
+}

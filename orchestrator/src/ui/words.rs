@@ -1,0 +1,100 @@
+//! Events in words, one line each, for the plain progress and for `inspan log`.
+
+use plans::{
+    event::{Entry, Event},
+    evidence::Setback,
+};
+use shared::{Money, Outcome, TaskId, Tokens};
+
+/// What an event says to a person; none for those that only the books need.
+pub fn line(entry: &Entry) -> Option<String> {
+    Some(match &entry.event {
+        Event::RunStarted { base, snapshot, .. } => {
+            let from = if *snapshot { "a snapshot of your uncommitted changes" } else { "HEAD" };
+            format!("run {} starts from {from} ({})", entry.run, base.short())
+        }
+        Event::PlanProposed { revision, plan, author, warnings } => {
+            let remarks = if warnings.is_empty() { String::new() } else { format!(", {} warnings", warnings.len()) };
+            format!("plan {revision} by {author}: {} tasks{remarks}", plan.tasks().len())
+        }
+        Event::PlanApproved { revision, by } => format!("plan {revision} approved by {}", match by {
+            plans::event::Approver::Person => "a person",
+            plans::event::Approver::Policy => "policy",
+        }),
+        Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
+        Event::AttemptStarted { key, continues, .. } => match continues {
+            Some(attempt) => format!("{key} starts, going on from #{attempt}"),
+            None => format!("{key} starts"),
+        },
+        Event::TurnTaken { .. } => return None,
+        Event::ScopeGranted { key, globs, reason } => {
+            let globs: Vec<&str> = globs.iter().map(shared::Glob::as_str).collect();
+            format!("{key} may also write {}: {reason}", globs.join(", "))
+        }
+        Event::AttemptEnded { key, outcome: Outcome::Done { .. }, .. } => format!("{key} is done"),
+        Event::AttemptEnded { key, outcome, .. } => format!("{key} ended: {}", Setback::Ended(outcome.clone()).headline()),
+        Event::LandingStarted { key, .. } => format!("{key} is merged and proved"),
+        Event::LandingConflicted { key, paths, with, .. } => {
+            let (paths, with) = (paths.clone(), with.clone());
+            format!("{key}: {}", Setback::Conflicted { paths, with, detail: String::new() }.headline())
+        }
+        Event::LandingRefused { key, verdict, .. } => format!("{key} is red: {}", Setback::Red(verdict.clone()).headline()),
+        Event::LandingPutBack { key, why } => format!("{key} was not landed yet: {why}"),
+        Event::GatePassed { .. } => return None,
+        Event::TaskLanded { key, commit } => format!("{} landed as {}", key.task, commit.short()),
+        Event::ReplanStarted { number, causes } => format!("re-plan {number} for {}", join(causes)),
+        Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", indent(difference)),
+        Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
+        Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
+        Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),
+        Event::BudgetReached { why } => format!("budget reached: {why}; nothing new starts"),
+        Event::RunHalted { why } => format!("halted: {why}"),
+        Event::RunResumed { .. } => "resumed".to_owned(),
+        Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
+        Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
+    })
+}
+
+/// `12.3k tokens`, and the money where it is known.
+pub fn spent(tokens: Tokens, cost: Money) -> String {
+    let cost = if cost == Money::default() { String::new() } else { format!(", {cost}") };
+    format!("{} tokens{cost}", count(tokens.total()))
+}
+
+/// `950`, `12.3k`, `4.5M`.
+pub fn count(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
+        _ => format!("{:.1}M", number as f64 / 1e6),
+    }
+}
+
+/// `0:07`, `12:30`, `1:02:03`.
+pub fn clock(time: std::time::Duration) -> String {
+    let (hours, minutes, seconds) = (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// Every line two columns to the right.
+pub fn indent(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") }).collect::<Vec<_>>().join("\n")
+}
+
+fn join(tasks: &[TaskId]) -> String {
+    tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_times_read_like_clocks() {
+        assert_eq!([950, 12_345, 4_500_000].map(count), ["950", "12.3k", "4.5M"]);
+        assert_eq!([7, 750, 3723].map(|s| clock(Duration::from_secs(s))), ["0:07", "12:30", "1:02:03"]);
+        assert_eq!(spent(Tokens { hit: 1, miss: 2, output: 3 }, Money::default()), "6 tokens");
+    }
+}
