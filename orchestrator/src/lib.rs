@@ -1,3 +1,4 @@
 //! orchestrator
 
+pub mod config;
 pub mod survey;

@@ -33,10 +33,13 @@ pub(super) const PARSER_VERSION: u32 = 1;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// What it imports, sorted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) imports: BTreeSet<Import>,
     /// Whether it holds tests (known of Rust only, where they live beside the code).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) has_tests: bool,
     /// Exported names that it declares (Go only, where a package is a folder of files).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) declares: BTreeSet<String>,
 }
 
@@ -47,7 +50,13 @@ pub(super) enum Import {
     /// `mod name;` within these inline modules, with the `#[path]` that was given.
     RustModule { inside: Vec<String>, name: String, path: Option<String> },
     /// A path, named `name` by a `use`; without a name it was written in an expression or a type, or ends in `*`.
-    RustPath { inside: Vec<String>, path: Vec<String>, name: Option<String> },
+    RustPath {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inside: Vec<String>,
+        path: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
     /// `from ..module import names`, with `level` dots; `import module` names nothing.
     Python { level: usize, module: String, names: Vec<String> },
     /// `import … from "source"` in any of its spellings.
