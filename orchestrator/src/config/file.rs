@@ -35,11 +35,11 @@ struct File<'a, O> {
 impl<O: Fn(usize) -> Origin> File<'_, O> {
     fn root(&mut self, table: &dyn TableLike) {
         for (name, item) in table.iter() {
-            let is_table = KEYS.iter().any(|key| key.name.split_once('.').is_some_and(|(table, _)| table == name));
+            let is_table = tables().any(|table| table == name);
             match item.as_table_like() {
                 Some(providers) if name == "providers" => self.providers(providers),
                 Some(inner) if is_table => self.section(name, inner),
-                None if is_table || name == "providers" => {
+                None if is_table => {
                     self.problem(self.line(table, name), format!("`{name}` is a table; write [{name}]"));
                 }
                 _ => self.plain(name, name, table, item),
@@ -57,7 +57,8 @@ impl<O: Fn(usize) -> Origin> File<'_, O> {
         let line = self.line(table, name);
         match KEYS.iter().find(|key| key.name == full) {
             Some(key) => self.set(full.to_owned(), key, item, line),
-            None => self.unknown(line, full, nearest(full, KEYS.iter().map(|key| key.name).chain(["providers"]))),
+            None if item.as_table_like().is_some() => self.unknown(line, full, nearest(full, tables())),
+            None => self.unknown(line, full, nearest(full, KEYS.iter().map(|key| key.name))),
         }
     }
 
@@ -100,12 +101,11 @@ impl<O: Fn(usize) -> Origin> File<'_, O> {
             };
             for (name, item) in table.iter() {
                 let (line, full) = (self.line(table, name), format!("{prefix}.{name}"));
-                match provider_key(name).filter(|key| MODEL_KEYS.contains(&key.name)) {
-                    Some(key) => self.set(full, key, item, line),
-                    None => {
-                        let near = nearest(name, MODEL_KEYS.iter().copied()).map(|near| format!("{prefix}.{near}"));
-                        self.unknown(line, &full, near.as_deref());
-                    }
+                if let Some(key) = provider_key(name).filter(|key| MODEL_KEYS.contains(&key.name)) {
+                    self.set(full, key, item, line);
+                } else {
+                    let near = nearest(name, MODEL_KEYS.iter().copied()).map(|near| format!("{prefix}.{near}"));
+                    self.unknown(line, &full, near.as_deref());
                 }
             }
         }
@@ -131,6 +131,11 @@ impl<O: Fn(usize) -> Origin> File<'_, O> {
         let span = table.key(name).and_then(toml_edit::Key::span);
         line_at(self.text, span.map_or(0, |span| span.start))
     }
+}
+
+/// The names of the tables at the top level.
+fn tables() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0)).chain(["providers"])
 }
 
 fn line_at(text: &str, at: usize) -> usize {

@@ -122,6 +122,9 @@ pub enum ConfigError {
          wants one, INSPAN_API_KEY, for any OpenAI-compatible server"
     )]
     NoModel,
+    /// There is an address for this run, and no model.
+    #[error("INSPAN_BASE_URL is set, but no model: set INSPAN_MODEL to the name of a model of that server")]
+    NoModelThere,
     /// The name of a model is not `provider/model`, or there is no such provider.
     #[error("{origin}: `{name}` names no model: {why}")]
     BadModel {
@@ -156,29 +159,31 @@ pub enum ConfigError {
 impl Config {
     /// Merges the sources.
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+        let Sources { repo, user, env, flags } = sources;
         let mut problems = Vec::new();
         let mut settings = settings::defaults();
         settings.extend(file::read(Path::new("built in"), BUILT_IN, |_| Origin::Default, &mut problems));
-        if let Some((path, text)) = &sources.user {
-            settings.extend(file::read(path, text, |line| Origin::User { path: path.clone(), line }, &mut problems));
+        if let Some((path, text)) = user {
+            settings.extend(file::read(&path, &text, |line| Origin::User { path: path.clone(), line }, &mut problems));
         }
-        if let Some((path, text)) = &sources.repo {
-            settings.extend(file::read(path, text, |line| Origin::Repository { path: path.clone(), line }, &mut problems));
+        if let Some((path, text)) = repo {
+            settings.extend(file::read(&path, &text, |line| Origin::Repository { path: path.clone(), line }, &mut problems));
         }
-        let environment = environment::read(&sources.env, &mut problems);
+        let environment = environment::read(&env, &mut problems);
         settings.extend(environment.settings);
-        settings.extend(sources.flags.read(&mut problems));
+        settings.extend(flags.read(&mut problems));
         if !problems.is_empty() {
             return Err(ConfigError::Invalid(problems));
         }
-        let home = environment::variable(&sources.env, "HOME");
+        settings::place_worktrees(&mut settings, disk::cache_folder(&env));
+        let home = environment::variable(&env, "HOME");
         Ok(Self {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
-            worktrees: settings::worktrees(&settings, home, disk::cache_folder(&sources.env)),
+            worktrees: settings::worktrees(&settings, home),
             warnings: environment.warnings,
-            secrets: model::secrets(&settings, &sources.env),
+            secrets: model::secrets(&settings, &env),
             endpoint: environment.endpoint,
             settings,
         })

@@ -109,7 +109,10 @@ pub(super) fn secrets(settings: &Settings, env: &BTreeMap<String, String>) -> BT
 impl Config {
     /// The model of a role.
     pub fn model(&self, role: Role) -> Result<ModelChoice, ConfigError> {
-        let (name, origin) = self.model_name(role).ok_or(ConfigError::NoModel)?;
+        let (name, origin) = self.model_name(role).ok_or(match self.endpoint.base_url {
+            Some(_) => ConfigError::NoModelThere,
+            None => ConfigError::NoModel,
+        })?;
         let (provider, model) = self.split(&name, &origin)?;
         let choice = Choice { config: self, provider, model };
         choice.resolve()
@@ -146,9 +149,12 @@ impl Config {
     }
 
     fn no_such_provider(&self, provider: &str) -> String {
-        let near = nearest(provider, self.providers()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = nearest(provider, self.providers()).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         let known = self.providers().collect::<Vec<_>>().join(", ");
-        format!("there is no provider `{provider}`{near} Known are {known}; others are added as [providers.{provider}]")
+        format!(
+            "there is no provider `{provider}`{near}; known are {known}; add it as [providers.{provider}], or set INSPAN_BASE_URL for a \
+             server of your own"
+        )
     }
 
     /// The names of all providers, sorted.

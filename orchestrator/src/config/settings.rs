@@ -109,9 +109,17 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
     }
 }
 
-/// As configured, else in the user's cache directory.
-pub(super) fn worktrees(settings: &Settings, home: Option<&str>, cache: Option<PathBuf>) -> Option<PathBuf> {
-    settings.get("paths.worktrees").and_then(|setting| setting.value.to_path(home)).or_else(|| Some(cache?.join("inspan")))
+/// Where nothing is configured, worktrees are made in the user's cache directory.
+pub(super) fn place_worktrees(settings: &mut Settings, cache: Option<PathBuf>) {
+    let place = cache.and_then(|cache| cache.join("inspan").into_os_string().into_string().ok());
+    if let Some(place) = place {
+        let default = || Setting { value: Value::Text(place), origin: Origin::Default };
+        settings.entry("paths.worktrees".to_owned()).or_insert_with(default);
+    }
+}
+
+pub(super) fn worktrees(settings: &Settings, home: Option<&str>) -> Option<PathBuf> {
+    settings.get("paths.worktrees")?.value.to_path(home)
 }
 
 pub(super) fn text<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {

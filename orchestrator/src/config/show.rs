@@ -31,10 +31,11 @@ impl Config {
             let origin = setting.map_or_else(|| "not set".to_owned(), |setting| setting.origin.to_string());
             writeln!(text, "{:22} = {value:32}  {origin}", key.name).expect("a string takes all");
         }
+        text.push('\n');
         for role in [Role::Planner, Role::Worker] {
             let model = self.model(role).map(|choice| choice.name);
             let model = model.unwrap_or_else(|error| first_line(&error.to_string()));
-            writeln!(text, "\n{role} uses {model}").expect("a string takes all");
+            writeln!(text, "{role} uses {model}").expect("a string takes all");
         }
         text.push_str(&self.render_endpoint());
         text.push_str("\nproviders\n");
@@ -66,8 +67,8 @@ impl Config {
     }
 
     fn render_endpoint(&self) -> String {
-        let url = self.endpoint.base_url.as_ref().map(|url| format!("\nINSPAN_BASE_URL = {url}, for every role\n"));
-        let key = self.endpoint.api_key.as_ref().map(|_| "\nINSPAN_API_KEY is set, for every role\n");
+        let url = self.endpoint.base_url.as_ref().map(|url| format!("INSPAN_BASE_URL = {url}, for every role\n"));
+        let key = self.endpoint.api_key.as_ref().map(|_| "INSPAN_API_KEY is set, for every role\n");
         [url.as_deref(), key].into_iter().flatten().collect()
     }
 
@@ -104,7 +105,8 @@ pub fn commented_defaults() -> String {
     text.push_str(FOOT);
     text.push_str("# [providers.example]\n");
     for key in PROVIDER_KEYS {
-        writeln!(text, "# {} = {:<40} # {}", key.name, key.example, key.about).expect("a string takes all");
+        let line = format!("{} = {}", key.name, key.example);
+        writeln!(text, "# {line:<48} # {}", key.about).expect("a string takes all");
     }
     text
 }

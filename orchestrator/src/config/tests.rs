@@ -1,5 +1,7 @@
 //! Sources as a little text (`## inspan.toml`, `## user.toml`, `## env`), configuration as a snapshot.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes snapshots with them")]
+
 mod models;
 mod problems;
 mod shown;

@@ -1,6 +1,6 @@
 //! What language a file is written in, and whether it holds tests, by its name alone.
 
-use super::tree::{file_name, folder};
+use super::tree::{ending, file_name, folder};
 
 /// Ending of the file's name, language. Looked through in order; names without a dot are whole names.
 const ENDINGS: &[(&str, &str)] = &[
@@ -98,11 +98,8 @@ const NOT_CODE: &[&str] =
 pub(super) fn language_of(path: &str) -> Option<&'static str> {
     let name = file_name(path);
     let whole = WHOLE_NAMES.iter().find(|(known, _)| *known == name);
-    let ending = || {
-        let (_, ending) = name.rsplit_once('.')?;
-        ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known))
-    };
-    whole.or_else(ending).map(|(_, language)| *language)
+    let by_ending = || ENDINGS.iter().find(|(known, _)| ending(name).eq_ignore_ascii_case(known));
+    whole.or_else(by_ending).map(|(_, language)| *language)
 }
 
 /// Whether the path alone says that the file holds tests: it lies in a folder of tests, or is named like one.
@@ -120,7 +117,7 @@ fn is_test_name(name: &str, language: &str) -> bool {
     match language {
         "go" | "elixir" | "dart" | "c" | "c++" => stem.ends_with("_test"),
         "python" => stem.starts_with("test_") || stem.ends_with("_test") || stem == "conftest",
-        "javascript" | "typescript" => stem.ends_with(".test") || stem.ends_with(".spec"),
+        "javascript" | "typescript" => matches!(ending(stem), "test" | "spec"),
         "java" | "kotlin" | "c#" | "scala" | "swift" | "php" => stem.ends_with("Test") || stem.ends_with("Tests"),
         "ruby" => stem.ends_with("_spec") || stem.ends_with("_test"),
         "rust" => stem == "tests",

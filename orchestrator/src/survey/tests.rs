@@ -1,5 +1,7 @@
 //! A little text makes the files (`## path`, then what the file says), the survey is a snapshot.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes snapshots with them")]
+
 mod brief;
 mod cache;
 mod edges;

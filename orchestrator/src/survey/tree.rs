@@ -148,6 +148,11 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
+/// What follows the last `.` of the file's name; nothing where there is none.
+pub(super) fn ending(path: &str) -> &str {
+    file_name(path).rsplit_once('.').map_or("", |(_, ending)| ending)
+}
+
 /// A path seen from a folder. `None` where it leaves the repository.
 pub(super) fn join(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();

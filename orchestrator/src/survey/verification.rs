@@ -12,12 +12,11 @@ use serde_json::Value;
 use super::{
     imports::{Facts, Import},
     json::read_json,
-    languages::is_test_path,
     tree::{FileAt, Tree, file_name, folder},
 };
 
 /// How many folders of one ecosystem are named at most.
-const MAX_FOLDERS: usize = 4;
+const MAX_FOLDERS: usize = 8;
 
 /// Ecosystems of which the manifest alone says the command.
 const BY_MANIFEST: &[(&str, &str)] = &[
@@ -61,27 +60,49 @@ fn per_folder(tree: &Tree, manifest: &str, command: impl Fn(FileAt) -> Option<St
 }
 
 fn in_folder(path: &str, command: &str) -> String {
-    if path.is_empty() {
-        return command.to_owned();
-    }
-    let plain = path.chars().all(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')) && !path.starts_with('-');
-    let quoted = if plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) };
-    format!("cd {quoted} && {command}")
+    if path.is_empty() { command.to_owned() } else { format!("cd {} && {command}", quoted(path)) }
+}
+
+fn quoted(path: &str) -> String {
+    let is_plain = path.chars().all(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')) && !path.starts_with('-');
+    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// The `test` script by the package manager whose lock file lies there or at the root; without a script, the runner that is named.
 fn node(tree: &Tree, at: FileAt) -> Option<String> {
     let manifest = read_json(&tree.text(at)?)?;
     let home = folder(tree.path(at));
-    let script = manifest.pointer("/scripts/test").and_then(Value::as_str);
-    if script.is_some_and(|script| !script.contains("no test specified") && !script.trim().is_empty()) {
-        return Some(format!("{} test", package_manager(tree, home, &manifest)));
+    let manager = package_manager(tree, home, &manifest);
+    if has_script(&manifest) {
+        return Some(format!("{manager} test"));
+    }
+    if let Some(command) = in_all_packages(tree, home, &manifest, manager) {
+        return Some(command.to_owned());
     }
     let uses = |name: &str| {
         ["dependencies", "devDependencies"].iter().any(|kind| manifest.get(kind).is_some_and(|d| d.get(name).is_some()))
     };
     let runner = [("vitest", "npx vitest run"), ("jest", "npx jest")].into_iter().find(|(name, _)| uses(name));
     runner.map(|(_, command)| command.to_owned()).or_else(|| has_plain_tests(tree, home).then(|| "node --test".to_owned()))
+}
+
+/// A `test` script that is not npm's placeholder.
+fn has_script(manifest: &Value) -> bool {
+    let script = manifest.pointer("/scripts/test").and_then(Value::as_str).unwrap_or_default().trim();
+    !script.is_empty() && !script.contains("no test specified")
+}
+
+/// What runs the scripts of all packages of a workspace, where one of them has any.
+fn in_all_packages(tree: &Tree, home: &str, manifest: &Value, manager: &str) -> Option<&'static str> {
+    let is_pnpm = tree.in_folder(home).iter().any(|&at| file_name(tree.path(at)) == "pnpm-workspace.yaml");
+    let packages = tree.below(home).filter(|&at| file_name(tree.path(at)) == "package.json");
+    let mut manifests = packages.filter_map(|at| read_json(&tree.text(at)?));
+    let command = match manager {
+        _ if is_pnpm => "pnpm -r test",
+        "npm" if manifest.get("workspaces").is_some() => "npm test --workspaces --if-present",
+        _ => return None,
+    };
+    manifests.any(|manifest| has_script(&manifest)).then_some(command)
 }
 
 fn package_manager(tree: &Tree, home: &str, manifest: &Value) -> &'static str {
@@ -104,28 +125,29 @@ fn has_plain_tests(tree: &Tree, home: &str) -> bool {
     tree.below(home).any(|at| is_plain_test(tree.path(at)))
 }
 
-/// pytest, wherever it is named or tests are bare functions; unittest where the tests say so and nobody speaks of pytest.
+/// pytest, wherever it is named or tests are bare functions; unittest where the tests say so and nobody speaks of pytest; Django
+/// by its own command.
 ///
 /// `python3`, since not every system has a `python`.
 fn python(tree: &Tree, facts: &[Option<Facts>]) -> Vec<String> {
-    let is_test = |at: &FileAt| {
-        let path = tree.path(*at);
-        path.ends_with(".py")
-            && is_test_path(path)
-            && file_name(path).trim_end_matches(".py").split('_').any(|part| part == "test" || part == "tests")
-    };
+    let stem = |at: FileAt| file_name(tree.path(at)).strip_suffix(".py");
+    let is_test = |at: &FileAt| stem(*at).is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test"));
     let tests: Vec<FileAt> = (0..tree.files().len()).filter(is_test).collect();
+    let imported = |name: &str| tests.iter().any(|&at| imports_module(facts[at].as_ref(), name));
+    let speaks_of_pytest = imported("pytest") || names_pytest(tree);
+    if tree.find("manage.py").is_some() && !speaks_of_pytest {
+        return vec!["python3 manage.py test".to_owned()];
+    }
     if tests.is_empty() {
         return Vec::new();
     }
-    let imported = |name: &str| tests.iter().any(|&at| imports_module(facts[at].as_ref(), name));
-    if !imported("unittest") || imported("pytest") || names_pytest(tree) {
+    if speaks_of_pytest || !imported("unittest") {
         return vec![in_folder(&python_home(tree, &tests), "python3 -m pytest -q")];
     }
     let folders: BTreeSet<&str> = tests.iter().map(|&at| folder(tree.path(at))).collect();
     let is_package = |path: &str| path.is_empty() || tree.find(&format!("{path}/__init__.py")).is_some();
     match folders.iter().copied().find(|path| !is_package(path)) {
-        Some(path) => vec![format!("python3 -m unittest discover -s {path}")],
+        Some(path) => vec![format!("python3 -m unittest discover -s {}", quoted(path))],
         None => vec!["python3 -m unittest".to_owned()],
     }
 }

@@ -6,11 +6,12 @@ use super::{
 };
 
 /// What both roles use, in a few words each.
-fn check(text: &str, expected: Expect) {
+fn check(text: &str, expected: &Expect) {
     let config = load(text).expect("valid configuration");
     let of = |role| config.model(role).map_or_else(|error| format!("error: {error}"), |choice| in_words(&choice));
     let (planner, worker) = (of(Role::Planner), of(Role::Worker));
-    expected.assert_eq(&if planner == worker { worker } else { format!("planner: {planner}\nworker: {worker}") });
+    let all = if planner == worker { worker } else { format!("planner: {planner}\nworker: {worker}") };
+    expected.assert_eq(&format!("{all}\n"));
 }
 
 fn in_words(choice: &ModelChoice) -> String {
@@ -25,11 +26,12 @@ fn in_words(choice: &ModelChoice) -> String {
 fn no_model_at_all_tells_the_three_ways_to_choose_one() {
     check(
         "",
-        expect![[r#"
-        error: no model is configured; choose one in one of three ways:
-          set DEEPSEEK_API_KEY to use deepseek/deepseek-flash
-          put model = "provider/model" into inspan.toml, such as "ollama/qwen3-coder"
-          set INSPAN_BASE_URL, INSPAN_MODEL and, where the server wants one, INSPAN_API_KEY, for any OpenAI-compatible server"#]],
+        &expect![[r#"
+            error: no model is configured; choose one in one of three ways:
+              set DEEPSEEK_API_KEY to use deepseek/deepseek-flash
+              put model = "provider/model" into inspan.toml, such as "ollama/qwen3-coder"
+              set INSPAN_BASE_URL, INSPAN_MODEL and, where the server wants one, INSPAN_API_KEY, for any OpenAI-compatible server
+        "#]],
     );
 }
 
@@ -37,7 +39,9 @@ fn no_model_at_all_tells_the_three_ways_to_choose_one() {
 fn a_deepseek_key_alone_is_enough() {
     check(
         "## env\nDEEPSEEK_API_KEY=k1",
-        expect!["deepseek | deepseek-flash | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $0.60 | 1000000"],
+        &expect![[r#"
+        deepseek | deepseek-flash | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $0.60 | 1000000
+    "#]],
     );
 }
 
@@ -45,7 +49,9 @@ fn a_deepseek_key_alone_is_enough() {
 fn a_missing_key_names_the_variable() {
     check(
         "## inspan.toml\nmodel = \"openai/some-model\"",
-        expect!["error: openai/some-model wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)"],
+        &expect![[r#"
+        error: openai/some-model wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
+    "#]],
     );
 }
 
@@ -53,7 +59,9 @@ fn a_missing_key_names_the_variable() {
 fn a_local_server_needs_no_key() {
     check(
         "## env\nINSPAN_MODEL=ollama/qwen3-coder:30b",
-        expect!["ollama | qwen3-coder:30b | http://localhost:11434/v1 | OpenAiChat | -: no key | unknown | 128000"],
+        &expect![[r#"
+        ollama | qwen3-coder:30b | http://localhost:11434/v1 | OpenAiChat | -: no key | unknown | 128000
+    "#]],
     );
 }
 
@@ -62,19 +70,23 @@ fn roles_can_have_models_of_their_own_and_the_environment_overrides_both() {
     let files = "## inspan.toml\nmodel = \"deepseek/deepseek-flash\"\nmodels.planner = \"deepseek/deepseek-v4-pro\"\n";
     check(
         &format!("{files}## env\nDEEPSEEK_API_KEY=k1\n"),
-        expect![[r#"
-        planner: deepseek | deepseek-v4-pro | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $1.98 | 1000000
-        worker: deepseek | deepseek-flash | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $0.60 | 1000000"#]],
+        &expect![[r#"
+            planner: deepseek | deepseek-v4-pro | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $1.98 | 1000000
+            worker: deepseek | deepseek-flash | https://api.deepseek.com/v1 | OpenAiChat | DEEPSEEK_API_KEY: k1 | $0.60 | 1000000
+        "#]],
     );
     check(
         &format!("{files}## env\nDEEPSEEK_API_KEY=k1\nINSPAN_MODEL=vllm/a\n"),
-        expect!["vllm | a | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000"],
+        &expect![[r#"
+        vllm | a | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000
+    "#]],
     );
     check(
         &format!("{files}## env\nINSPAN_MODEL=vllm/a\nINSPAN_MODEL_PLANNER=vllm/b\n"),
-        expect![[r#"
-        planner: vllm | b | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000
-        worker: vllm | a | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000"#]],
+        &expect![[r#"
+            planner: vllm | b | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000
+            worker: vllm | a | http://localhost:8000/v1 | OpenAiChat | -: no key | unknown | 128000
+        "#]],
     );
 }
 
@@ -83,27 +95,33 @@ fn a_base_url_takes_any_model_and_only_the_key_that_was_given_for_it() {
     let env = "## env\nDEEPSEEK_API_KEY=k1\nINSPAN_BASE_URL=http://127.0.0.1:9/v1/\n";
     check(
         &format!("{env}INSPAN_API_KEY=k2\nINSPAN_MODEL=qwen/qwen3-coder"),
-        expect!["custom | qwen/qwen3-coder | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: k2 | unknown | 128000"],
+        &expect![[r#"
+        custom | qwen/qwen3-coder | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: k2 | unknown | 128000
+    "#]],
     );
     check(
         &format!("{env}INSPAN_API_KEY=k2\nINSPAN_MODEL=deepseek/deepseek-flash"),
-        expect!["deepseek | deepseek-flash | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: k2 | $0.60 | 1000000"],
+        &expect![[r#"
+        deepseek | deepseek-flash | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: k2 | $0.60 | 1000000
+    "#]],
     );
     check(
         &format!("{env}INSPAN_MODEL=bare"),
-        expect!["custom | bare | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000"],
+        &expect![[r#"
+        custom | bare | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000
+    "#]],
     );
     check(
         &format!("{env}INSPAN_MODEL=anthropic/some-model"),
-        expect!["custom | anthropic/some-model | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000"],
+        &expect![[r#"
+        custom | anthropic/some-model | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000
+    "#]],
     );
     check(
         env,
-        expect![[r#"
-        error: no model is configured; choose one in one of three ways:
-          set DEEPSEEK_API_KEY to use deepseek/deepseek-flash
-          put model = "provider/model" into inspan.toml, such as "ollama/qwen3-coder"
-          set INSPAN_BASE_URL, INSPAN_MODEL and, where the server wants one, INSPAN_API_KEY, for any OpenAI-compatible server"#]],
+        &expect![[r#"
+        error: INSPAN_BASE_URL is set, but no model: set INSPAN_MODEL to the name of a model of that server
+    "#]],
     );
 }
 
@@ -126,9 +144,10 @@ price = { hit = 0, miss = 1, output = 9.5 }
 ## env
 MINE= k3
 "#,
-        expect![[r#"
+        &expect![[r#"
             planner: mine | small | https://mine.example/v1 | OpenAiChat | MINE: k3 | $2.00 | 64000
-            worker: mine | big/one | https://mine.example/v1 | OpenAiChat | MINE: k3 | $9.50 | 1000000"#]],
+            worker: mine | big/one | https://mine.example/v1 | OpenAiChat | MINE: k3 | $9.50 | 1000000
+        "#]],
     );
 }
 
@@ -136,7 +155,9 @@ MINE= k3
 fn a_script_is_a_model_whose_name_is_a_path() {
     check(
         "## env\nINSPAN_MODEL=scripted//tmp/turns.toml\nINSPAN_BASE_URL=http://127.0.0.1:9/v1",
-        expect!["scripted | /tmp/turns.toml |  | Scripted | -: no key | unknown | 128000"],
+        &expect![[r#"
+        scripted | /tmp/turns.toml |  | Scripted | -: no key | unknown | 128000
+    "#]],
     );
 }
 
@@ -144,25 +165,27 @@ fn a_script_is_a_model_whose_name_is_a_path() {
 fn names_that_lead_nowhere_say_what_to_write_instead() {
     check(
         "## env\nINSPAN_MODEL=deepsek/deepseek-flash",
-        expect![
-            "error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek`; did you mean `deepseek`? Known are anthropic, deepseek, llamacpp, ollama, openai, openrouter, scripted, vllm; others are added as [providers.deepsek]"
-        ],
+        &expect![[r#"
+            error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
+        "#]],
     );
     check(
         "## inspan.toml\n\nmodel = \"deepseek-flash\"",
-        expect![
-            "error: inspan.toml:2: `deepseek-flash` names no model: write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own"
-        ],
+        &expect![[r#"
+        error: inspan.toml:2: `deepseek-flash` names no model: write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own
+    "#]],
     );
     check(
         "## inspan.toml\nmodel = \"mine/x\"\nproviders.mine.retries = 1",
-        expect!["error: inspan.toml:2: `mine/x` names no model: the provider has no address; set base_url in [providers.mine]"],
+        &expect![[r#"
+        error: inspan.toml:2: `mine/x` names no model: the provider has no address; set base_url in [providers.mine]
+    "#]],
     );
     check(
         "## env\nANTHROPIC_API_KEY=k4\nINSPAN_MODEL=anthropic/some-model",
-        expect![
-            "error: anthropic/some-model: this version does not speak the `anthropic` dialect; use an OpenAI-compatible endpoint that offers the model, such as openrouter/anthropic/some-model, or set INSPAN_BASE_URL"
-        ],
+        &expect![[r#"
+        error: anthropic/some-model: this version does not speak the `anthropic` dialect; use an OpenAI-compatible endpoint that offers the model, such as openrouter/anthropic/some-model, or set INSPAN_BASE_URL
+    "#]],
     );
 }
 

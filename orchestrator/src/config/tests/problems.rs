@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use super::{super::Overrides, load, sources};
 use crate::config::Config;
 
-fn check(text: &str, expected: Expect) {
+fn check(text: &str, expected: &Expect) {
     let problems = load(text).expect_err("a problem").to_string();
     expected.assert_eq(&problems);
 }
@@ -29,14 +29,14 @@ base_ulr = "http://x/v1"
 retries = 2
 contextwindow = 1
 "#,
-        expect![[r#"
+        &expect![[r#"
             inspan.toml:1: there is no key `workers`; did you mean `run.workers`?
             inspan.toml:2: there is no key `modell`; did you mean `model`?
             inspan.toml:5: there is no key `run.wokers`; did you mean `run.workers`?
             inspan.toml:6: there is no key `run.max_cost`; did you mean `run.max_cost_usd`?
             inspan.toml:7: there is no key `run.reviews`; did you mean `run.review`?
             inspan.toml:8: there is no key `run.zzz`
-            inspan.toml:9: there is no key `tasks`; did you mean `task.cost_usd`?
+            inspan.toml:9: there is no key `tasks`; did you mean `task`?
             inspan.toml:12: there is no key `providers.mine.base_ulr`; did you mean `providers.mine.base_url`?
             inspan.toml:14: there is no key `providers.mine.models."a/b".retries`
             inspan.toml:15: there is no key `providers.mine.models."a/b".contextwindow`; did you mean `providers.mine.models."a/b".context_window`?"#]],
@@ -76,7 +76,7 @@ models = 1
 price = { hit = 1, miss = 2, out = 3 }
 base_url = "https://host/v1/chat/completions"
 "#,
-        expect![[r#"
+        &expect![[r#"
             inspan.toml:1: `model`: give a text
             inspan.toml:2: `run` is a table; write [run]
             inspan.toml:4: `task.turns`: give a whole number of at least 1
@@ -120,5 +120,8 @@ fn the_problems_of_all_sources_come_at_once() {
 
 #[test]
 fn an_empty_list_of_gate_commands_is_refused() {
-    check("## inspan.toml\ngate.commands = []\n", expect!["inspan.toml:1: `gate.commands`: the list is empty; take the key out"]);
+    check(
+        "## inspan.toml\ngate.commands = []\n",
+        &expect!["inspan.toml:1: `gate.commands`: the list is empty; take the key out"],
+    );
 }

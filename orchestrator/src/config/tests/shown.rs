@@ -44,11 +44,8 @@ fn effective_values_are_shown_with_their_origins() {
         paths.worktrees        = -                                 not set
 
         planner uses mine/m
-
         worker uses mine/m
-
         INSPAN_BASE_URL = http://localhost:1/v1, for every role
-
         INSPAN_API_KEY is set, for every role
 
         providers
@@ -150,18 +147,18 @@ fn the_commented_file_explains_every_key() {
         # A server of your own, or other prices and limits for one that is built in: deepseek, openai, openrouter, ollama, llamacpp, vllm.
         # Its models are then named example/MODEL.
         # [providers.example]
-        # base_url = "https://example.org/v1"                 # The address, up to and including /v1.
-        # dialect = "openai-chat"                            # How it is spoken to.
-        # api_key_env = "EXAMPLE_API_KEY"                        # The variable that holds the key. Left out, no key is sent.
-        # context_window = 128_000                                  # How many tokens a request and its answer may be together.
-        # max_output = 16_384                                   # How many tokens one answer may have.
-        # reasoning_roundtrip = false                                    # Whether earlier reasoning must be sent back.
-        # strict_tools = false                                    # Whether the server knows strict tools.
-        # extra_body = { temperature = 0.2 }                    # Further members of each request.
+        # base_url = "https://example.org/v1"              # The address, up to and including /v1.
+        # dialect = "openai-chat"                          # How it is spoken to.
+        # api_key_env = "EXAMPLE_API_KEY"                  # The variable that holds the key. Left out, no key is sent.
+        # context_window = 128_000                         # How many tokens a request and its answer may be together.
+        # max_output = 16_384                              # How many tokens one answer may have.
+        # reasoning_roundtrip = false                      # Whether earlier reasoning must be sent back.
+        # strict_tools = false                             # Whether the server knows strict tools.
+        # extra_body = { temperature = 0.2 }               # Further members of each request.
         # price = { hit = 0.1, miss = 0.5, output = 2.0 }  # Dollars a million tokens: cached, other, written.
-        # retries = 5                                        # How often a request that failed for a passing reason is sent again.
-        # idle_timeout = "3m"                                     # How long nothing at all may come.
-        # request_timeout = "20m"                                    # How long one answer may take.
+        # retries = 5                                      # How often a request that failed for a passing reason is sent again.
+        # idle_timeout = "3m"                              # How long nothing at all may come.
+        # request_timeout = "20m"                          # How long one answer may take.
     "##]].assert_eq(&commented_defaults());
 }
 

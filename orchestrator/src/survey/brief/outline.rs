@@ -44,7 +44,7 @@ pub(super) fn outline(survey: &Survey, budget: usize) -> String {
         open.insert(path);
         closed.extend(folder.folders.iter().map(|&below| (Reverse(depth + 1), folders[below].imported, Reverse(below))));
     }
-    if open.is_empty() { String::new() } else { format!("{TITLE}{}", draw("", &open, &folders, &counts)) }
+    if open.is_empty() { String::new() } else { format!("{TITLE}{}\n", draw("", &open, &folders, &counts).join("\n")) }
 }
 
 fn folders<'a>(survey: &'a Survey, counts: &BTreeMap<&str, usize>) -> BTreeMap<&'a str, Folder<'a>> {
@@ -70,18 +70,21 @@ fn lines(path: &str, folder: &Folder, folders: &BTreeMap<&str, Folder>, counts: 
     below.chain(file_lines(folder, counts).into_iter().map(|line| format!("{indent}{line}"))).collect()
 }
 
-fn draw(path: &str, open: &BTreeSet<&str>, folders: &BTreeMap<&str, Folder>, counts: &BTreeMap<&str, usize>) -> String {
+/// The lines of an open folder, and of the open folders in it.
+fn draw(path: &str, open: &BTreeSet<&str>, folders: &BTreeMap<&str, Folder>, counts: &BTreeMap<&str, usize>) -> Vec<String> {
     let folder = &folders[path];
-    let mut text = String::new();
+    let indent = indent_below(path);
+    let mut lines = Vec::new();
     for below in &folder.folders {
         if open.contains(below) {
-            text += &format!("{}{}/\n{}", indent_below(path), file_name(below), draw(below, open, folders, counts));
+            lines.push(format!("{indent}{}/", file_name(below)));
+            lines.extend(draw(below, open, folders, counts));
         } else {
-            text += &format!("{}\n", closed_line(below, &folders[below]));
+            lines.push(closed_line(below, &folders[below]));
         }
     }
-    let indent = indent_below(path);
-    file_lines(folder, counts).into_iter().fold(text, |text, line| format!("{text}{indent}{line}\n"))
+    lines.extend(file_lines(folder, counts).into_iter().map(|line| format!("{indent}{line}")));
+    lines
 }
 
 fn closed_line(path: &str, folder: &Folder) -> String {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    super::tree::{FileAt, Tree, file_name, folder},
+    super::tree::{FileAt, Tree, ending, file_name, folder},
     Facts, Found, Import, imports, unquoted,
 };
 
@@ -91,13 +91,13 @@ fn modules(tree: &Tree) -> BTreeMap<String, String> {
 /// The folder of an import path, by the longest module path that it begins with.
 fn package_of(modules: &BTreeMap<String, String>, path: &str) -> Option<String> {
     let prefixes = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(prefix, _)| prefix));
-    let (module, root) = prefixes.filter_map(|prefix| modules.get_key_value(prefix)).next()?;
+    let (module, root) = { prefixes }.find_map(|prefix| modules.get_key_value(prefix))?;
     let below = path[module.len()..].trim_start_matches('/');
     Some([root.as_str(), below].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/"))
 }
 
 fn files_of(tree: &Tree, folder: &str) -> Vec<FileAt> {
-    let is_source = |at: &FileAt| tree.path(*at).ends_with(".go") && !tree.path(*at).ends_with("_test.go");
+    let is_source = |at: &FileAt| ending(tree.path(*at)) == "go" && !tree.path(*at).ends_with("_test.go");
     tree.in_folder(folder).iter().copied().filter(is_source).collect()
 }
 

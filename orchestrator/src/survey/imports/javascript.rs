@@ -154,7 +154,7 @@ fn entries(manifest: &Value) -> Vec<String> {
 }
 
 fn aliases(tree: &Tree) -> BTreeMap<String, Aliases> {
-    let configs = ["jsconfig.json", "tsconfig.json"].into_iter().flat_map(|name| tree.named(name));
+    let configs = ["jsconfig.json", "tsconfig.base.json", "tsconfig.json"].into_iter().flat_map(|name| tree.named(name));
     configs.filter_map(|at| Some((folder(tree.path(at)).to_owned(), read_aliases(tree, at)?))).collect()
 }
 

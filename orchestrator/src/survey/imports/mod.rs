@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use shared::RepoPath;
 use tree_sitter::{Language, Node, Parser, Query, QueryCursor, StreamingIterator};
 
-use super::tree::{FileAt, Tree};
+use super::tree::{FileAt, Tree, ending};
 
 /// Raise it whenever the same bytes would yield other [`Facts`]: it makes old caches void.
 pub(super) const PARSER_VERSION: u32 = 1;
@@ -87,8 +87,7 @@ impl Grammar {
 
     /// By the ending of the file's name.
     pub(super) fn of(path: &str) -> Option<Self> {
-        let (_, ending) = path.rsplit_once('.')?;
-        match ending {
+        match ending(path) {
             "rs" => Some(Self::Rust),
             "py" | "pyi" => Some(Self::Python),
             "js" | "mjs" | "cjs" | "jsx" => Some(Self::JavaScript),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    super::tree::{FileAt, Tree, folder, join, upward},
+    super::tree::{FileAt, Tree, ending, folder, join, upward},
     Facts, Found, Import, imports,
 };
 
@@ -57,8 +57,7 @@ struct Modules<'a> {
 
 impl<'a> Modules<'a> {
     fn of(tree: &'a Tree) -> Self {
-        let sources =
-            tree.files().iter().map(|file| file.path.as_str()).filter(|path| path.ends_with(".py") || path.ends_with(".pyi"));
+        let sources = tree.files().iter().map(|file| file.path.as_str()).filter(|path| matches!(ending(path), "py" | "pyi"));
         Self { tree, folders: sources.flat_map(|path| upward(folder(path))).collect() }
     }
 

@@ -23,7 +23,7 @@ use crate::money::Money;
 ## web/a.test.js
 "#;
 
-fn check(budget: usize, expected: Expect) {
+fn check(budget: usize, expected: &Expect) {
     let brief = repository_brief(&survey_of(SHOP), budget);
     assert!(brief.len() <= budget, "{} bytes", brief.len());
     expected.assert_eq(&brief);
@@ -33,7 +33,7 @@ fn check(budget: usize, expected: Expect) {
 fn a_brief_names_languages_manifests_commands_folders_and_guidance() {
     check(
         4_000,
-        expect![[r#"
+        &expect![[r#"
         # The repository
 
         Files: 9 (1 with tests)
@@ -75,7 +75,7 @@ fn a_brief_names_languages_manifests_commands_folders_and_guidance() {
 fn a_small_budget_keeps_the_facts_and_closes_folders() {
     check(
         420,
-        expect![[r#"
+        &expect![[r#"
         # The repository
 
         Files: 9 (1 with tests)
@@ -122,7 +122,7 @@ fn no_budget_is_ever_passed_and_the_bytes_are_always_the_same() {
 
 #[test]
 fn a_folder_of_many_files_shows_those_that_others_import() {
-    let many = (0..60).map(|n| format!("## src/f{n:02}.py\nimport f55\n")).collect::<String>();
+    let many = (0..60).map(|n| format!("## src/f{n:02}.py\nimport f55\n")).collect::<Vec<_>>().concat();
     let brief = repository_brief(&survey_of(&many), 10_000);
     assert!(brief.contains("  f55.py\n") && brief.contains("  … 20 more files\n") && !brief.contains("f54.py"), "{brief}");
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use plans::Survey;
 use shared::RepoPath;
@@ -14,7 +14,7 @@ const TWO_FILES: &str = "## a.py\nimport b\n## b.py\n";
 fn surveyed(root: &Path, cache: &Path, ids: [&str; 2]) -> Survey {
     let blobs =
         ["a.py", "b.py"].map(|path| RepoPath::new(path).expect("a path")).into_iter().zip(ids.map(|id| BlobId(id.to_owned())));
-    let request = SurveyRequest { root: root.to_owned(), cache: Some(cache.to_owned()), blobs: BTreeMap::from_iter(blobs) };
+    let request = SurveyRequest { root: root.to_owned(), cache: Some(cache.to_owned()), blobs: blobs.collect() };
     survey(&request).expect("a survey")
 }
 

@@ -2,8 +2,8 @@ use expect_test::{Expect, expect};
 
 use super::survey_of;
 
-fn check(files: &str, expected: Expect) {
-    let edges = survey_of(files).imports.iter().map(|(from, to)| format!("{from} -> {to}\n")).collect::<String>();
+fn check(files: &str, expected: &Expect) {
+    let edges = survey_of(files).imports.iter().map(|(from, to)| format!("{from} -> {to}\n")).collect::<Vec<_>>().concat();
     expected.assert_eq(&edges);
 }
 
@@ -46,7 +46,7 @@ use shop::money::*;
 ## build.rs
 fn main() { println!("no import"); }
 "#,
-        expect![[r#"
+        &expect![[r#"
             src/inline/deep.rs -> src/money.rs
             src/inline/deep.rs -> src/money/currency.rs
             src/lib.rs -> src/inline/deep.rs
@@ -104,7 +104,7 @@ extern crate shop_core;
 use serde::Serialize;
 fn f() -> base::task::Id { base::unknown() }
 "#,
-        expect![[r#"
+        &expect![[r#"
             app/main.rs -> app/sub.rs
             app/main.rs -> core/src/lib.rs
             app/main.rs -> core/src/plan.rs
@@ -151,7 +151,7 @@ from shop.store.disk import Disk
 import plain.space.other
 ## plain/space/other.py
 "#,
-        expect![[r#"
+        &expect![[r#"
             plain/space/deep.py -> plain/space/other.py
             src/shop/__init__.py -> src/shop/money.py
             src/shop/money.py -> src/shop/currency.py
@@ -194,7 +194,7 @@ import '../../../outside'
 ## web/style.css
 ## lib/c.cjs
 "#,
-        expect![[r#"
+        &expect![[r#"
             web/a.js -> lib/c.cjs
             web/a.js -> web/b.jsx
             web/a.js -> web/d.ts
@@ -232,7 +232,7 @@ import based from 'app/settings'
 import missing from '@shop/none'
 ## app/src/deep/other.ts
 "#,
-        expect![[r#"
+        &expect![[r#"
             app/src/page.tsx -> app/settings.ts
             app/src/page.tsx -> app/src/deep/other.ts
             app/src/page.tsx -> packages/core/main.js
@@ -309,7 +309,7 @@ package tool
 
 func Run() {}
 "#,
-        expect![[r#"
+        &expect![[r#"
             main.go -> money/currency.go
             main.go -> money/money.go
             main.go -> plugins/plugins.go

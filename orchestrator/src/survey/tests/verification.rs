@@ -21,6 +21,14 @@ fn a_node_package_is_tested_by_the_package_manager_that_locked_it() {
     check(&format!("{package}## pnpm-lock.yaml\n"), &["pnpm test"]);
     check(&format!("{package}## yarn.lock\n"), &["yarn test"]);
     check("## package.json\n{ \"packageManager\": \"pnpm@9.1\", \"scripts\": { \"test\": \"x\" } }\n", &["pnpm test"]);
+    check(
+        "## package.json\n{ \"workspaces\": [\"a\"] }\n## a/package.json\n{ \"scripts\": { \"test\": \"x\" } }\n",
+        &["npm test --workspaces --if-present"],
+    );
+    check(
+        "## package.json\n{}\n## pnpm-workspace.yaml\n## a/package.json\n{ \"scripts\": { \"test\": \"x\" } }\n",
+        &["pnpm -r test"],
+    );
     check("## web/package.json\n{ \"scripts\": { \"test\": \"x\" } }\n## yarn.lock\n", &["cd web && yarn test"]);
 }
 
@@ -40,6 +48,7 @@ fn python_is_tested_by_pytest_unless_its_tests_are_unittests_and_nobody_names_py
     check("## tests/test_a.py\nfrom unittest import TestCase\n", &["python3 -m unittest discover -s tests"]);
     check("## requirements-dev.txt\npytest>=8\n## tests/test_a.py\nimport unittest\n", &["python3 -m pytest -q"]);
     check("## tests/conftest.py\n## tests/test_a.py\nimport unittest\n", &["python3 -m pytest -q"]);
+    check("## manage.py\n## shop/tests.py\nfrom django.test import TestCase\n", &["python3 manage.py test"]);
     check("## api/pyproject.toml\n## api/tests/test_a.py\nimport pytest\n", &["cd api && python3 -m pytest -q"]);
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::super::super::tree::{FileAt, Tree, file_name, folder, join};
+use super::super::super::tree::{FileAt, Tree, ending, file_name, folder, join};
 
 /// One package.
 pub(super) struct Package {
@@ -85,7 +85,7 @@ fn usual_targets(tree: &Tree, folder: &str) -> Vec<FileAt> {
     let mut roots: Vec<FileAt> = ["src/main.rs", "build.rs"].iter().filter_map(|path| tree.find(&below(path))).collect();
     for kind in ["src/bin", "tests", "benches", "examples"] {
         let prefix = below(kind);
-        roots.extend(tree.in_folder(&prefix).iter().copied().filter(|&at| tree.path(at).ends_with(".rs")));
+        roots.extend(tree.in_folder(&prefix).iter().copied().filter(|&at| ending(tree.path(at)) == "rs"));
         let mains = tree.below(&prefix).filter(|&at| {
             let path = tree.path(at);
             file_name(path) == "main.rs" && self::folder(self::folder(path)) == prefix
