@@ -1,7 +1,7 @@
 //! What the commands of workers and the gate see of the world: an environment that is made, not inherited.
 //!
-//! **Invariant:** a variable reaches a command only if it is on the list here, in the person's `[env] pass`, or made for the attempt;
-//! and never if its name says that it is a secret.
+//! **Invariant:** a variable reaches a command only if it is on the list here, in the person's `[env] pass`, or made for the attempt.
+//! A name that says that it is a secret is never on the list.
 
 use std::{
     collections::BTreeMap,
@@ -33,21 +33,20 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes what may be passed on from this process's environment. `more` are the person's `[env] pass`.
-    pub fn from_process(more: &[String]) -> Self {
-        Self::choose(std::env::vars_os(), more)
+    /// Takes what may be passed on from this process's environment. `allowed` is the person's `[env] pass`.
+    pub fn from_process(allowed: impl Fn(&str) -> bool) -> Self {
+        Self::choose(std::env::vars_os(), allowed)
     }
 
-    fn choose(all: impl IntoIterator<Item = (OsString, OsString)>, more: &[String]) -> Self {
-        let patterns: Vec<&str> = PASSED.iter().copied().chain(more.iter().map(String::as_str)).collect();
-        let passes = |name: &str| {
-            let listed = patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+    fn choose(all: impl IntoIterator<Item = (OsString, OsString)>, allowed: impl Fn(&str) -> bool) -> Self {
+        let listed = |name: &str| {
+            PASSED.iter().any(|pattern| match pattern.strip_suffix('*') {
                 Some(start) => name.starts_with(start),
                 None => name == *pattern,
-            });
-            let by_name = more.iter().any(|pattern| pattern == name);
-            listed && (by_name || !SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word)))
+            })
         };
+        let secret = |name: &str| SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word));
+        let passes = |name: &str| allowed(name) || (listed(name) && !secret(name));
         let passed = all.into_iter().filter(|(name, _)| name.to_str().is_some_and(passes)).collect();
         Self { passed }
     }
@@ -101,17 +100,16 @@ mod tests {
 
     use super::*;
 
-    fn chosen(names: &[&str], more: &[&str]) -> Vec<String> {
-        let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+    fn chosen(names: &[&str], allowed: &[&str]) -> Vec<String> {
         let all = names.iter().map(|name| ((*name).into(), "x".into()));
-        Environment::choose(all, &more).passed.into_keys().map(|name| name.into_string().unwrap()).collect()
+        Environment::choose(all, |name| allowed.contains(&name)).passed.into_keys().map(|name| name.into_string().unwrap()).collect()
     }
 
     #[test]
-    fn only_listed_variables_pass_and_secrets_only_by_their_whole_name() {
+    fn only_listed_variables_pass_and_what_the_person_allows() {
         let names = ["PATH", "LC_ALL", "OPENAI_API_KEY", "XDG_TOKEN", "EDITOR", "DB_URL", "DB_PASSWORD", "MY_TOKEN"];
         assert_eq!(chosen(&names, &[]), ["LC_ALL", "PATH"]);
-        assert_eq!(chosen(&names, &["DB_*", "MY_TOKEN"]), ["DB_URL", "LC_ALL", "MY_TOKEN", "PATH"]);
+        assert_eq!(chosen(&names, &["DB_URL", "MY_TOKEN"]), ["DB_URL", "LC_ALL", "MY_TOKEN", "PATH"]);
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl Journal {
         Ok(Self { run, path, connection, next })
     }
 
+    /// The number of the last event, 0 if there is none.
+    pub fn last(&self) -> u64 {
+        self.next - 1
+    }
+
     /// Adds an event. When this returns, it survives a crash.
     pub fn append(&mut self, event: &Event) -> Result<Entry, JournalError> {
         let time = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();

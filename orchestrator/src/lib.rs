@@ -1,12 +1,79 @@
 //! The shell around the pure core: actors, git, disk, terminal. The binary `inspan`.
+//!
+//! A command (`command`) finds the repository, reads the configuration and, where a run is to go on, launches it (`launch`): journal,
+//! actors, screen. The `dispatcher` then does what `plans::run_state` says is owed, until the run ends.
+//!
+//! Not here: what is owed (`plans`), how an agent works (`worker`).
 
-pub mod error;
-pub mod git;
-pub mod journal;
-pub mod lease;
-pub mod recorder;
-pub mod repository;
-pub mod store;
-pub mod worktree;
+mod acceptance;
+mod apply;
+mod cli;
+mod command;
+mod command_worker;
+pub mod config;
+mod coordinator;
+mod demo;
+mod dispatcher;
+mod environment;
+mod error;
+mod gate;
+mod git;
+mod journal;
+mod launch;
+mod lease;
+mod ledger;
+mod planner;
+mod recorder;
+mod repository;
+mod salvage;
+mod site;
+mod store;
+pub mod survey;
+mod ui;
+mod worktree;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
 
 pub use error::Error;
+
+/// Does what the command line says and returns the process's exit code.
+pub fn run() -> ExitCode {
+    let args = match cli::Args::try_parse() {
+        Ok(args) => args,
+        // Help and version are data; wrong words are talk, and exit code 2.
+        Err(wrong) => {
+            let _ = wrong.print();
+            return ExitCode::from(if wrong.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let screen = ui::Screen::of_process(args.quiet);
+    start_tracing();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.insist(&format!("error: the program cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = match runtime.block_on(Box::pin(command::carry_out(args, screen.clone()))) {
+        Ok(code) => code,
+        Err(error) => {
+            screen.insist(&format!("error: {error}"));
+            if let Some(hint) = error.hint() {
+                screen.insist(&format!(" hint: {hint}"));
+            }
+            error.exit_code()
+        }
+    };
+    // A thread that still waits for a line from the terminal must not keep the process.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("INSPAN_LOG").unwrap_or_else(|_| "error".into());
+    // Another subscriber is there only in tests.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

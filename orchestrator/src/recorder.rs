@@ -51,6 +51,11 @@ impl Recorder {
         Ok(Self { journal, state, listeners: broadcast::channel(1024).0 })
     }
 
+    /// The number of the last event.
+    pub fn last(&self) -> u64 {
+        self.journal.last()
+    }
+
     /// The state now.
     pub fn state(&self) -> &RunState {
         &self.state

@@ -63,6 +63,9 @@ pub struct PlanRules {
     pub no_gate: bool,
 }
 
+/// The directories that are kept for a whole run.
+const STANDING: [&str; 2] = ["_gate", "_planner"];
+
 impl PlanRules {
     /// Puts the goal and the gate into a plan that a model wrote.
     pub fn complete(&self, goal: &str, reading: &mut Reading) {
@@ -112,6 +115,18 @@ impl Site {
     pub fn owner(&self, holder: &str, base: &CommitId) -> Owner {
         let (repository, run) = (self.repository.git.dir().to_owned(), self.run().clone());
         Owner { repository, run, holder: holder.to_owned(), base: base.clone() }
+    }
+
+    /// Removes the directories that were kept for the run. What cannot be removed now, `inspan clean` removes later.
+    pub async fn take_down(&self) {
+        for holder in STANDING {
+            let folder = self.worktrees.join(self.run().as_str()).join(holder);
+            let owner = self.owner(holder, &CommitId(String::new()));
+            let removed = tokio::task::spawn_blocking(move || Worktree::remove_if_ours(&folder, &owner)).await;
+            tracing::debug!(?removed, holder, "took down");
+        }
+        // Only if it is empty: somebody's work may be in it.
+        let _ = std::fs::remove_dir(self.worktrees.join(self.run().as_str()));
     }
 
     /// A directory that is kept for the whole run: the gate's, the planner's. Made anew by each process.

@@ -4,7 +4,7 @@
 //! <common git dir>/inspan/runs/<run>/
 //!     journal.db        what has happened
 //!     lease             which process is at it
-//!     repository.md     the text about the repository that every prompt of the run begins with
+//!     surroundings.json what was known about the repository when it started
 //!     transcripts/<task>/<attempt>.jsonl
 //! ```
 
@@ -90,8 +90,8 @@ impl RunFolder {
         self.path.join("transcripts").join("_planner").join(format!("{session}.jsonl"))
     }
 
-    /// The text about the repository that every prompt of the run begins with.
-    pub fn repository_brief(&self) -> PathBuf {
-        self.path.join("repository.md")
+    /// What was known about the repository when the run started, with the text that every prompt of the run begins with.
+    pub fn surroundings(&self) -> PathBuf {
+        self.path.join("surroundings.json")
     }
 }

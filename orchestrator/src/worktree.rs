@@ -142,6 +142,11 @@ impl Worktree {
         Self::remove_folder(&self.folder, &self.owner)
     }
 
+    /// Removes a directory if its ownership record names the same repository and run.
+    pub fn remove_if_ours(folder: &Path, owner: &Owner) -> Result<(), Error> {
+        if folder.exists() { Self::remove_folder(folder, owner) } else { Ok(()) }
+    }
+
     fn remove_folder(folder: &Path, owner: &Owner) -> Result<(), Error> {
         let known = read_owner(folder).is_some_and(|found| found.repository == owner.repository && found.run == owner.run);
         let empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());

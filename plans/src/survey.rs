@@ -17,7 +17,7 @@ pub struct Survey {
     pub imports: Vec<(RepoPath, RepoPath)>,
     /// Commands that probably verify the whole repository, the most likely first.
     pub verification: Vec<String>,
-    /// Instructions for agents (`AGENTS.md`, `CLAUDE.md`), whole text by path.
+    /// Instructions for agents (`AGENTS.md`, `CLAUDE.md`), text by path; a very long one is cut and says so.
     pub guidance: BTreeMap<RepoPath, String>,
     /// Submodule paths: empty folders in every worktree.
     pub submodules: Vec<RepoPath>,

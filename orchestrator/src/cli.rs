@@ -1,0 +1,267 @@
+//! What can be typed. What it means is in `command`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// A harness for teams of coding agents: a goal in, one tested branch out.
+#[derive(Debug, Parser)]
+#[command(name = "inspan", version, about, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Args {
+    /// Say only errors and questions
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Work in this directory instead of the current one
+    #[arg(long, short = 'C', global = true, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Draft a plan for a goal, check it, show it and write it
+    Plan(PlanArgs),
+    /// Plan, review and carry out a change
+    Run(RunArgs),
+    /// Review a plan that waits, then carry it out
+    Review(ResumeArgs),
+    /// Show how a run stands, or all runs
+    Status(StatusArgs),
+    /// Show what a run has changed
+    Diff(DiffArgs),
+    /// Show what has happened in a run, or to one of its tasks
+    Log(LogArgs),
+    /// Go on with a run that was interrupted, halted, or left incomplete
+    Resume(ResumeArgs),
+    /// Stop a run; what its workers left is kept
+    Cancel(RunName),
+    /// Bring the result of a run into the current branch
+    Apply(ApplyArgs),
+    /// Remove worktrees that are no longer needed, or all of a run that was applied
+    Clean(CleanArgs),
+    /// Show the configuration and where each value comes from
+    Config(ConfigArgs),
+    /// Write a commented inspan.toml
+    Init,
+    /// Check git, the repository, the configuration and the model endpoint
+    Doctor,
+    /// Run the whole loop on a throw-away repository with a scripted model
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One event a line, on standard output
+    Json,
+}
+
+/// Which plans are reviewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReviewArg {
+    /// Every revision of the plan
+    Always,
+    /// The first plan; re-plans are shown
+    First,
+    /// None
+    Never,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct GoalArgs {
+    /// What is to be changed, in your words
+    #[arg(value_name = "GOAL", conflicts_with = "file")]
+    pub(crate) goal: Option<String>,
+    /// Read the goal from a file (`-` for standard input)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct LimitArgs {
+    /// The model of planner and workers, as provider/model
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    pub(crate) model: Option<String>,
+    /// Workers at once
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u32>,
+    /// What the run may cost, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<f64>,
+    /// How many tokens the run may use
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
+    /// How long the run may take, in minutes
+    #[arg(long, value_name = "N")]
+    pub(crate) max_minutes: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) goal: GoalArgs,
+    /// Where to write the plan; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go without a gate
+    #[arg(long)]
+    pub(crate) no_gate: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) goal: GoalArgs,
+    /// Carry out this plan file instead of asking the planner
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["goal", "file", "solo"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// Make the goal one task, without a planner
+    #[arg(long)]
+    pub(crate) solo: bool,
+    /// Go without a gate: nothing proves the merged tree
+    #[arg(long)]
+    pub(crate) no_gate: bool,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct HowArgs {
+    /// Approve every plan unseen
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Which plans wait for a person
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) review: Option<ReviewArg>,
+    /// How events are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output_format: OutputFormat,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunName {
+    /// The run: its name or the beginning of it; the latest if left out
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// List all runs
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Draw the plan's graph: as text, or in a language for graphs
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text")]
+    pub(crate) graph: Option<GraphFormat>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output_format: OutputFormat,
+}
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For the terminal
+    Text,
+    /// For Markdown
+    Mermaid,
+    /// For Graphviz
+    Dot,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// Only what this task landed, or what its last attempt left
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// What this attempt at the task left
+    #[arg(long, value_name = "N", requires = "task")]
+    pub(crate) attempt: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// Only what concerns this task, with its conversation
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output_format: OutputFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// As one commit
+    #[arg(long, conflicts_with = "merge")]
+    pub(crate) squash: bool,
+    /// With a merge commit, even where a fast-forward would do
+    #[arg(long)]
+    pub(crate) merge: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CleanArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Remove a run although its result is in no branch of yours
+    #[arg(long, requires = "run")]
+    pub(crate) give_up: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfigArgs {
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output_format: OutputFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Where to make the throw-away repository; a temporary folder without it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,258 @@
+//! Which model a role uses, and everything needed to speak to it.
+//!
+//! The highest source that names a model for the role decides; within one source `models.planner` goes before `model`, so
+//! `INSPAN_MODEL` overrides a `[models]` table of a file.
+//!
+//! With `INSPAN_BASE_URL` the model may have any name. A known provider at its head is stripped and lends its rules (price, window,
+//! reasoning); else the whole name is the model. Only `INSPAN_API_KEY` goes to such an address: the key of a provider is sent to
+//! that provider.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde_json::{Map, Value as Json};
+use shared::Price;
+
+use super::{
+    Config, ConfigError, Secret, Setting, Settings,
+    environment::{API_KEY, variable},
+    keys::nearest,
+    origin::Origin,
+    settings::{count, duration, text},
+    value::Value,
+};
+
+/// The provider of a model that only `INSPAN_BASE_URL` leads to.
+const CUSTOM: &str = "custom";
+const DEFAULT_MODEL: &str = "deepseek/deepseek-flash";
+const DEFAULT_KEY: &str = "DEEPSEEK_API_KEY";
+
+/// Who speaks to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Cuts the goal into tasks.
+    Planner,
+    /// Carries out a task.
+    Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Planner => "planner",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI-compatible chat completions.
+    OpenAiChat,
+    /// A file of turns; the model's name is its path.
+    Scripted,
+}
+
+/// A model, as plain data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelChoice {
+    /// An entry of `[providers]`, or `custom`.
+    pub provider: String,
+    /// As the server knows it.
+    pub model: String,
+    /// `provider/model`
+    pub name: String,
+    /// Up to and including `/v1`, without a trailing `/`. Empty for scripts.
+    pub base_url: String,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// The key; `None` where none is wanted.
+    pub api_key: Option<Secret>,
+    /// The variable that holds the key, or would.
+    pub key_env: Option<String>,
+    /// What it costs, where that is known.
+    pub price: Option<Price>,
+    /// How many tokens a request and its answer may be together.
+    pub context_window: u64,
+    /// How many tokens one answer may have.
+    pub max_output: u64,
+    /// Whether earlier reasoning must be sent back.
+    pub reasoning_roundtrip: bool,
+    /// Whether the server knows strict tools.
+    pub strict_tools: bool,
+    /// Further members of each request.
+    pub extra_body: Map<String, Json>,
+    /// How often a request that failed for a passing reason is sent again.
+    pub retries: u32,
+    /// How long nothing at all may come.
+    pub idle_timeout: Duration,
+    /// How long one answer may take.
+    pub request_timeout: Duration,
+}
+
+/// All variables that may hold the key of a model.
+pub(super) fn key_variables(settings: &Settings) -> impl Iterator<Item = &str> {
+    let named = settings.iter().filter(|(name, _)| name.starts_with("providers.") && name.ends_with(".api_key_env"));
+    let named = named.filter_map(|(_, setting)| match &setting.value {
+        Value::Text(variable) => Some(variable.as_str()),
+        _ => None,
+    });
+    named.chain([API_KEY, DEFAULT_KEY])
+}
+
+/// The keys that are set.
+pub(super) fn secrets(settings: &Settings, env: &BTreeMap<String, String>) -> BTreeMap<String, Secret> {
+    let held = |name: &str| Some((name.to_owned(), Secret::new(variable(env, name)?)));
+    key_variables(settings).filter_map(held).collect()
+}
+
+impl Config {
+    /// The model of a role.
+    pub fn model(&self, role: Role) -> Result<ModelChoice, ConfigError> {
+        let (name, origin) = self.model_name(role).ok_or(match self.endpoint.base_url {
+            Some(_) => ConfigError::NoModelThere,
+            None => ConfigError::NoModel,
+        })?;
+        let (provider, model) = self.split(&name, &origin)?;
+        let choice = Choice { config: self, provider, model };
+        choice.resolve()
+    }
+
+    fn model_name(&self, role: Role) -> Option<(String, Origin)> {
+        let named = |key: &str| self.settings.get(key).map(|setting: &Setting| (setting, text(&self.settings, key)));
+        // Of equals the last one counts, which is the role's own.
+        let candidates = [named("model"), named(&format!("models.{role}"))];
+        let best = candidates.into_iter().flatten().max_by_key(|(setting, _)| setting.origin.layer());
+        if let Some((setting, Some(name))) = best {
+            return Some((name.to_owned(), setting.origin.clone()));
+        }
+        let has_key = self.secrets.contains_key(DEFAULT_KEY) && self.endpoint.base_url.is_none();
+        has_key.then(|| (DEFAULT_MODEL.to_owned(), Origin::Default))
+    }
+
+    /// Provider and model of a name.
+    fn split<'a>(&self, name: &'a str, origin: &Origin) -> Result<(&'a str, &'a str), ConfigError> {
+        let parts = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty());
+        let known = parts.filter(|(provider, _)| self.providers().any(|known| known == *provider));
+        if self.endpoint.base_url.is_some() {
+            // A gateway may well offer `anthropic/…` under that very name.
+            return Ok(known.filter(|(provider, _)| self.dialect(provider).is_ok()).unwrap_or((CUSTOM, name)));
+        }
+        known.ok_or_else(|| {
+            let why = match parts {
+                Some((provider, _)) => self.no_such_provider(provider),
+                None => "write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own"
+                    .to_owned(),
+            };
+            ConfigError::BadModel { name: name.to_owned(), origin: origin.clone(), why }
+        })
+    }
+
+    fn no_such_provider(&self, provider: &str) -> String {
+        let near = nearest(provider, self.providers()).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        let known = self.providers().collect::<Vec<_>>().join(", ");
+        format!(
+            "there is no provider `{provider}`{near}; known are {known}; add it as [providers.{provider}], or set INSPAN_BASE_URL for a \
+             server of your own"
+        )
+    }
+
+    /// The names of all providers, sorted.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &str> {
+        let names = self.settings.keys().filter_map(|name| name.strip_prefix("providers.")?.split('.').next());
+        names.scan("", |last, name| Some((std::mem::replace(last, name) != name).then_some(name))).flatten()
+    }
+
+    fn dialect(&self, provider: &str) -> Result<Dialect, &str> {
+        match text(&self.settings, &format!("providers.{provider}.dialect")) {
+            None | Some("openai-chat") => Ok(Dialect::OpenAiChat),
+            Some("scripted") => Ok(Dialect::Scripted),
+            Some(other) => Err(other),
+        }
+    }
+}
+
+/// A name on its way to a [`ModelChoice`].
+struct Choice<'a> {
+    config: &'a Config,
+    provider: &'a str,
+    model: &'a str,
+}
+
+impl Choice<'_> {
+    fn resolve(&self) -> Result<ModelChoice, ConfigError> {
+        let name = format!("{}/{}", self.provider, self.model);
+        let dialect = self.config.dialect(self.provider);
+        let dialect =
+            dialect.map_err(|dialect| ConfigError::UnknownDialect { name: name.clone(), dialect: dialect.to_owned() })?;
+        let base_url = self.base_url(dialect, &name)?;
+        let (key_env, api_key) = self.key(dialect, &name)?;
+        let settings = &self.config.settings;
+        let number = |key: &str, default| self.key_of(key).and_then(|key| count(settings, &key)).unwrap_or(default);
+        let time = |key: &str, minutes: u64| {
+            self.key_of(key).and_then(|key| duration(settings, &key)).unwrap_or(Duration::from_secs(60 * minutes))
+        };
+        Ok(ModelChoice {
+            provider: self.provider.to_owned(),
+            model: self.model.to_owned(),
+            name,
+            base_url,
+            dialect,
+            api_key,
+            key_env,
+            price: self.value("price").and_then(|value| if let Value::Price(price) = value { Some(*price) } else { None }),
+            context_window: number("context_window", 128_000),
+            max_output: number("max_output", 16_384),
+            reasoning_roundtrip: self.value("reasoning_roundtrip") == Some(&Value::Flag(true)),
+            strict_tools: self.value("strict_tools") == Some(&Value::Flag(true)),
+            extra_body: match self.value("extra_body") {
+                Some(Value::Table(table)) => table.clone(),
+                _ => Map::new(),
+            },
+            retries: u32::try_from(number("retries", 5)).unwrap_or(u32::MAX),
+            idle_timeout: time("idle_timeout", 3),
+            request_timeout: time("request_timeout", 20),
+        })
+    }
+
+    fn base_url(&self, dialect: Dialect, name: &str) -> Result<String, ConfigError> {
+        if dialect == Dialect::Scripted {
+            return Ok(String::new());
+        }
+        let configured = self.key_of("base_url").and_then(|key| text(&self.config.settings, &key));
+        let url = self.config.endpoint.base_url.as_deref().or(configured);
+        url.map(str::to_owned).ok_or_else(|| {
+            let why = format!("the provider has no address; set base_url in [providers.{}]", self.provider);
+            let origin = self.config.settings.iter().find(|(key, _)| key.starts_with(&format!("providers.{}.", self.provider)));
+            let origin = origin.map_or(Origin::Default, |(_, setting)| setting.origin.clone());
+            ConfigError::BadModel { name: name.to_owned(), origin, why }
+        })
+    }
+
+    /// The variable of the key, and the key.
+    fn key(&self, dialect: Dialect, name: &str) -> Result<(Option<String>, Option<Secret>), ConfigError> {
+        let given = self.config.endpoint.api_key.clone();
+        let own = self.key_of("api_key_env").and_then(|key| text(&self.config.settings, &key));
+        let is_elsewhere = self.config.endpoint.base_url.is_some();
+        match own {
+            _ if dialect == Dialect::Scripted => Ok((None, None)),
+            _ if is_elsewhere || given.is_some() => Ok((Some(API_KEY.to_owned()), given)),
+            None => Ok((None, None)),
+            Some(variable) => match self.config.secrets.get(variable) {
+                Some(secret) => Ok((Some(variable.to_owned()), Some(secret.clone()))),
+                None => Err(ConfigError::MissingKey { name: name.to_owned(), variable: variable.to_owned() }),
+            },
+        }
+    }
+
+    /// The full name under which a key is set: the model's own, else the provider's.
+    fn key_of(&self, key: &str) -> Option<String> {
+        let own = format!("providers.{}.models.{:?}.{key}", self.provider, self.model);
+        let general = format!("providers.{}.{key}", self.provider);
+        [own, general].into_iter().find(|name| self.config.settings.contains_key(name))
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.key_of(key).and_then(|name| self.config.settings.get(&name)).map(|setting| &setting.value)
+    }
+}

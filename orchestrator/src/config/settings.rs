@@ -1,0 +1,163 @@
+//! The merged settings as the types that the rest of the program uses.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use shared::{Limits, Money};
+
+use super::{Setting, Settings, keys::KEYS, origin::Origin, value::Value};
+
+/// When a person is asked to approve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Review {
+    /// The plan, and every change of it.
+    Always,
+    /// The plan.
+    First,
+    /// Nothing.
+    Never,
+}
+
+impl Review {
+    /// The review of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Always, Self::First, Self::Never].into_iter().find(|review| review.as_str() == name)
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::First => "first",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl fmt::Display for Review {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a whole run may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSettings {
+    /// Workers at once.
+    pub workers: u32,
+    /// When a person is asked.
+    pub review: Review,
+    /// Money.
+    pub max_cost: Option<Money>,
+    /// Tokens of all kinds.
+    pub max_tokens: Option<u64>,
+    /// Minutes of wall time.
+    pub max_minutes: Option<u32>,
+    /// Tries of a task before its failure is evidence for a re-plan.
+    pub attempts: u32,
+    /// Tries of a task that conflicts with what has landed.
+    pub conflict_attempts: u32,
+    /// Changes of the plan.
+    pub replans: u32,
+}
+
+/// What the configuration says about the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateSettings {
+    /// Instead of what is guessed from the manifests.
+    pub commands: Option<Vec<String>>,
+    /// For each command.
+    pub timeout: Duration,
+}
+
+/// The defaults of the key table.
+pub(super) fn defaults() -> Settings {
+    let default = |text: &str, kind| {
+        let item = text.parse::<toml_edit::Value>().ok().map(toml_edit::Item::Value);
+        item.and_then(|item| Value::from_item(kind, &item).ok()).expect("each default fits its key")
+    };
+    let keys = KEYS.iter().filter_map(|key| Some((key, key.default?)));
+    keys.map(|(key, text)| (key.name.to_owned(), Setting { value: default(text, key.kind), origin: Origin::Default })).collect()
+}
+
+pub(super) fn run(settings: &Settings) -> RunSettings {
+    let number = |name| small(settings, name).unwrap_or_default();
+    RunSettings {
+        workers: number("run.workers"),
+        review: text(settings, "run.review").and_then(Review::named).unwrap_or(Review::First),
+        max_cost: money(settings, "run.max_cost_usd"),
+        max_tokens: count(settings, "run.max_tokens"),
+        max_minutes: small(settings, "run.max_minutes"),
+        attempts: number("run.attempts"),
+        conflict_attempts: number("run.conflict_attempts"),
+        replans: number("run.replans"),
+    }
+}
+
+pub(super) fn task(settings: &Settings) -> Limits {
+    Limits {
+        turns: small(settings, "task.turns"),
+        tokens: count(settings, "task.tokens"),
+        cost: money(settings, "task.cost_usd"),
+        minutes: small(settings, "task.minutes"),
+    }
+}
+
+pub(super) fn gate(settings: &Settings) -> GateSettings {
+    GateSettings {
+        commands: list(settings, "gate.commands"),
+        timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
+    }
+}
+
+/// Where nothing is configured, worktrees are made in the user's cache directory.
+pub(super) fn place_worktrees(settings: &mut Settings, cache: Option<PathBuf>) {
+    let place = cache.and_then(|cache| cache.join("inspan").into_os_string().into_string().ok());
+    if let Some(place) = place {
+        let default = || Setting { value: Value::Text(place), origin: Origin::Default };
+        settings.entry("paths.worktrees".to_owned()).or_insert_with(default);
+    }
+}
+
+pub(super) fn worktrees(settings: &Settings, home: Option<&str>) -> Option<PathBuf> {
+    settings.get("paths.worktrees")?.value.to_path(home)
+}
+
+pub(super) fn text<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+    match &settings.get(name)?.value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+pub(super) fn count(settings: &Settings, name: &str) -> Option<u64> {
+    match settings.get(name)?.value {
+        Value::Count(count) => Some(count),
+        _ => None,
+    }
+}
+
+/// A count that is beyond any use when it is larger than four billion.
+pub(super) fn small(settings: &Settings, name: &str) -> Option<u32> {
+    count(settings, name).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+pub(super) fn money(settings: &Settings, name: &str) -> Option<Money> {
+    match settings.get(name)?.value {
+        Value::Usd(money) => Some(money),
+        _ => None,
+    }
+}
+
+pub(super) fn duration(settings: &Settings, name: &str) -> Option<Duration> {
+    match settings.get(name)?.value {
+        Value::Duration(duration) => Some(duration),
+        _ => None,
+    }
+}
+
+pub(super) fn list(settings: &Settings, name: &str) -> Option<Vec<String>> {
+    match &settings.get(name)?.value {
+        Value::List(list) => Some(list.clone()),
+        _ => None,
+    }
+}

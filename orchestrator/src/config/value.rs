@@ -1,0 +1,182 @@
+//! The value of a key, read from TOML or from the text of a variable or flag.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Map, Number, Value as Json};
+use shared::{Money, Price};
+use toml_edit::{Item, TableLike, Value as Toml};
+
+use super::keys::Kind;
+
+/// A value that fits its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Count(u64),
+    Usd(Money),
+    Duration(Duration),
+    List(Vec<String>),
+    Flag(bool),
+    Price(Price),
+    Table(Map<String, Json>),
+}
+
+impl Value {
+    /// The value of an item of a file. The error says what is wanted instead.
+    pub(super) fn from_item(kind: Kind, item: &Item) -> Result<Self, String> {
+        match kind {
+            Kind::Price => price(item).map(Self::Price),
+            Kind::Table => {
+                item.as_table_like().map(|table| Self::Table(json_table(table))).ok_or_else(|| "give a table".to_owned())
+            }
+            Kind::Lines | Kind::Words => {
+                let list = item.as_array().and_then(|list| list.iter().map(|value| value.as_str().map(str::to_owned)).collect());
+                list.map(Self::List)
+                    .ok_or_else(|| "give a list of texts, such as [\"a\", \"b\"]".to_owned())
+                    .and_then(|list| list.filled(kind))
+            }
+            Kind::Flag => item.as_bool().map(Self::Flag).ok_or_else(|| "give true or false".to_owned()),
+            Kind::Count(_) => Self::from_text(kind, &item.as_integer().map(|n| n.to_string()).unwrap_or_default()),
+            Kind::Usd => dollars(item).map(Self::Usd),
+            Kind::Text | Kind::OneOf(_) | Kind::Duration | Kind::Folder | Kind::Url => {
+                Self::from_text(kind, item.as_str().ok_or_else(|| format!("give a text in quotes: {}", wanted(kind)))?)
+            }
+        }
+    }
+
+    /// The value of a variable or a flag.
+    pub(super) fn from_text(kind: Kind, text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let split = |by: char| text.split(by).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let value = match kind {
+            Kind::Text => (!text.is_empty()).then(|| Self::Text(text.to_owned())),
+            Kind::Count(least) => text.replace('_', "").parse().ok().filter(|n| *n >= least).map(Self::Count),
+            Kind::Usd => text.parse().ok().and_then(Money::from_usd).map(Self::Usd),
+            Kind::OneOf(words) => words.contains(&text).then(|| Self::Text(text.to_owned())),
+            Kind::Duration => humantime::parse_duration(text).ok().filter(|d| !d.is_zero()).map(Self::Duration),
+            Kind::Lines => return Self::List(split('\n')).filled(kind),
+            Kind::Words => Some(Self::List(split(','))),
+            Kind::Folder => (text.starts_with('/') || text.starts_with("~/")).then(|| Self::Text(text.to_owned())),
+            Kind::Url => url(text).map(Self::Text),
+            Kind::Flag => text.parse().ok().map(Self::Flag),
+            Kind::Price | Kind::Table => None,
+        };
+        value.ok_or_else(|| format!("give {}", wanted(kind)))
+    }
+
+    fn filled(self, kind: Kind) -> Result<Self, String> {
+        match self {
+            Self::List(list) if list.is_empty() && kind == Kind::Lines => Err("the list is empty; take the key out".to_owned()),
+            Self::List(list) if list.iter().any(|text| text.trim().is_empty()) => {
+                Err("an entry is empty; take it out".to_owned())
+            }
+            value => Ok(value),
+        }
+    }
+
+    /// As it would stand in a file.
+    pub(super) fn to_toml(&self) -> String {
+        match self {
+            Self::Text(text) => Toml::from(text.as_str()).to_string(),
+            Self::Count(count) => count.to_string(),
+            Self::Usd(money) => money.usd().to_string(),
+            Self::Duration(duration) => Toml::from(humantime::format_duration(*duration).to_string()).to_string(),
+            Self::List(list) => list.iter().map(String::as_str).collect::<toml_edit::Array>().to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Price(price) => {
+                format!("{{ hit = {}, miss = {}, output = {} }}", price.hit.usd(), price.miss.usd(), price.output.usd())
+            }
+            Self::Table(table) => Json::Object(table.clone()).to_string(),
+        }
+    }
+
+    /// As it stands in `inspan config --output-format json`.
+    pub(super) fn to_json(&self) -> Json {
+        match self {
+            Self::Text(text) => text.clone().into(),
+            Self::Count(count) => (*count).into(),
+            Self::Usd(money) => money.usd().into(),
+            Self::Duration(duration) => humantime::format_duration(*duration).to_string().into(),
+            Self::List(list) => list.clone().into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::Price(price) => {
+                serde_json::json!({ "hit": price.hit.usd(), "miss": price.miss.usd(), "output": price.output.usd() })
+            }
+            Self::Table(table) => Json::Object(table.clone()),
+        }
+    }
+
+    /// A path with the home directory put in.
+    pub(super) fn to_path(&self, home: Option<&str>) -> Option<PathBuf> {
+        let Self::Text(text) = self else { return None };
+        match text.strip_prefix("~/") {
+            Some(below) => Some(PathBuf::from(home?).join(below)),
+            None => Some(PathBuf::from(text)),
+        }
+    }
+}
+
+fn wanted(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Count(0) => "a whole number".to_owned(),
+        Kind::Count(least) => format!("a whole number of at least {least}"),
+        Kind::Usd => "an amount in dollars, such as 2.50".to_owned(),
+        Kind::OneOf(words) => format!("one of {}", words.join(", ")),
+        Kind::Duration => "a duration, such as 90s or 20m".to_owned(),
+        Kind::Lines | Kind::Words => "a list".to_owned(),
+        Kind::Folder => "an absolute path, or one that begins with ~/".to_owned(),
+        Kind::Url => "an address such as https://example.org/v1, without the key and without /chat/completions".to_owned(),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Price | Kind::Table => "it in a file".to_owned(),
+    }
+}
+
+/// No user name or key within, which `inspan config` would show; no trailing `/`.
+fn url(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_plain = !rest.is_empty() && !rest.contains(['@', '?', '#']) && !rest.contains(char::is_whitespace);
+    (is_plain && !text.ends_with("/chat/completions")).then(|| text.to_owned())
+}
+
+fn dollars(item: &Item) -> Result<Money, String> {
+    #[expect(clippy::cast_precision_loss, reason = "amounts above ten million dollars are refused anyway")]
+    let usd = item.as_float().or_else(|| item.as_integer().map(|n| n as f64));
+    usd.and_then(Money::from_usd).ok_or_else(|| format!("give {}", wanted(Kind::Usd)))
+}
+
+fn price(item: &Item) -> Result<Price, String> {
+    const WANTED: &str = "give { hit = …, miss = …, output = … }, in dollars a million tokens";
+    let table = item.as_table_like().ok_or(WANTED)?;
+    if let Some((other, _)) = table.iter().find(|(name, _)| !["hit", "miss", "output"].contains(name)) {
+        return Err(format!("`{other}` is no part of a price; {WANTED}"));
+    }
+    let part = |name: &str| table.get(name).ok_or_else(|| format!("`{name}` is missing; {WANTED}")).and_then(dollars);
+    Ok(Price { hit: part("hit")?, miss: part("miss")?, output: part("output")? })
+}
+
+fn json_table(table: &dyn TableLike) -> Map<String, Json> {
+    table.iter().map(|(name, item)| (name.to_owned(), json(item))).collect()
+}
+
+fn json(item: &Item) -> Json {
+    match item {
+        Item::Value(value) => json_value(value),
+        Item::Table(table) => Json::Object(json_table(table)),
+        Item::ArrayOfTables(tables) => tables.iter().map(|table| Json::Object(json_table(table))).collect(),
+        Item::None => Json::Null,
+    }
+}
+
+fn json_value(value: &Toml) -> Json {
+    match value {
+        Toml::String(text) => text.value().clone().into(),
+        Toml::Integer(n) => (*n.value()).into(),
+        Toml::Float(n) => Number::from_f64(*n.value()).map_or(Json::Null, Json::Number),
+        Toml::Boolean(flag) => (*flag.value()).into(),
+        Toml::Datetime(time) => time.value().to_string().into(),
+        Toml::Array(values) => values.iter().map(json_value).collect(),
+        Toml::InlineTable(table) => Json::Object(json_table(table)),
+    }
+}

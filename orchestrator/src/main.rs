@@ -1,0 +1,7 @@
+//! The binary `inspan`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrator::run()
+}
