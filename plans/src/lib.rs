@@ -5,10 +5,15 @@
 //!
 //! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
 
+pub mod event;
+pub mod evidence;
 pub mod plan;
 pub mod problem;
+pub mod run_state;
+pub mod schedule;
 pub mod survey;
 pub mod task;
+pub mod task_state;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

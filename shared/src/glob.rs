@@ -6,9 +6,9 @@
 //! **Invariant:** [`Glob::overlaps`] never says "no" of two patterns that some path matches both of. It may say "yes" too often: a
 //! character class counts as any character.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::path::{BadPath, RepoPath};
@@ -36,7 +36,9 @@ pub enum BadGlob {
 #[serde(try_from = "String", into = "String")]
 pub struct Glob {
     text: String,
-    matchers: Vec<GlobMatcher>,
+    parsed: Vec<globset::Glob>,
+    /// Built when it is first asked: a plan that is only folded or shown never pays for it.
+    matcher: OnceLock<GlobSet>,
     shapes: Vec<Vec<Segment>>,
 }
 
@@ -60,14 +62,14 @@ impl Glob {
         let text = String::from(RepoPath::new(&below)?);
         let literal = !text.contains(['*', '?', '[', '{', '\\']);
         let spellings = if literal { vec![text.clone(), format!("{text}/**")] } else { vec![text.clone()] };
-        let matchers = spellings.iter().map(|s| compile(s)).collect::<Result<_, _>>()?;
+        let parsed = spellings.iter().map(|s| parse(s)).collect::<Result<_, _>>()?;
         let shapes = spellings.iter().flat_map(|s| expand_braces(s)).map(|s| segments(&s)).collect();
-        Ok(Self { text, matchers, shapes })
+        Ok(Self { text, parsed, matcher: OnceLock::new(), shapes })
     }
 
     /// Whether the pattern names this path.
     pub fn matches(&self, path: &RepoPath) -> bool {
-        self.matchers.iter().any(|m| m.is_match(path.as_str()))
+        self.matcher.get_or_init(|| set_of(&self.parsed)).is_match(path.as_str())
     }
 
     /// Whether some path could match both patterns.
@@ -81,10 +83,18 @@ impl Glob {
     }
 }
 
-fn compile(pattern: &str) -> Result<GlobMatcher, BadGlob> {
+fn parse(pattern: &str) -> Result<globset::Glob, BadGlob> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
-    glob.map(|g| g.compile_matcher())
-        .map_err(|error| BadGlob::Syntax { pattern: pattern.to_owned(), why: error.kind().to_string() })
+    glob.map_err(|error| BadGlob::Syntax { pattern: pattern.to_owned(), why: error.kind().to_string() })
+}
+
+/// A pattern that parses but is too large to match with (thousands of alternatives) matches nothing.
+fn set_of(globs: &[globset::Glob]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    globs.iter().for_each(|glob| {
+        set.add(glob.clone());
+    });
+    set.build().unwrap_or_default()
 }
 
 /// `a{b,c}d` becomes `abd` and `acd`. Nested braces are expanded from the inside out; past 256 spellings the rest counts as `*`.

@@ -1,7 +1,7 @@
 //! One agent, one task, one directory.
 //!
 //! [`agent`] is the loop, [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
-//! said, and [`actor`] puts one attempt behind a mailbox.
+//! said, and [`actor`] puts one attempt behind a mailbox. What a model can do is in [`tool`]; [`process`] runs its commands.
 //!
 //! **Invariant:** nothing here knows a plan, a branch or another worker. What a worker learns of the rest of the run stands in its brief.
 //!
@@ -13,5 +13,6 @@ pub mod budget;
 pub mod context;
 pub mod model;
 pub mod observe;
+pub mod process;
 pub mod tool;
 pub mod transcript;

@@ -1,35 +1,89 @@
-//! The seam between the loop and the tools: what a model is offered, and what a call came to.
+//! What a model can do: the tools of the contract, and the seam between them and the agent loop.
+//!
+//! The loop knows a [`Toolbox`]: names, schemas, calls. The sets are [`WorkerTools`] and, for whoever may only look, [`ReadTools`].
+//! Each tool is a file here; a path becomes a place on the disk in [`tree`], and nowhere else.
+//!
+//! **Invariant:** a call never fails the program. What went wrong is told to the model as an instruction: what was wrong, what to do
+//! instead.
+//! **Invariant:** a file outside the scope is not written by a file tool, and a file outside the worktree is not read by one.
+//!
+//! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), what
+//! proves a task ([`Acceptance`]).
+//!
+//! Why are schemas data and not derived from types? They are sent with every request; every byte of them is chosen.
+
+mod arguments;
+mod command;
+mod edit;
+mod finish;
+mod list;
+mod nearest;
+mod read;
+mod replace;
+mod schema;
+mod scope_request;
+mod search;
+mod sets;
+mod tree;
+mod versions;
+mod walk;
+mod write;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use self::{
+    arguments::check,
+    finish::{Acceptance, Verdict},
+    schema::{Shape, object},
+    scope_request::{LiveScope, ScopeAnswer, ScopeOffice},
+    sets::{ReadTools, WorkerPlace, WorkerTools},
+};
+
 /// A tool as a model sees it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ToolSpec {
-    /// Its name.
+    /// The name, stable.
     pub name: &'static str,
     /// What it does, for the model.
     pub description: &'static str,
-    /// The JSON schema of its arguments.
+    /// The JSON schema of its arguments, strict.
     pub parameters: Value,
 }
 
 /// What a call came to.
+#[derive(Debug, Clone, PartialEq)]
 pub enum ToolOutcome {
-    /// The result.
+    /// The tool did its work. A command that exits with 1 is such a case: the tool ran it.
     Ok(String),
-    /// An instruction: what was wrong, and what to do instead.
+    /// It did not: what was wrong, what to do instead.
     Failed(String),
     /// A terminal tool: the conversation is over, with this value.
     Ended(Value),
 }
 
+impl From<Result<String, String>> for ToolOutcome {
+    fn from(result: Result<String, String>) -> Self {
+        result.map_or_else(Self::Failed, Self::Ok)
+    }
+}
+
 /// The tools of one agent. Read-only calls of one turn may run concurrently.
 pub trait Toolbox: Send + Sync {
-    /// The tools, frozen for the attempt.
+    /// The tools, in a fixed order; the same for the whole attempt.
     fn specs(&self) -> Vec<ToolSpec>;
-    /// Whether a call of this tool changes nothing.
+    /// Whether calls of this tool change nothing.
     fn is_read_only(&self, name: &str) -> bool;
-    /// Carries out one call.
+    /// Calls one. An unknown name is an outcome too.
     fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome>;
 }
+
+/// What a model is told about a tool that it does not have.
+fn unknown(name: &str, specs: &[ToolSpec]) -> ToolOutcome {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+    ToolOutcome::Failed(format!("there is no tool `{name}`; the tools are: {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests;

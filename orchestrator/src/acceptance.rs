@@ -1,0 +1,96 @@
+//! The harness's own look at finished work, while its worker is still there to mend it.
+//!
+//! **Invariant:** done is observed, not claimed: only changes within scope, everything delivered, own verification green.
+//!
+//! A refusal is an instruction to the worker; what it does not mend ends the attempt. The same look is taken once more from outside
+//! when the attempt is committed (scope) and when it lands (verification, on the merged tree).
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use plans::Task;
+use shared::RepoPath;
+use tokio_util::sync::CancellationToken;
+use worker::{
+    process::{Shell, Status},
+    tool::{Acceptance, LiveScope, Verdict},
+};
+
+use crate::{error::Error, worktree::Worktree};
+
+/// What is looked at, and what must be found.
+pub struct Inspection {
+    /// The worktree.
+    pub worktree: Arc<Worktree>,
+    /// The task.
+    pub task: Task,
+    /// The scope, with what was granted so far.
+    pub scope: LiveScope,
+    /// Where its verification runs.
+    pub shell: Shell,
+    /// For each command of its verification.
+    pub timeout: Duration,
+}
+
+impl Inspection {
+    async fn look(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
+        let tree = self.worktree.snapshot().await?;
+        let outside = self.worktree.outside(&tree, &self.scope.now()).await?;
+        if !outside.is_empty() {
+            return Ok(Verdict::Refused(say_outside(&outside)));
+        }
+        if let Some(missing) = self.missing(&tree).await {
+            return Ok(Verdict::Refused(missing));
+        }
+        let unproved = self.task.verify.is_empty() && self.task.deliver.is_empty();
+        if unproved && self.worktree.changes(&tree).await?.is_empty() {
+            return Ok(Verdict::Refused("no file has changed, and nothing else proves this task; make the change first".to_owned()));
+        }
+        self.verify(cancel).await
+    }
+
+    async fn missing(&self, tree: &str) -> Option<String> {
+        let mut missing = Vec::new();
+        for path in &self.task.deliver {
+            if self.worktree.has(tree, path).await {
+                continue;
+            }
+            let on_disk = self.worktree.tree().join(path.as_str()).exists();
+            let why = if on_disk { "it is ignored by .gitignore, so it cannot be committed" } else { "it does not exist" };
+            missing.push(format!("{path} ({why})"));
+        }
+        (!missing.is_empty()).then(|| format!("these files must be delivered: {}", missing.join(", ")))
+    }
+
+    async fn verify(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
+        for command in &self.task.verify {
+            let end = self.shell.run(command, self.timeout, cancel).await;
+            if end.status == Status::Cancelled {
+                return Err(Error::Interrupted);
+            }
+            if !end.succeeded() {
+                let said = format!("the verification `{command}` fails ({}):\n{}", end.in_words(), end.output.text.trim_end());
+                return Ok(Verdict::Refused(said));
+            }
+        }
+        Ok(Verdict::Accepted)
+    }
+}
+
+fn say_outside(paths: &[RepoPath]) -> String {
+    let list: Vec<&str> = paths.iter().take(20).map(RepoPath::as_str).collect();
+    format!(
+        "files outside your scope have changed: {}. Put each back (`git checkout HEAD -- FILE`, or `rm` what is new), or ask for it with \
+         request_scope; otherwise the attempt ends and nothing of it lands",
+        list.join(", ")
+    )
+}
+
+impl Acceptance for Inspection {
+    fn accept<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            let look = self.look(cancel).await;
+            look.unwrap_or_else(|error| Verdict::Refused(format!("the work could not be looked at: {error}")))
+        })
+    }
+}

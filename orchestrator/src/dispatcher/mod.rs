@@ -1,0 +1,276 @@
+//! The dispatcher: owns the state of the run and does what it owes.
+//!
+//! Receive, journal, apply, act: every message becomes an event, every event goes to disk, and then whatever the state owes is
+//! announced and made. What to do is never decided here; `plans::run_state` decides. What takes time runs in tasks that report back
+//! with a message, so that a stop is heard at once.
+//!
+//! **Invariant:** an effect is journaled before it is made. **Invariant:** every task that is started reports back, also when it
+//! panics: a run never waits for something that is gone.
+//! **Invariant:** asks go down (planner, ledger, coordinator), everything that comes up is a tell: no two actors wait for each other.
+//!
+//! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`.
+
+mod crew;
+mod landings;
+mod planning;
+
+use std::{collections::HashMap, sync::Arc};
+
+use kameo::{
+    Actor,
+    actor::{ActorRef, Spawn as _, WeakActorRef},
+    message::{Context, Message},
+};
+use plans::{
+    event::{CommitId, Event, RunStatus},
+    run_state::{Owed, RunState},
+};
+use shared::AttemptKey;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+pub use crew::ScopeWanted;
+pub use planning::{Policy, ReviewPolicy};
+
+use crate::{
+    coordinator::{Coordinator, Lane},
+    error::Error,
+    gate::Gate,
+    ledger::{Ledger, TurnPaid},
+    planner::Planner,
+    recorder::Recorder,
+    site::Site,
+    ui::review::Reviewer,
+};
+
+/// How the dispatcher's work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The run is over.
+    Over(RunStatus),
+    /// A plan was drafted, and nothing else was wanted.
+    Planned,
+}
+
+/// The actor.
+pub struct Dispatcher {
+    site: Arc<Site>,
+    recorder: Recorder,
+    policy: Policy,
+    reviewer: Arc<dyn Reviewer>,
+    crew: HashMap<AttemptKey, crew::Member>,
+    desk: planning::Desk,
+    ledger: Option<ActorRef<Ledger>>,
+    planner: Option<ActorRef<Planner>>,
+    coordinator: Option<ActorRef<Coordinator>>,
+    cancel: CancellationToken,
+    end: Option<oneshot::Sender<Result<Ending, Error>>>,
+}
+
+/// What a dispatcher begins with.
+pub struct DispatcherArgs {
+    /// The surroundings.
+    pub site: Arc<Site>,
+    /// The journal and its state.
+    pub recorder: Recorder,
+    /// How plans are approved.
+    pub policy: Policy,
+    /// Who reviews them.
+    pub reviewer: Arc<dyn Reviewer>,
+    /// Where the end is told.
+    pub end: oneshot::Sender<Result<Ending, Error>>,
+}
+
+impl Actor for Dispatcher {
+    type Args = DispatcherArgs;
+    type Error = std::convert::Infallible;
+
+    async fn on_start(args: Self::Args, me: ActorRef<Self>) -> Result<Self, Self::Error> {
+        let mut dispatcher = Self {
+            site: args.site,
+            recorder: args.recorder,
+            policy: args.policy,
+            reviewer: args.reviewer,
+            crew: HashMap::new(),
+            desk: planning::Desk::default(),
+            ledger: None,
+            planner: None,
+            coordinator: None,
+            cancel: CancellationToken::new(),
+            end: Some(args.end),
+        };
+        dispatcher.set_up(&me);
+        dispatcher.pursue(&me).await;
+        Ok(dispatcher)
+    }
+
+    /// A worker that dies is heard of through its task; its death must not be ours.
+    async fn on_link_died(
+        &mut self,
+        _: WeakActorRef<Self>,
+        _: kameo::actor::ActorId,
+        _: kameo::error::ActorStopReason,
+    ) -> Result<std::ops::ControlFlow<kameo::error::ActorStopReason>, Self::Error> {
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+}
+
+impl Dispatcher {
+    fn state(&self) -> &RunState {
+        self.recorder.state()
+    }
+
+    fn set_up(&mut self, me: &ActorRef<Self>) {
+        let state = self.recorder.state();
+        let (limits, spent) = (state.settings().run_limits, (state.tokens(), state.cost()));
+        if let Some(minutes) = limits.minutes {
+            let me = me.downgrade();
+            let cancel = self.cancel.clone();
+            tokio::spawn(async move {
+                let time = std::time::Duration::from_secs(u64::from(minutes) * 60);
+                if cancel.run_until_cancelled(tokio::time::sleep(time)).await.is_some()
+                    && let Some(me) = me.upgrade()
+                {
+                    let why = format!("the run's limit of {minutes} minutes");
+                    // A dispatcher that is gone needs no budget.
+                    let _ = me.tell(OutOfTime { why }).await;
+                }
+            });
+        }
+        let ledger = Ledger::spawn(Ledger::new(limits, spent, me.clone().recipient::<TurnPaid>()));
+        self.planner = self.site.planner_model.clone().map(|model| {
+            Planner::spawn(Planner::new(self.site.clone(), model, ledger.clone(), self.cancel.clone(), self.policy.lint_rules()))
+        });
+        self.ledger = Some(ledger);
+    }
+
+    /// Does what is owed until nothing more is.
+    async fn pursue(&mut self, me: &ActorRef<Self>) {
+        loop {
+            let mut announced = false;
+            for owed in self.state().owed() {
+                if self.end.is_none() {
+                    return;
+                }
+                match self.act(owed, me).await {
+                    Ok(was_announced) => announced |= was_announced,
+                    Err(error) => return self.finish(Err(error)),
+                }
+            }
+            if !announced {
+                return;
+            }
+        }
+    }
+
+    /// Makes one thing that is owed; says whether it was announced to the journal, after which the state owes something else.
+    async fn act(&mut self, owed: Owed, me: &ActorRef<Self>) -> Result<bool, Error> {
+        match owed {
+            Owed::Plan => self.draft(me),
+            Owed::Review { revision } => return self.review(revision, me),
+            Owed::Start { key, continuation } => {
+                self.start(key, continuation, me)?;
+                return Ok(true);
+            }
+            Owed::Stop { key } => self.stop(&key),
+            Owed::Land { key, commit } => {
+                self.land(key, commit, me).await?;
+                return Ok(true);
+            }
+            Owed::Replan { number, causes } => {
+                self.record(&Event::ReplanStarted { number, causes })?;
+                self.replan(number, None, me);
+                return Ok(true);
+            }
+            Owed::EndTask { task, end, why } => {
+                self.record(&Event::TaskEnded { task, end, why })?;
+                return Ok(true);
+            }
+            Owed::Halt { why } => {
+                let run = self.site.run().to_string();
+                self.finish(Err(Error::Halted { why, run }));
+            }
+            Owed::EndRun { status } => {
+                let tip = self.state().tip().clone();
+                self.record(&Event::RunEnded { status, tip })?;
+                self.finish(Ok(Ending::Over(status)));
+            }
+        }
+        Ok(false)
+    }
+
+    fn record(&mut self, event: &Event) -> Result<(), Error> {
+        Ok(self.recorder.record(event)?)
+    }
+
+    /// Records and goes on, or gives up where the journal cannot be written.
+    async fn record_and_pursue(&mut self, event: &Event, me: &ActorRef<Self>) {
+        match self.record(event) {
+            Ok(()) => self.pursue(me).await,
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    /// The one way out: says how it ended, stops whatever is alive.
+    fn finish(&mut self, how: Result<Ending, Error>) {
+        self.cancel.cancel();
+        if let Some(end) = self.end.take() {
+            // Whoever started this dispatcher waits for it, or has gone.
+            let _ = end.send(how);
+        }
+    }
+
+    fn coordinator(&mut self, gate: Gate, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
+        let lane = Lane {
+            git: self.site.repository.git.clone(),
+            branch: self.site.branch_ref(),
+            gate: tokio::sync::Mutex::new(gate),
+            cancel: self.cancel.child_token(),
+        };
+        Coordinator::spawn(Coordinator::new(lane, me.clone().recipient()))
+    }
+}
+
+/// Somebody wants the run to stop.
+pub struct Interrupt;
+
+impl Message<Interrupt> for Dispatcher {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Interrupt, ctx: &mut Context<Self, ()>) {
+        let me = ctx.actor_ref().clone();
+        self.desk.interrupt();
+        self.interrupt_landing();
+        self.record_and_pursue(&Event::CancelRequested, &me).await;
+    }
+}
+
+/// The run's wall time is up.
+struct OutOfTime {
+    why: String,
+}
+
+impl Message<OutOfTime> for Dispatcher {
+    type Reply = ();
+
+    async fn handle(&mut self, OutOfTime { why }: OutOfTime, ctx: &mut Context<Self, ()>) {
+        let me = ctx.actor_ref().clone();
+        self.crew.values().for_each(crew::Member::stop);
+        self.record_and_pursue(&Event::BudgetReached { why }, &me).await;
+    }
+}
+
+impl Message<TurnPaid> for Dispatcher {
+    type Reply = ();
+
+    async fn handle(&mut self, TurnPaid { attempt, turn, tokens, cost }: TurnPaid, _: &mut Context<Self, ()>) {
+        if let Err(error) = self.record(&Event::TurnTaken { attempt, turn, tokens, cost }) {
+            self.finish(Err(error));
+        }
+    }
+}
+
+/// The tip of the run branch as a start for the next attempt.
+fn tip(state: &RunState) -> CommitId {
+    state.tip().clone()
+}

@@ -1,0 +1,242 @@
+//! Why the program stops.
+//!
+//! A task that fails is not here: that is an outcome, it goes to the planner, and the run goes on. Every error says what happened,
+//! and [`Error::hint`] what to do next; what it means for the run stands in the message where a run exists.
+
+use std::path::{Path, PathBuf};
+
+use plans::{Problem, event::RunStatus};
+
+use crate::{git::GitError, journal::JournalError, recorder::RecordError};
+
+/// Why the program stops.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No repository here.
+    #[error("{path} is not inside a git repository")]
+    NotARepository {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A repository without a checkout.
+    #[error("{path} is a bare repository: it has no checkout that a result could be brought into")]
+    BareRepository {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Inside a git directory.
+    #[error("{path} is inside a git directory, not in a checkout")]
+    NoCheckout {
+        /// Where.
+        path: PathBuf,
+    },
+    /// No commit yet.
+    #[error("{path} has no commit yet, so there is nothing to start from")]
+    EmptyRepository {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A merge is under way.
+    #[error("{path} has files with unresolved conflicts")]
+    Unmerged {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A worktree is not what it should be.
+    #[error("{path} could not be proved to be a checkout of its own; no worker was started in it")]
+    NotIsolated {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A folder that Inspan did not make.
+    #[error("{path} is in the way and was not made by this run; nothing was removed")]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The disk says no.
+    #[error("{path}: {source}")]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No run yet.
+    #[error("there is no run in this repository yet")]
+    NoRuns,
+    /// No such run.
+    #[error("no run of this repository is called `{name}`")]
+    NoSuchRun {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several runs.
+    #[error("`{name}` could be any of these runs: {}", .runs.join(", "))]
+    AmbiguousRun {
+        /// What was asked for.
+        name: String,
+        /// Those that begin so.
+        runs: Vec<String>,
+    },
+    /// Another process is at it.
+    #[error("run {run} is being worked on by process {pid}")]
+    Busy {
+        /// The run.
+        run: String,
+        /// The process.
+        pid: u32,
+    },
+    /// A plan that is none.
+    #[error("{}", say_problems(.source_name, .problems))]
+    InvalidPlan {
+        /// The file, or `the planner`.
+        source_name: String,
+        /// Everything that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// The planner could not make a plan.
+    #[error("the planner could not make a valid plan: {why}")]
+    NoPlan {
+        /// Why.
+        why: String,
+    },
+    /// Nobody is there to review.
+    #[error("the plan waits for a review, and this is not a terminal; the plan is kept as run {run}")]
+    NobodyToReview {
+        /// The run.
+        run: String,
+    },
+    /// The person said no.
+    #[error("the plan was rejected; nothing was changed")]
+    Rejected,
+    /// The run cannot go on by itself.
+    #[error("{why}")]
+    Halted {
+        /// What happened.
+        why: String,
+        /// The run that is kept.
+        run: String,
+    },
+    /// A command cannot be carried out now.
+    #[error("{what}")]
+    Refused {
+        /// What, and what it means.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Wrong words on the command line, or in a configuration file.
+    #[error("{0}")]
+    Usage(String),
+    /// A model cannot be asked.
+    #[error("{what}")]
+    Model {
+        /// What happened.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The run is over budget before there is a plan.
+    #[error("the budget was reached: {0}")]
+    OverBudget(String),
+    /// The person stopped it.
+    #[error("stopped; nothing is lost")]
+    Interrupted,
+    /// Git says no.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The journal says no.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An event could not be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A defect of this program.
+    #[error("a part of inspan died unexpectedly: {0}; the run is kept, please report this")]
+    Defect(String),
+}
+
+impl Error {
+    /// Wraps an error of the file system with the path that it is about.
+    pub fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Disk { path, source }
+    }
+
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotARepository { .. } => {
+                "change into one, or make one: `git init && git add . && git commit -m start`".to_owned()
+            }
+            Self::BareRepository { .. } => "clone it, and run inspan in the clone".to_owned(),
+            Self::NoCheckout { .. } => "change into the checkout".to_owned(),
+            Self::EmptyRepository { .. } => "make the first commit: `git add . && git commit -m start`".to_owned(),
+            Self::Unmerged { .. } => "finish or abort the merge (`git status` shows it), then try again".to_owned(),
+            Self::NotOurs { .. } => "look at it; move it away if nothing in it is needed".to_owned(),
+            Self::NoRuns => "start one: `inspan run \"what you want changed\"`".to_owned(),
+            Self::NoSuchRun { .. } => "`inspan status` lists the runs".to_owned(),
+            Self::AmbiguousRun { .. } => "give more letters".to_owned(),
+            Self::Busy { run, .. } => format!("wait for it (`inspan status {run}`), or stop it: `inspan cancel {run}`"),
+            Self::InvalidPlan { .. } => "mend the plan; nothing was started".to_owned(),
+            Self::NoPlan { .. } => {
+                "say the goal more precisely, use a stronger model, or write the plan yourself (`inspan run --plan FILE`)"
+                    .to_owned()
+            }
+            Self::NobodyToReview { run } => {
+                format!("approve it in a terminal with `inspan review {run}`, or start with `--yes` to approve plans unseen")
+            }
+            Self::Halted { run, .. } => format!("everything is kept; when that is mended, go on with `inspan resume {run}`"),
+            Self::Refused { hint, .. } | Self::Model { hint, .. } => hint.clone(),
+            _ => return None,
+        })
+        .filter(|hint| !hint.is_empty())
+    }
+
+    /// The process's exit code: 1 the tool failed, 2 usage or configuration, 4 plan, 5 budget, 130 stopped.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotARepository { .. }
+            | Self::BareRepository { .. }
+            | Self::NoCheckout { .. }
+            | Self::EmptyRepository { .. }
+            | Self::Unmerged { .. }
+            | Self::NoRuns
+            | Self::NoSuchRun { .. }
+            | Self::AmbiguousRun { .. }
+            | Self::Usage(_) => 2,
+            Self::InvalidPlan { .. } | Self::NoPlan { .. } | Self::NobodyToReview { .. } | Self::Rejected => 4,
+            Self::OverBudget(_) => 5,
+            Self::Interrupted => 130,
+            Self::NotIsolated { .. }
+            | Self::NotOurs { .. }
+            | Self::Disk { .. }
+            | Self::Busy { .. }
+            | Self::Halted { .. }
+            | Self::Refused { .. }
+            | Self::Model { .. }
+            | Self::Git(_)
+            | Self::Journal(_)
+            | Self::Record(_)
+            | Self::Defect(_) => 1,
+        }
+    }
+}
+
+/// The exit code of a run that came to its end.
+pub fn exit_code_of(status: RunStatus) -> u8 {
+    match status {
+        RunStatus::Complete => 0,
+        RunStatus::Incomplete => 3,
+        RunStatus::OverBudget => 5,
+        RunStatus::Cancelled => 130,
+    }
+}
+
+fn say_problems(source: &str, problems: &[Problem]) -> String {
+    let list: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    let noun = if problems.len() == 1 { "problem" } else { "problems" };
+    format!("{source} has {} {noun}:\n{}", problems.len(), list.join("\n"))
+}

@@ -1,0 +1,74 @@
+//! Running proofs: commands that must exit with 0 on exactly one tree.
+//!
+//! The gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
+//!
+//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every check.
+
+use std::{collections::HashMap, time::Duration};
+
+use plans::event::{CommitId, Proof, RedVerdict};
+use tokio_util::sync::CancellationToken;
+use worker::process::{CommandEnd, Shell, Status, end_strays};
+
+use crate::{
+    error::Error,
+    worktree::Worktree,
+};
+
+/// A place to prove things in.
+pub struct Gate {
+    worktree: Worktree,
+    shell: Shell,
+    mark: String,
+    /// What is known about commits that were asked about before: whether a command passes there.
+    known: HashMap<(CommitId, String), bool>,
+}
+
+/// What is to be proved about a commit.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// Which proof the commands belong to.
+    pub proof: Proof,
+    /// The commands, in order.
+    pub commands: &'a [String],
+    /// For each.
+    pub timeout: Duration,
+}
+
+impl Gate {
+    /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
+    pub fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
+        Self { worktree, shell, mark, known: HashMap::new() }
+    }
+
+    /// Runs the commands on the files of a commit until one fails.
+    pub async fn check(&mut self, commit: &CommitId, claim: Claim<'_>, cancel: &CancellationToken) -> Result<Option<RedVerdict>, Error> {
+        self.worktree.check_out(commit).await?;
+        for command in claim.commands {
+            let end = self.shell.run(command, claim.timeout, cancel).await;
+            end_strays(&self.mark);
+            if end.status == Status::Cancelled {
+                return Err(Error::Interrupted);
+            }
+            self.known.insert((commit.clone(), command.clone()), end.succeeded());
+            if !end.succeeded() {
+                return Ok(Some(red(claim.proof, command, &end)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a command passes on another commit: the one before, to tell who broke it.
+    pub async fn passes(&mut self, commit: &CommitId, command: &str, claim: Claim<'_>, cancel: &CancellationToken) -> Result<bool, Error> {
+        if let Some(known) = self.known.get(&(commit.clone(), command.to_owned())) {
+            return Ok(*known);
+        }
+        let commands = [command.to_owned()];
+        Ok(self.check(commit, Claim { commands: &commands, ..claim }, cancel).await?.is_none())
+    }
+}
+
+/// A failed command as evidence.
+pub fn red(proof: Proof, command: &str, end: &CommandEnd) -> RedVerdict {
+    RedVerdict { proof, command: command.to_owned(), ended: end.in_words(), output: end.output.text.clone(), red_before: None }
+}

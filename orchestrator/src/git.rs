@@ -1,0 +1,353 @@
+//! Git, by its command line: one process a call, nothing inherited, nothing interactive.
+//!
+//! **Invariant:** no call here reads or writes the person's index, HEAD, stash, hooks or configuration. Commands get the common git
+//! directory and, where they need them, an index and a work tree of the caller's; hooks, fsmonitor, gc and signing are off.
+//! **Invariant:** every output that holds a path is read in its `-z` form.
+//!
+//! Bringing a result into the person's checkout is `crate::apply`; looking at that checkout is `crate::repository`.
+//!
+//! Why not a library: gix checks out slower and brings 177 crates, git2 lags behind git's own merge machinery.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use plans::event::CommitId;
+use shared::RepoPath;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+/// Why git did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no git, or it could not be started.
+    #[error("git could not be started: {0}")]
+    Start(#[source] std::io::Error),
+    /// It said no.
+    #[error("`git {call}` failed: {said}")]
+    Failed {
+        /// The arguments.
+        call: String,
+        /// Its standard error.
+        said: String,
+    },
+    /// It said something that this program does not understand.
+    #[error("`git {call}` answered what was not expected: {said}")]
+    Odd {
+        /// The arguments.
+        call: String,
+        /// What it said.
+        said: String,
+    },
+}
+
+/// A repository's object store and refs.
+#[derive(Debug, Clone)]
+pub struct Git {
+    dir: PathBuf,
+    /// Who commits where the person's configuration names nobody.
+    identity: Vec<(&'static str, String)>,
+}
+
+/// A file that differs between two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub path: RepoPath,
+    /// `A`dded, `M`odified, `D`eleted, `T`ype changed.
+    pub kind: char,
+    /// The new mode, six octal digits; `160000` is another repository's commit.
+    pub mode: String,
+}
+
+/// What a merge of trees came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge {
+    /// One tree that holds both sides.
+    Clean {
+        /// The tree.
+        tree: String,
+    },
+    /// Some files need a decision.
+    Conflicted {
+        /// The tree, with conflict markers in these files.
+        tree: String,
+        /// The files.
+        paths: Vec<RepoPath>,
+    },
+}
+
+/// What a compare-and-swap of a ref came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swap {
+    /// The ref has moved.
+    Done,
+    /// It was not where it was thought to be.
+    Lost,
+}
+
+impl Git {
+    /// The repository with this common git directory.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, identity: Vec::new() }
+    }
+
+    /// The common git directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Lets commits be made in Inspan's name where git does not know who the person is.
+    pub async fn ensure_identity(&mut self) -> Result<(), GitError> {
+        if self.text(["var", "GIT_AUTHOR_IDENT"]).await.is_err() || self.text(["var", "GIT_COMMITTER_IDENT"]).await.is_err() {
+            for role in ["AUTHOR", "COMMITTER"] {
+                let keys = if role == "AUTHOR" {
+                    ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"]
+                } else {
+                    ["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"]
+                };
+                self.identity.push((keys[0], "Inspan".to_owned()));
+                self.identity.push((keys[1], "inspan@localhost".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A call with nothing inherited, on this repository.
+    pub fn call(&self) -> Call {
+        let call = Call::new().env("GIT_DIR", &self.dir);
+        self.identity.iter().fold(call, |call, (key, value)| call.env(key, value))
+    }
+
+    /// Standard output of a plain call, without the last line end.
+    pub async fn text<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Result<String, GitError> {
+        self.call().args(args).text().await
+    }
+
+    /// The commit that a revision names, if it names one.
+    pub async fn commit(&self, revision: &str) -> Option<CommitId> {
+        let spec = format!("{revision}^{{commit}}");
+        self.text(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]).await.ok().map(CommitId)
+    }
+
+    /// The tree of a commit.
+    pub async fn tree(&self, commit: &CommitId) -> Result<String, GitError> {
+        self.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")]).await
+    }
+
+    /// Makes a commit of a tree.
+    pub async fn commit_tree(&self, tree: &str, parent: &CommitId, message: &str) -> Result<CommitId, GitError> {
+        let call = self.call().args(["commit-tree", tree, "-p", &parent.0, "-F", "-"]).input(message.as_bytes().to_vec());
+        call.text().await.map(CommitId)
+    }
+
+    /// Moves a ref, creating it where `old` is none, if it is where it is thought to be.
+    pub async fn swap_ref(&self, name: &str, new: &CommitId, old: Option<&CommitId>) -> Result<Swap, GitError> {
+        let zero = "0".repeat(new.0.len());
+        let old = old.map_or(zero.as_str(), |commit| commit.0.as_str());
+        match self.text(["update-ref", "-m", "inspan", name, &new.0, old]).await {
+            Ok(_) => Ok(Swap::Done),
+            Err(GitError::Failed { said, .. }) if said.contains("but expected") || said.contains("already exists") => {
+                Ok(Swap::Lost)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets a ref, wherever it was.
+    pub async fn set_ref(&self, name: &str, new: &CommitId) -> Result<(), GitError> {
+        self.text(["update-ref", "-m", "inspan", name, &new.0]).await.map(drop)
+    }
+
+    /// Deletes a ref, if it is there.
+    pub async fn delete_ref(&self, name: &str) -> Result<(), GitError> {
+        self.text(["update-ref", "-d", name]).await.map(drop)
+    }
+
+    /// Refs below a prefix with the commits that they name, sorted.
+    pub async fn refs(&self, prefix: &str) -> Result<Vec<(String, CommitId)>, GitError> {
+        let text = self.text(["for-each-ref", "--format=%(refname) %(objectname)", prefix]).await?;
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, id)| (name.to_owned(), CommitId(id.to_owned())))
+            .collect())
+    }
+
+    /// Merges two commits that both grew from `base`.
+    pub async fn merge_trees(&self, base: &CommitId, ours: &CommitId, theirs: &CommitId) -> Result<Merge, GitError> {
+        let base = format!("--merge-base={base}");
+        let call =
+            self.call().args(["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", &base, &ours.0, &theirs.0]);
+        let out = call.output().await?;
+        let said =
+            || GitError::Failed { call: "merge-tree".to_owned(), said: String::from_utf8_lossy(&out.stderr).trim().to_owned() };
+        let mut parts = out.stdout.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let tree = parts.next().unwrap_or_default().trim().to_owned();
+        match out.status.code() {
+            Some(0) => Ok(Merge::Clean { tree }),
+            Some(1) if !tree.is_empty() => {
+                let mut paths: Vec<RepoPath> = parts.filter_map(|path| RepoPath::new(&path).ok()).collect();
+                paths.dedup();
+                Ok(Merge::Conflicted { tree, paths })
+            }
+            _ => Err(said()),
+        }
+    }
+
+    /// Files that differ between two trees or commits; a rename is a deletion and an addition.
+    pub async fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>, GitError> {
+        let args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", from, to];
+        let out = self.call().args(args).bytes().await?;
+        let mut parts = out.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let mut changes = Vec::new();
+        while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
+            let fields: Vec<&str> = meta.trim_start_matches(':').split(' ').collect();
+            let (Some(mode), Some(kind)) = (fields.get(1), fields.get(4).and_then(|kind| kind.chars().next())) else { continue };
+            if let Ok(path) = RepoPath::new(&path) {
+                changes.push(Change { path, kind, mode: (*mode).to_owned() });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The difference between two trees or commits as a patch for people, of these paths or of all.
+    pub async fn patch(&self, from: &str, to: &str, paths: &[RepoPath]) -> Result<String, GitError> {
+        let mut args: Vec<&str> = vec!["diff-tree", "-r", "-p", "--stat", "-M", "--no-ext-diff", "--no-textconv", from, to, "--"];
+        args.extend(paths.iter().map(RepoPath::as_str));
+        let out = self.call().env("GIT_LITERAL_PATHSPECS", "1").args(args).bytes().await?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    /// Files of a commit by path, with the ids of their blobs. Submodules and names that are not UTF-8 are left out.
+    pub async fn blobs(&self, commit: &CommitId) -> Result<BTreeMap<RepoPath, String>, GitError> {
+        let out = self.call().args(["ls-tree", "-r", "-z", &commit.0]).bytes().await?;
+        let line = |line: &[u8]| {
+            let (meta, path) = std::str::from_utf8(line).ok()?.split_once('\t')?;
+            let mut fields = meta.split(' ');
+            let (_, kind, id) = (fields.next()?, fields.next()?, fields.next()?);
+            (kind == "blob").then_some(())?;
+            Some((RepoPath::new(path).ok()?, id.to_owned()))
+        };
+        Ok(out.split(|byte| *byte == 0).filter_map(line).collect())
+    }
+
+    /// The text of a file in a tree, if it is there.
+    pub async fn file(&self, tree: &str, path: &RepoPath) -> Option<Vec<u8>> {
+        self.call().args(["cat-file", "blob", &format!("{tree}:{path}")]).bytes().await.ok()
+    }
+
+    /// Whether a tree or commit holds something at this path.
+    pub async fn has(&self, tree: &str, path: &RepoPath) -> bool {
+        self.text(["cat-file", "-e", &format!("{tree}:{path}")]).await.is_ok()
+    }
+}
+
+/// One call of git.
+#[derive(Debug)]
+pub struct Call {
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    dir: Option<PathBuf>,
+    input: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// With nothing but the settings that keep git quiet.
+    pub fn new() -> Self {
+        let quiet = [
+            "core.hooksPath=/dev/null",
+            "core.fsmonitor=false",
+            "core.sparseCheckout=false",
+            "gc.auto=0",
+            "commit.gpgSign=false",
+        ];
+        let args = quiet.iter().flat_map(|setting| ["-c".into(), setting.into()]).collect();
+        Self { args, env: Vec::new(), dir: None, input: None }
+    }
+
+    /// With the person's own hooks and settings: for what is done in their name and at their command.
+    pub fn as_the_person() -> Self {
+        Self { args: Vec::new(), env: Vec::new(), dir: None, input: None }
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((key.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn input(mut self, input: Vec<u8>) -> Self {
+        self.input = Some(input);
+        self
+    }
+
+    /// Runs it, whatever it comes to.
+    pub async fn output(self) -> Result<std::process::Output, GitError> {
+        let mut command = Command::new("git");
+        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("GIT_")) {
+            if !["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"]
+                .iter()
+                .any(|kept| key == *kept)
+                && !key.to_string_lossy().starts_with("GIT_CONFIG")
+            {
+                command.env_remove(key);
+            }
+        }
+        command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value)));
+        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(GitError::Start)?;
+        if let (Some(input), Some(mut stdin)) = (self.input, child.stdin.take()) {
+            tokio::spawn(async move { stdin.write_all(&input).await });
+        }
+        child.wait_with_output().await.map_err(GitError::Start)
+    }
+
+    /// Runs it and returns its standard output.
+    pub async fn bytes(self) -> Result<Vec<u8>, GitError> {
+        let skip = self.args.iter().take_while(|arg| *arg == "-c" || arg.to_string_lossy().contains('=')).count();
+        let call = self.args[skip..].iter().take(4).map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let out = self.output().await?;
+        if out.status.success() {
+            return Ok(out.stdout);
+        }
+        let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
+        Err(GitError::Failed { call, said: if said.is_empty() { out.status.to_string() } else { said } })
+    }
+
+    /// Runs it and returns its standard output as text, without the last line end.
+    pub async fn text(self) -> Result<String, GitError> {
+        let out = self.bytes().await?;
+        Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
+    }
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self::new()
+    }
+}

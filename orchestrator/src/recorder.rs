@@ -1,0 +1,72 @@
+//! The journal and the state that it folds to, kept in step.
+//!
+//! **Invariant:** [`Recorder::record`] returns only after the event is on disk; whoever acts on an event acts after that.
+//!
+//! Listeners (the screen, `--output-format json`) get every entry through a channel that drops the oldest when they are slow; they
+//! read what they missed from the journal. They can never hold up a run.
+
+use std::{path::Path, sync::Arc};
+
+use plans::{
+    event::{Entry, Event},
+    run_state::{IllegalEvent, RunState},
+};
+use shared::RunId;
+use tokio::sync::broadcast;
+
+use crate::journal::{Journal, JournalError};
+
+/// Why an event could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The disk says no.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The event does not follow from what has happened.
+    #[error("this cannot have happened: {0}; the run is kept as it was, please report this")]
+    Illegal(#[from] IllegalEvent),
+}
+
+/// Writes events and folds them.
+#[derive(Debug)]
+pub struct Recorder {
+    journal: Journal,
+    state: RunState,
+    listeners: broadcast::Sender<Arc<Entry>>,
+}
+
+impl Recorder {
+    /// Begins a run with its first event.
+    pub fn begin(folder: &Path, run: RunId, first: &Event) -> Result<Self, RecordError> {
+        let state = RunState::begin(first)?;
+        let mut journal = Journal::open(folder, run)?;
+        journal.append(first)?;
+        Ok(Self { journal, state, listeners: broadcast::channel(1024).0 })
+    }
+
+    /// Takes up a run where its journal ends.
+    pub fn take_up(folder: &Path, run: RunId) -> Result<Self, RecordError> {
+        let journal = Journal::open(folder, run)?;
+        let state = RunState::fold(&journal.after(0)?)?;
+        Ok(Self { journal, state, listeners: broadcast::channel(1024).0 })
+    }
+
+    /// The state now.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Folds the event, writes it and tells the listeners.
+    pub fn record(&mut self, event: &Event) -> Result<(), RecordError> {
+        self.state.apply(event)?;
+        let entry = self.journal.append(event)?;
+        // Nobody listening is fine.
+        let _ = self.listeners.send(Arc::new(entry));
+        Ok(())
+    }
+
+    /// A channel of the entries from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Entry>> {
+        self.listeners.subscribe()
+    }
+}

@@ -1,0 +1,79 @@
+//! What all actors of one run share: where things are, what the repository is like, which models answer. Made once, read only.
+
+use std::{path::PathBuf, sync::Arc};
+
+use plans::{Survey, event::CommitId};
+use shared::{AttemptKey, RunId};
+use worker::model::Model;
+
+use crate::{
+    environment::Environment,
+    error::Error,
+    repository::Repository,
+    store::RunFolder,
+    ui::board::Board,
+    worktree::{Owner, Worktree},
+};
+
+/// The surroundings of one run.
+pub struct Site {
+    /// The run's folder in the store.
+    pub folder: RunFolder,
+    /// The person's repository.
+    pub repository: Repository,
+    /// Where worktrees are made.
+    pub worktrees: PathBuf,
+    /// What commands see of the world.
+    pub environment: Environment,
+    /// What is known about the base commit.
+    pub survey: Arc<Survey>,
+    /// The text about the repository that every prompt begins with: the same bytes for the whole run.
+    pub repository_brief: String,
+    /// What the tree lacks against what a person might expect.
+    pub notes: Vec<String>,
+    /// The model of the workers; none if no task needs one.
+    pub worker_model: Option<Arc<dyn Model>>,
+    /// The model of the planner; none if the run goes without.
+    pub planner_model: Option<Arc<dyn Model>>,
+    /// What is going on right now, for the screen.
+    pub board: Arc<Board>,
+}
+
+impl Site {
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        &self.folder.run
+    }
+
+    /// The short name of the run branch.
+    pub fn branch(&self) -> String {
+        format!("inspan/{}", self.run())
+    }
+
+    /// The full name of the run branch's ref.
+    pub fn branch_ref(&self) -> String {
+        format!("refs/heads/{}", self.branch())
+    }
+
+    /// The ref that keeps what an attempt left.
+    pub fn attempt_ref(&self, key: &AttemptKey) -> String {
+        format!("refs/inspan/{}/{}/{}", self.run(), key.task, key.attempt)
+    }
+
+    /// The mark in the environment of an attempt's commands, by which strays are found.
+    pub fn mark(&self, holder: &str) -> String {
+        format!("{}/{}", self.run(), holder.replace(' ', ""))
+    }
+
+    /// The ownership record of a directory.
+    pub fn owner(&self, holder: &str, base: &CommitId) -> Owner {
+        let (repository, run) = (self.repository.git.dir().to_owned(), self.run().clone());
+        Owner { repository, run, holder: holder.to_owned(), base: base.clone() }
+    }
+
+    /// A directory that is kept for the whole run: the gate's, the planner's. Made anew by each process.
+    pub async fn standing_worktree(&self, holder: &str, files: &CommitId) -> Result<Worktree, Error> {
+        let folder = self.worktrees.join(self.run().as_str()).join(holder);
+        Worktree::create(&self.repository.git, folder, self.owner(holder, files), files).await
+    }
+}

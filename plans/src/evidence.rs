@@ -1,0 +1,116 @@
+//! Why an attempt did not land, as a value, and how that reads to the planner and to the next worker.
+//!
+//! Not here: telling whose fault a red is (flaky, red before, together red). Evidence says what was observed.
+
+use serde::{Deserialize, Serialize};
+use shared::{Attempt, Outcome, RepoPath, TaskId};
+
+use crate::event::{Proof, RedVerdict, TaskEnd};
+
+/// One attempt that did not land.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// What stopped it.
+    pub setback: Setback,
+}
+
+/// What stopped an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setback {
+    /// It ended by itself, not as done.
+    Ended(Outcome),
+    /// It was done, but the run branch had moved on in the same lines.
+    Conflicted {
+        /// The files.
+        paths: Vec<RepoPath>,
+        /// Tasks that touched them meanwhile.
+        with: Vec<TaskId>,
+        /// Both sides, with conflict markers.
+        detail: String,
+    },
+    /// It was done, but the merged tree does not pass.
+    Red(RedVerdict),
+}
+
+impl Setback {
+    /// What the task ends as if nobody finds a way.
+    pub fn end(&self) -> TaskEnd {
+        match self {
+            Setback::Conflicted { .. } => TaskEnd::Conflict,
+            Setback::Red(_) => TaskEnd::Failed,
+            Setback::Ended(outcome) => match outcome {
+                Outcome::Exhausted { .. } => TaskEnd::Exhausted,
+                Outcome::ScopeViolation { .. } => TaskEnd::ScopeViolation,
+                Outcome::Cancelled | Outcome::OverBudget => TaskEnd::Cancelled,
+                Outcome::Done { .. } | Outcome::Blocked { .. } | Outcome::Failed { .. } | Outcome::Unavailable { .. } => {
+                    TaskEnd::Failed
+                }
+            },
+        }
+    }
+
+    /// Whether the same task, tried again as it is, might land. A blocked worker or a scope that is too narrow will not change by
+    /// itself, and a red merge is the planner's to judge where there is one.
+    pub fn may_pass_again(&self) -> bool {
+        matches!(self, Setback::Ended(Outcome::Failed { .. } | Outcome::Exhausted { .. }))
+    }
+
+    /// One line for a table or a list.
+    pub fn headline(&self) -> String {
+        match self {
+            Setback::Conflicted { paths, with, .. } => {
+                let tasks = if with.is_empty() { "the run branch".to_owned() } else { join(with) };
+                format!("conflict with {tasks} in {}", join(paths))
+            }
+            Setback::Red(red) => {
+                let before = if red.red_before == Some(true) { ", which is red without this task, too" } else { "" };
+                format!("{}: `{}` {}{before}", red.proof, red.command, red.ended)
+            }
+            Setback::Ended(outcome) => match outcome {
+                Outcome::Done { .. } => "done".to_owned(),
+                Outcome::Blocked { report } => format!("blocked: {}", first_line(&report.summary)),
+                Outcome::Exhausted { limit, .. } => format!("reached {limit}"),
+                Outcome::Failed { why } => first_line(why).to_owned(),
+                Outcome::ScopeViolation { paths } => format!("changed files outside its scope: {}", join(paths)),
+                Outcome::Unavailable { why } => first_line(why).to_owned(),
+                Outcome::OverBudget => "the run's budget is used up".to_owned(),
+                Outcome::Cancelled => "stopped".to_owned(),
+            },
+        }
+    }
+
+    /// All that was observed, for the planner and for the next worker.
+    pub fn in_full(&self) -> String {
+        let headline = self.headline();
+        let detail = match self {
+            Setback::Conflicted { detail, .. } => detail.as_str(),
+            Setback::Red(red) => red.output.as_str(),
+            Setback::Ended(Outcome::Exhausted { last, .. }) => last.as_str(),
+            Setback::Ended(Outcome::Failed { why }) if why != &headline => why.as_str(),
+            Setback::Ended(Outcome::Blocked { report }) => report.summary.as_str(),
+            Setback::Ended(_) => "",
+        };
+        if detail.trim().is_empty() { headline } else { format!("{headline}\n{}", detail.trim_end()) }
+    }
+
+    /// Whether it came from the gate rather than from the task's own proof.
+    pub fn is_red_gate(&self) -> bool {
+        matches!(self, Setback::Red(RedVerdict { proof: Proof::Gate, .. }))
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default()
+}
+
+fn join<T: ToString>(all: &[T]) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = all.iter().take(SHOWN).map(T::to_string).collect();
+    if all.len() > SHOWN {
+        names.push(format!("{} more", all.len() - SHOWN));
+    }
+    names.join(", ")
+}

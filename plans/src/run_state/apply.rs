@@ -1,0 +1,373 @@
+//! The fold: one event at a time.
+//!
+//! The state of a single task changes only through the table in `task_state`; what is decided here is which step an event means:
+//! whether a failed attempt is tried again, and what a revised plan does to what is under way.
+
+use std::collections::VecDeque;
+
+use shared::{AttemptKey, Outcome, Report, TaskId};
+
+use super::{Continuation, Phase, RunState, TaskRecord};
+use crate::{
+    Plan, WorkerKind,
+    event::{CommitId, Entry, Event, RunStatus, TaskEnd},
+    evidence::{Evidence, Setback},
+    schedule,
+    task_state::{IllegalStep, Step, TaskState},
+};
+
+/// An event that cannot have happened in this state: the journal is not this program's, or this program has a defect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalEvent {
+    /// The first event of a run is `run_started`, and only the first.
+    #[error("a run begins with one `run_started`")]
+    NotABeginning,
+    /// No such task.
+    #[error("task `{0}` is not in the plan")]
+    UnknownTask(TaskId),
+    /// The task cannot do that now.
+    #[error("task `{task}`: {step}")]
+    Step {
+        /// The task.
+        task: TaskId,
+        /// What was tried.
+        step: IllegalStep,
+    },
+    /// The run cannot do that now.
+    #[error("the run is {phase:?}, where `{event}` cannot happen")]
+    Phase {
+        /// Where the run stands.
+        phase: Phase,
+        /// What was tried.
+        event: &'static str,
+    },
+    /// A plan lost a task that has landed.
+    #[error("the revised plan lacks `{0}`, which has landed")]
+    LandedTaskGone(TaskId),
+}
+
+impl RunState {
+    /// The state after the first event.
+    pub fn begin(event: &Event) -> Result<Self, IllegalEvent> {
+        let Event::RunStarted { goal, base, head, snapshot, settings } = event else { return Err(IllegalEvent::NotABeginning) };
+        Ok(Self {
+            goal: goal.clone(),
+            base: base.clone(),
+            head: head.clone(),
+            snapshot: *snapshot,
+            settings: settings.clone(),
+            phase: Phase::Planning,
+            plan: None,
+            revision: 0,
+            tasks: Vec::new(),
+            gone: Vec::new(),
+            remaining: Vec::new(),
+            queue: VecDeque::new(),
+            landed: Vec::new(),
+            tip: base.clone(),
+            replans: 0,
+            replanning: false,
+            cancelling: false,
+            over_budget: None,
+            halted: None,
+            tokens: shared::Tokens::default(),
+            cost: shared::Money::default(),
+        })
+    }
+
+    /// Folds a whole journal.
+    pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, IllegalEvent> {
+        let mut entries = entries.into_iter();
+        let mut state = Self::begin(&entries.next().ok_or(IllegalEvent::NotABeginning)?.event)?;
+        for entry in entries {
+            state.apply(&entry.event)?;
+        }
+        Ok(state)
+    }
+
+    /// The state after one more event; unchanged where the event cannot have happened.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        match event {
+            Event::RunStarted { .. } => Err(IllegalEvent::NotABeginning),
+            Event::PlanProposed { revision, plan, .. } => self.propose(*revision, plan),
+            Event::PlanApproved { .. } => self.leave(Phase::Review, Phase::Underway, "plan_approved"),
+            Event::PlanRejected { .. } => self.leave(Phase::Review, Phase::Rejected, "plan_rejected"),
+            Event::AttemptStarted { key, base, .. } => self.start(key, base),
+            Event::TurnTaken { attempt, turn, tokens, cost } => {
+                self.tokens += *tokens;
+                self.cost += cost.unwrap_or_default();
+                if let Some(record) = attempt.as_ref().and_then(|key| self.any_record(&key.task)) {
+                    record.turns = *turn;
+                    record.tokens += *tokens;
+                    record.cost += cost.unwrap_or_default();
+                }
+                Ok(())
+            }
+            Event::ScopeGranted { key, globs, .. } => {
+                self.record(&key.task)?.granted.extend(globs.iter().cloned());
+                Ok(())
+            }
+            Event::AttemptEnded { key, commit, outcome } => self.end_attempt(key, commit.as_ref(), outcome),
+            Event::LandingStarted { key, .. } => {
+                self.step(&key.task, Step::Land(key.attempt))?;
+                self.queue.retain(|task| task != &key.task);
+                Ok(())
+            }
+            Event::LandingConflicted { key, paths, with, detail, .. } => {
+                let setback = Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() };
+                self.set_back(key, setback)
+            }
+            Event::LandingRefused { key, verdict, .. } => self.set_back(key, Setback::Red(verdict.clone())),
+            Event::LandingPutBack { key, .. } => {
+                self.step(&key.task, Step::PutBack)?;
+                self.queue.push_front(key.task.clone());
+                Ok(())
+            }
+            Event::GatePassed { key, commit, .. } => self.step(&key.task, Step::Pass(key.attempt, commit.clone())),
+            Event::TaskLanded { key, commit } => {
+                self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;
+                self.landed.push(key.task.clone());
+                self.tip = commit.clone();
+                Ok(())
+            }
+            Event::ReplanStarted { number, .. } => {
+                self.replans = *number;
+                self.replanning = true;
+                Ok(())
+            }
+            Event::PlanRevised { revision, replan, plan, fresh, .. } => {
+                self.revise(*revision, plan, fresh)?;
+                self.replanning = self.replanning && replan.is_none();
+                Ok(())
+            }
+            Event::ReplanFailed { .. } => {
+                self.replanning = false;
+                Ok(())
+            }
+            Event::TaskEnded { task, end, why } => {
+                self.step(task, Step::End(*end))?;
+                self.queue.retain(|queued| queued != task);
+                self.record(task)?.why.clone_from(why);
+                Ok(())
+            }
+            Event::CancelRequested => {
+                self.cancelling = true;
+                Ok(())
+            }
+            Event::BudgetReached { why } => {
+                self.over_budget.get_or_insert_with(|| why.clone());
+                Ok(())
+            }
+            Event::RunHalted { why } => {
+                self.halted.get_or_insert_with(|| why.clone());
+                self.replanning = false;
+                Ok(())
+            }
+            Event::RunResumed { settings } => self.resume(settings),
+            Event::RunEnded { status, .. } => {
+                self.phase = Phase::Over(*status);
+                Ok(())
+            }
+            Event::ResultApplied { .. } => Ok(()),
+        }
+    }
+
+    fn leave(&mut self, from: Phase, to: Phase, event: &'static str) -> Result<(), IllegalEvent> {
+        if self.phase != from {
+            return Err(IllegalEvent::Phase { phase: self.phase, event });
+        }
+        self.phase = to;
+        Ok(())
+    }
+
+    fn propose(&mut self, revision: u32, plan: &Plan) -> Result<(), IllegalEvent> {
+        if !matches!(self.phase, Phase::Planning | Phase::Review) {
+            return Err(IllegalEvent::Phase { phase: self.phase, event: "plan_proposed" });
+        }
+        self.phase = Phase::Review;
+        self.revision = revision;
+        self.tasks = plan.tasks().iter().map(|task| TaskRecord::new(task.id.clone())).collect();
+        self.remaining = schedule::remaining(plan);
+        self.plan = Some(plan.clone());
+        Ok(())
+    }
+
+    fn start(&mut self, key: &AttemptKey, base: &CommitId) -> Result<(), IllegalEvent> {
+        self.step(&key.task, Step::Start(key.attempt))?;
+        let record = self.record(&key.task)?;
+        record.attempts = key.attempt.0;
+        record.base = Some(base.clone());
+        record.continuation = None;
+        record.turns = 0;
+        Ok(())
+    }
+
+    fn end_attempt(&mut self, key: &AttemptKey, commit: Option<&CommitId>, outcome: &Outcome) -> Result<(), IllegalEvent> {
+        if let (Outcome::Done { report }, Some(commit)) = (outcome, commit) {
+            return self.finish(key, commit, report);
+        }
+        let setback = Setback::Ended(outcome.clone());
+        match outcome {
+            Outcome::Unavailable { .. } | Outcome::OverBudget | Outcome::Cancelled => {
+                let unwanted = |record: &mut TaskRecord| matches!(record.state, TaskState::Running { unwanted: true, .. });
+                let stopped_for_the_plan = self.any_record(&key.task).is_some_and(unwanted);
+                self.step_any(&key.task, Step::TryAgain(key.attempt))?;
+                if let Outcome::Unavailable { why } = outcome {
+                    self.halted.get_or_insert_with(|| why.clone());
+                }
+                if *outcome == Outcome::OverBudget {
+                    self.over_budget.get_or_insert_with(|| setback.headline());
+                }
+                let continuation = commit.map(|_| Continuation::AfterInterruption(key.attempt));
+                if let Some(record) = self.any_record(&key.task) {
+                    record.continuation = continuation.filter(|_| !stopped_for_the_plan);
+                }
+            }
+            _ => self.set_back(key, setback)?,
+        }
+        if let Some(record) = self.any_record(&key.task) {
+            record.left = commit.cloned();
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, key: &AttemptKey, commit: &CommitId, report: &Report) -> Result<(), IllegalEvent> {
+        self.step_any(&key.task, Step::Finish(key.attempt, commit.clone()))?;
+        let Some(record) = self.any_record(&key.task) else { return Ok(()) };
+        record.left = Some(commit.clone());
+        record.report = Some(report.clone());
+        if matches!(record.state, TaskState::Finished { .. }) {
+            self.queue.push_back(key.task.clone());
+        }
+        Ok(())
+    }
+
+    /// An attempt did not land: is the task tried again, or does it wait for the planner?
+    fn set_back(&mut self, key: &AttemptKey, setback: Setback) -> Result<(), IllegalEvent> {
+        let settings = self.settings.clone();
+        let planner_left = self.replans < settings.replans;
+        let is_agent =
+            self.plan.as_ref().and_then(|plan| plan.get(&key.task)).is_some_and(|task| task.worker == WorkerKind::Agent);
+        let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
+        let conflict = matches!(setback, Setback::Conflicted { .. });
+        let (tries, conflicts) = (record.tries + u32::from(!conflict), record.conflicts + u32::from(conflict));
+        let again = if conflict {
+            conflicts < settings.conflict_attempts
+        } else {
+            tries < settings.attempts && (setback.may_pass_again() || (matches!(setback, Setback::Red(_)) && !planner_left))
+        };
+        let step = if again { Step::TryAgain(key.attempt) } else { Step::GiveUp(key.attempt, setback.end()) };
+        self.step_any(&key.task, step)?;
+        let Some(record) = self.any_record(&key.task) else { return Ok(()) };
+        (record.tries, record.conflicts) = (tries, conflicts);
+        record.continuation = (again && conflict && is_agent).then_some(Continuation::AfterConflict(key.attempt));
+        record.setbacks.push(Evidence { attempt: key.attempt, setback });
+        Ok(())
+    }
+
+    fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId]) -> Result<(), IllegalEvent> {
+        let protected = |record: &TaskRecord| matches!(record.state, TaskState::Landed { .. } | TaskState::Landing { .. });
+        if let Some(lost) = self.tasks.iter().find(|record| protected(record) && plan.get(&record.id).is_none()) {
+            return Err(IllegalEvent::LandedTaskGone(lost.id.clone()));
+        }
+        let mut known: std::collections::HashMap<TaskId, TaskRecord> =
+            self.tasks.drain(..).chain(self.gone.drain(..)).map(|record| (record.id.clone(), record)).collect();
+        for task in plan.tasks() {
+            let mut record = known.remove(&task.id).unwrap_or_else(|| TaskRecord::new(task.id.clone()));
+            if fresh.contains(&task.id) && !protected(&record) {
+                renew(&mut record);
+                self.queue.retain(|queued| queued != &task.id);
+            }
+            self.tasks.push(record);
+        }
+        self.gone = known.into_values().map(drop_from_plan).collect();
+        self.gone.sort_by(|a, b| a.id.cmp(&b.id));
+        self.queue.retain(|queued| plan.get(queued).is_some());
+        self.remaining = schedule::remaining(plan);
+        self.revision = revision;
+        self.plan = Some(plan.clone());
+        Ok(())
+    }
+
+    fn resume(&mut self, settings: &crate::event::Settings) -> Result<(), IllegalEvent> {
+        if matches!(self.phase, Phase::Rejected | Phase::Over(RunStatus::Complete)) {
+            return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
+        }
+        self.settings = settings.clone();
+        (self.cancelling, self.over_budget, self.halted) = (false, None, None);
+        if self.replanning {
+            self.replanning = false;
+            self.replans = self.replans.saturating_sub(1);
+        }
+        let reopened = matches!(self.phase, Phase::Over(_));
+        if reopened {
+            self.phase = if self.plan.is_some() { Phase::Underway } else { Phase::Planning };
+        }
+        for record in &mut self.tasks {
+            let state = std::mem::replace(&mut record.state, TaskState::Waiting);
+            record.state = match state {
+                TaskState::Landing { attempt, commit, .. } => {
+                    self.queue.push_front(record.id.clone());
+                    TaskState::Finished { attempt, commit }
+                }
+                TaskState::Ended { .. } if reopened => {
+                    (record.tries, record.conflicts) = (0, 0);
+                    TaskState::Waiting
+                }
+                TaskState::Running { .. } => TaskState::Waiting,
+                other => other,
+            };
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
+        let record = self.record(task)?;
+        take_step(record, step)
+    }
+
+    /// Like `step`, for events about attempts, whose task may have left the plan meanwhile.
+    fn step_any(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
+        if self.index(task).is_some() {
+            return self.step(task, step);
+        }
+        let record = self.any_record(task).ok_or_else(|| IllegalEvent::UnknownTask(task.clone()))?;
+        take_step(record, step)?;
+        record.state = TaskState::Ended { end: TaskEnd::Dropped };
+        Ok(())
+    }
+
+    fn record(&mut self, task: &TaskId) -> Result<&mut TaskRecord, IllegalEvent> {
+        let at = self.index(task).ok_or_else(|| IllegalEvent::UnknownTask(task.clone()))?;
+        Ok(&mut self.tasks[at])
+    }
+
+    fn any_record(&mut self, task: &TaskId) -> Option<&mut TaskRecord> {
+        match self.index(task) {
+            Some(at) => self.tasks.get_mut(at),
+            None => self.gone.iter_mut().find(|record| &record.id == task),
+        }
+    }
+}
+
+fn take_step(record: &mut TaskRecord, step: Step) -> Result<(), IllegalEvent> {
+    record.state = record.state.clone().next(step).map_err(|step| IllegalEvent::Step { task: record.id.clone(), step })?;
+    Ok(())
+}
+
+fn renew(record: &mut TaskRecord) {
+    if let Ok(state) = record.state.clone().next(Step::Renew) {
+        record.state = state;
+    }
+    (record.tries, record.conflicts, record.continuation) = (0, 0, None);
+}
+
+fn drop_from_plan(mut record: TaskRecord) -> TaskRecord {
+    record.state = match record.state {
+        TaskState::Running { attempt, .. } => TaskState::Running { attempt, unwanted: true },
+        TaskState::Ended { end } => TaskState::Ended { end },
+        _ => TaskState::Ended { end: TaskEnd::Dropped },
+    };
+    "a re-plan removed it".clone_into(&mut record.why);
+    record
+}

@@ -1,0 +1,285 @@
+//! The state of a run: a fold of events, and from it, alone, what is owed now.
+//!
+//! [`RunState::apply`] changes the state (in `apply`); [`RunState::owed`] says what has to happen (in `owed`). Dispatcher, resume,
+//! `status` and the simulation all stand on these two.
+//!
+//! **Invariant:** `apply` either accepts an event wholly or leaves the state as it was and says why.
+//! **Invariant:** as long as a run is not over, something is alive (a worker, a landing, a re-plan) or something is owed.
+//!
+//! Why no clock: durations and deadlines belong to whoever waits; a fold that looked at times would decide differently on resume.
+
+mod apply;
+mod owed;
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use shared::{Attempt, Glob, Money, Report, Scope, TaskId, Tokens};
+
+pub use apply::IllegalEvent;
+pub use owed::{Continuation, Owed};
+
+use crate::{
+    Plan, Task,
+    event::{CommitId, RunStatus, Settings},
+    evidence::Evidence,
+    task_state::TaskState,
+};
+
+/// Where the run as a whole stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// There is no plan yet.
+    Planning,
+    /// A plan waits for a person.
+    Review,
+    /// Tasks are carried out.
+    Underway,
+    /// The plan was rejected.
+    Rejected,
+    /// The run is over.
+    Over(RunStatus),
+}
+
+/// What is known about one task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskRecord {
+    /// Its name.
+    pub id: TaskId,
+    /// Where it stands.
+    pub state: TaskState,
+    /// Attempts so far, over the whole run. The next one is one more.
+    pub attempts: u32,
+    /// Attempts that failed since the task was last begun anew.
+    pub tries: u32,
+    /// Conflicts since then.
+    pub conflicts: u32,
+    /// What it may write beyond its plan.
+    pub granted: Vec<Glob>,
+    /// Attempts that did not land, oldest first.
+    pub setbacks: Vec<Evidence>,
+    /// What its last finished attempt reported.
+    pub report: Option<Report>,
+    /// The commit that its last attempt started from.
+    pub base: Option<CommitId>,
+    /// The commit that holds what its last attempt left.
+    pub left: Option<CommitId>,
+    /// How the next attempt can go on with the last one's conversation.
+    pub continuation: Option<Continuation>,
+    /// Turns of the attempt that is alive or was last.
+    pub turns: u32,
+    /// Tokens of all attempts.
+    pub tokens: Tokens,
+    /// Money for all attempts, where prices are known.
+    pub cost: Money,
+    /// Why it ended, if it did.
+    pub why: String,
+}
+
+impl TaskRecord {
+    fn new(id: TaskId) -> Self {
+        Self {
+            id,
+            state: TaskState::Waiting,
+            attempts: 0,
+            tries: 0,
+            conflicts: 0,
+            granted: Vec::new(),
+            setbacks: Vec::new(),
+            report: None,
+            base: None,
+            left: None,
+            continuation: None,
+            turns: 0,
+            tokens: Tokens::default(),
+            cost: Money::default(),
+            why: String::new(),
+        }
+    }
+}
+
+/// The state of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    goal: String,
+    base: CommitId,
+    head: CommitId,
+    snapshot: bool,
+    settings: Settings,
+    phase: Phase,
+    plan: Option<Plan>,
+    revision: u32,
+    /// One for each task of the plan, in its order.
+    tasks: Vec<TaskRecord>,
+    /// Tasks that a re-plan removed.
+    gone: Vec<TaskRecord>,
+    /// The weight of the longest path that begins with each task.
+    remaining: Vec<u64>,
+    /// Finished tasks, in the order in which they finished.
+    queue: VecDeque<TaskId>,
+    /// Landed tasks, in landing order.
+    landed: Vec<TaskId>,
+    tip: CommitId,
+    replans: u32,
+    replanning: bool,
+    cancelling: bool,
+    over_budget: Option<String>,
+    halted: Option<String>,
+    tokens: Tokens,
+    cost: Money,
+}
+
+impl RunState {
+    /// The goal in the person's words.
+    pub fn goal(&self) -> &str {
+        &self.goal
+    }
+
+    /// The commit that the run started from.
+    pub fn base(&self) -> &CommitId {
+        &self.base
+    }
+
+    /// HEAD of the person's checkout when the run started.
+    pub fn head(&self) -> &CommitId {
+        &self.head
+    }
+
+    /// Whether the base is a snapshot of uncommitted changes.
+    pub fn is_snapshot(&self) -> bool {
+        self.snapshot
+    }
+
+    /// How the run is to behave.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where the run as a whole stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The plan, once there is one.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// Which revision of the plan stands.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The tasks of the plan, in its order.
+    pub fn tasks(&self) -> &[TaskRecord] {
+        &self.tasks
+    }
+
+    /// Tasks that a re-plan removed.
+    pub fn gone(&self) -> &[TaskRecord] {
+        &self.gone
+    }
+
+    /// The record of a task of the plan.
+    pub fn task(&self, id: &TaskId) -> Option<&TaskRecord> {
+        self.index(id).map(|at| &self.tasks[at])
+    }
+
+    /// Landed tasks, in landing order.
+    pub fn landed(&self) -> &[TaskId] {
+        &self.landed
+    }
+
+    /// The tip of the run branch, as far as the journal knows.
+    pub fn tip(&self) -> &CommitId {
+        &self.tip
+    }
+
+    /// How many re-plans were begun.
+    pub fn replans(&self) -> u32 {
+        self.replans
+    }
+
+    /// Whether a re-plan is being made.
+    pub fn is_replanning(&self) -> bool {
+        self.replanning
+    }
+
+    /// Whether somebody asked the run to stop.
+    pub fn is_cancelling(&self) -> bool {
+        self.cancelling
+    }
+
+    /// Why the run cannot go on by itself, if so.
+    pub fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// Which budget is used up, if one is.
+    pub fn over_budget(&self) -> Option<&str> {
+        self.over_budget.as_deref()
+    }
+
+    /// Tokens of all workers and the planner.
+    pub fn tokens(&self) -> Tokens {
+        self.tokens
+    }
+
+    /// Money for all of them, where prices are known.
+    pub fn cost(&self) -> Money {
+        self.cost
+    }
+
+    /// Attempts that are alive.
+    pub fn running(&self) -> impl Iterator<Item = (&TaskRecord, Attempt)> {
+        self.tasks.iter().chain(&self.gone).filter_map(|record| match record.state {
+            TaskState::Running { attempt, .. } => Some((record, attempt)),
+            _ => None,
+        })
+    }
+
+    /// The task that the coordinator is at.
+    pub fn landing(&self) -> Option<&TaskRecord> {
+        self.tasks.iter().find(|record| matches!(record.state, TaskState::Landing { .. }))
+    }
+
+    /// Tasks that wait for the planner.
+    pub fn in_trouble(&self) -> impl Iterator<Item = &TaskRecord> {
+        self.tasks.iter().filter(|record| matches!(record.state, TaskState::InTrouble { .. }))
+    }
+
+    /// What a task may write: what its plan says and what it was granted.
+    pub fn scope_of(&self, task: &Task) -> Scope {
+        let mut scope = task.scope.clone();
+        if let Some(record) = self.task(&task.id) {
+            scope.write.extend(record.granted.iter().cloned());
+        }
+        scope
+    }
+
+    /// Whether a task may also write these patterns: yes, unless a task that could run at the same time owns an overlapping one.
+    ///
+    /// # Errors
+    /// Says who owns what.
+    pub fn may_grant(&self, id: &TaskId, globs: &[Glob]) -> Result<(), String> {
+        let plan = self.plan.as_ref().ok_or("there is no plan yet")?;
+        let mine = plan.index_of(id).ok_or_else(|| format!("`{id}` is not in the plan any more"))?;
+        let wanted = Scope { write: globs.to_vec(), shared: Vec::new() };
+        for (at, other) in plan.tasks().iter().enumerate() {
+            if at == mine || self.tasks[at].state.is_over() || plan.ordered(mine, at) {
+                continue;
+            }
+            if let Some((glob, owned)) = wanted.contested(&self.scope_of(other)) {
+                return Err(format!("`{glob}` overlaps `{owned}`, which task `{}` owns", other.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn index(&self, id: &TaskId) -> Option<usize> {
+        self.plan.as_ref().and_then(|plan| plan.index_of(id))
+    }
+}

@@ -1,0 +1,233 @@
+//! What has to happen now, derived from the state alone.
+//!
+//! Everything that is owed is announced to the journal before it is made, and by that very event is owed no longer. The one
+//! exception is [`Owed::Stop`], which may be said any number of times.
+
+use shared::{Attempt, AttemptKey, TaskId};
+
+use super::{Phase, RunState, TaskRecord};
+use crate::{
+    event::{CommitId, RunStatus, TaskEnd},
+    task_state::TaskState,
+};
+
+/// Something that has to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owed {
+    /// The planner has to be asked for a plan.
+    Plan,
+    /// A person has to look at the plan.
+    Review {
+        /// Which revision.
+        revision: u32,
+    },
+    /// A worker has to start.
+    Start {
+        /// The attempt.
+        key: AttemptKey,
+        /// How it goes on with an earlier attempt's conversation.
+        continuation: Option<Continuation>,
+    },
+    /// A worker has to be stopped.
+    Stop {
+        /// The attempt.
+        key: AttemptKey,
+    },
+    /// The coordinator has to land a finished task.
+    Land {
+        /// The attempt.
+        key: AttemptKey,
+        /// What it made.
+        commit: CommitId,
+    },
+    /// The planner has to mend the plan.
+    Replan {
+        /// Counted from 1.
+        number: u32,
+        /// The tasks in trouble.
+        causes: Vec<TaskId>,
+    },
+    /// A task has to be given up.
+    EndTask {
+        /// The task.
+        task: TaskId,
+        /// How it ends.
+        end: TaskEnd,
+        /// Why.
+        why: String,
+    },
+    /// The run cannot go on by itself: the process has to say so and leave.
+    Halt {
+        /// What happened and what to do.
+        why: String,
+    },
+    /// The run is over.
+    EndRun {
+        /// How.
+        status: RunStatus,
+    },
+}
+
+/// How an attempt goes on with the conversation of an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuation {
+    /// From the new tip, told of both sides of the conflict.
+    AfterConflict(Attempt),
+    /// With the files as the earlier attempt left them.
+    AfterInterruption(Attempt),
+}
+
+impl Continuation {
+    /// The earlier attempt.
+    pub fn of(self) -> Attempt {
+        let (Continuation::AfterConflict(attempt) | Continuation::AfterInterruption(attempt)) = self;
+        attempt
+    }
+}
+
+impl RunState {
+    /// What has to happen now.
+    pub fn owed(&self) -> Vec<Owed> {
+        match self.phase {
+            Phase::Planning if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
+            Phase::Planning if self.over_budget.is_some() => vec![Owed::EndRun { status: RunStatus::OverBudget }],
+            Phase::Planning => self.halt().map_or_else(|| vec![Owed::Plan], |halt| vec![halt]),
+            Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
+            Phase::Review => vec![Owed::Review { revision: self.revision }],
+            Phase::Rejected | Phase::Over(_) => Vec::new(),
+            Phase::Underway => self.owed_underway(),
+        }
+    }
+
+    fn owed_underway(&self) -> Vec<Owed> {
+        let mut owed = self.stops();
+        owed.extend(self.next_landing());
+        owed.extend(self.starts());
+        owed.extend(self.replan());
+        owed.extend(self.ends());
+        if owed.is_empty() && self.is_quiet() {
+            owed.extend(self.conclusion());
+        }
+        owed
+    }
+
+    /// Whether nothing new is to begin.
+    fn is_stopping(&self) -> bool {
+        self.cancelling || self.over_budget.is_some() || self.halted.is_some()
+    }
+
+    /// Whether nothing is alive.
+    fn is_quiet(&self) -> bool {
+        self.running().next().is_none() && self.landing().is_none() && !self.replanning
+    }
+
+    fn stops(&self) -> Vec<Owed> {
+        let wanted = |record: &TaskRecord| matches!(record.state, TaskState::Running { unwanted: false, .. }) && !self.cancelling;
+        let stop = |(record, attempt): (&TaskRecord, Attempt)| Owed::Stop { key: key(record, attempt) };
+        self.running().filter(|(record, _)| !wanted(record)).map(stop).collect()
+    }
+
+    fn next_landing(&self) -> Option<Owed> {
+        if self.cancelling || self.landing().is_some() {
+            return None;
+        }
+        let record = self.task(self.queue.front()?)?;
+        match &record.state {
+            TaskState::Finished { attempt, commit } => Some(Owed::Land { key: key(record, *attempt), commit: commit.clone() }),
+            _ => None,
+        }
+    }
+
+    fn starts(&self) -> Vec<Owed> {
+        let alive = self.running().count();
+        let free = usize::try_from(self.settings.workers).unwrap_or(usize::MAX).saturating_sub(alive);
+        if free == 0 || self.is_stopping() {
+            return Vec::new();
+        }
+        let mut ready: Vec<usize> = (0..self.tasks.len()).filter(|&at| self.is_ready(at)).collect();
+        ready.sort_by_key(|&at| (std::cmp::Reverse(self.remaining[at]), at));
+        let start = |at: usize| {
+            let record = &self.tasks[at];
+            let attempt = Attempt(record.attempts + 1);
+            Owed::Start { key: key(record, attempt), continuation: record.continuation }
+        };
+        ready.into_iter().take(free).map(start).collect()
+    }
+
+    fn is_ready(&self, at: usize) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        let landed = |dependency: usize| matches!(self.tasks[dependency].state, TaskState::Landed { .. });
+        self.tasks[at].state == TaskState::Waiting && plan.dependencies(at).all(landed)
+    }
+
+    /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle.
+    fn replan(&self) -> Option<Owed> {
+        let allowed = self.replans < self.settings.replans && !self.replanning && !self.is_stopping();
+        let settled = self.queue.is_empty() && self.landing().is_none();
+        if !allowed || !settled || self.running().count() >= self.settings.workers as usize {
+            return None;
+        }
+        let causes: Vec<TaskId> = self.in_trouble().map(|record| record.id.clone()).collect();
+        (!causes.is_empty()).then_some(Owed::Replan { number: self.replans + 1, causes })
+    }
+
+    fn ends(&self) -> Vec<Owed> {
+        if self.halted.is_some() || self.replanning {
+            return Vec::new();
+        }
+        let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.queue.is_empty());
+        let hopeless = self.replans >= self.settings.replans || closing;
+        let end = |(at, record): (usize, &TaskRecord)| {
+            let (end, why) = self.end_of(at, record, closing, hopeless)?;
+            Some(Owed::EndTask { task: record.id.clone(), end, why })
+        };
+        self.tasks.iter().enumerate().filter_map(end).collect()
+    }
+
+    fn end_of(&self, at: usize, record: &TaskRecord, closing: bool, hopeless: bool) -> Option<(TaskEnd, String)> {
+        let last = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
+        match &record.state {
+            TaskState::InTrouble { end } if hopeless => Some((*end, last())),
+            TaskState::Waiting => {
+                let lost = |&at: &usize| matches!(self.tasks[at].state, TaskState::Ended { .. });
+                let lost = self.plan.as_ref().and_then(|plan| plan.dependencies(at).find(lost));
+                match lost {
+                    Some(cause) => {
+                        let cause = &self.tasks[cause];
+                        Some((TaskEnd::Dropped, format!("it depends on {}, which ended as {}", cause.id, cause.state.name())))
+                    }
+                    None => closing.then(|| (TaskEnd::Cancelled, "the run stopped before its turn came".to_owned())),
+                }
+            }
+            TaskState::Finished { .. } if closing => {
+                Some((TaskEnd::Cancelled, "the run stopped before it could land".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    fn conclusion(&self) -> Option<Owed> {
+        if let Some(halt) = self.halt() {
+            return Some(halt);
+        }
+        if !self.tasks.iter().all(|record| record.state.is_over()) {
+            return None;
+        }
+        let complete = self.tasks.iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
+        let status = match (complete, self.cancelling, &self.over_budget) {
+            (true, ..) => RunStatus::Complete,
+            (_, true, _) => RunStatus::Cancelled,
+            (_, _, Some(_)) => RunStatus::OverBudget,
+            _ => RunStatus::Incomplete,
+        };
+        Some(Owed::EndRun { status })
+    }
+
+    fn halt(&self) -> Option<Owed> {
+        self.halted.clone().map(|why| Owed::Halt { why })
+    }
+}
+
+fn key(record: &TaskRecord, attempt: Attempt) -> AttemptKey {
+    AttemptKey { task: record.id.clone(), attempt }
+}

@@ -1,0 +1,111 @@
+//! `read_file`: numbered lines, a page at a time.
+//!
+//! **Invariant:** what was shown is recorded with the content of the whole file, so that an edit knows whether it is still that.
+
+use std::{fmt::Write, fs, path::Path};
+
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{Shape, ToolSpec, object, sets::Files, tree::Readable};
+use crate::process::plain;
+
+/// Lines, where no end was asked for.
+const LINES: usize = 400;
+const LIMIT: usize = 32 * 1024;
+const LINE: usize = 1000;
+/// A larger file is for other tools.
+const LARGEST: u64 = 32 * 1024 * 1024;
+const SNIFFED: usize = 8 * 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Arguments {
+    path: String,
+    start_line: Option<usize>,
+    end_line: Option<usize>,
+}
+
+pub(super) fn spec() -> ToolSpec {
+    ToolSpec {
+        name: "read_file",
+        description: "Read a text file as numbered lines, 400 at a time unless a range is given. Also reads saved output by its \
+                      absolute path.",
+        parameters: object(&[("path", Shape::Text), ("start_line", Shape::MaybeNumber), ("end_line", Shape::MaybeNumber)]),
+    }
+}
+
+pub(super) fn run(files: &Files, arguments: &Arguments, _: &CancellationToken) -> Result<String, String> {
+    let place = files.tree.readable(&arguments.path)?;
+    let Ok(data) = fs::metadata(&place.absolute) else {
+        return Err(files.tree.missing(&place));
+    };
+    check_kind(&place, &data)?;
+    let content = content(&place.absolute, &place.shown)?;
+    if content[..content.len().min(SNIFFED)].contains(&0) {
+        return Err(format!("`{}` is a binary file of {} bytes; there are no lines to read", place.shown, content.len()));
+    }
+    let text = String::from_utf8_lossy(&content);
+    let text = if place.path.is_none() { plain(&text) } else { text.into_owned() };
+    let page = page(&place.shown, &text, arguments)?;
+    if let Some(path) = &place.path {
+        files.versions.saw(path, &content);
+    }
+    Ok(page)
+}
+
+fn check_kind(place: &Readable, data: &fs::Metadata) -> Result<(), String> {
+    let shown = &place.shown;
+    if data.is_dir() {
+        return Err(format!("`{shown}` is a folder; list_files lists it"));
+    }
+    if !data.is_file() {
+        return Err(format!("`{shown}` is no regular file; it cannot be read"));
+    }
+    if data.len() > LARGEST {
+        let size = data.len();
+        return Err(format!("`{shown}` has {size} bytes, too many to read; use search, or run_command with `sed -n 1,100p`"));
+    }
+    Ok(())
+}
+
+/// All bytes of a file.
+pub(super) fn content(absolute: &Path, shown: &str) -> Result<Vec<u8>, String> {
+    fs::read(absolute).map_err(|error| format!("`{shown}` cannot be read: {error}"))
+}
+
+fn page(shown: &str, text: &str, arguments: &Arguments) -> Result<String, String> {
+    let total = text.lines().count();
+    let start = arguments.start_line.unwrap_or(1).max(1);
+    let wanted = arguments.end_line.unwrap_or_else(|| start.saturating_add(LINES - 1));
+    if total == 0 {
+        return Ok(format!("(`{shown}` is empty)"));
+    }
+    if start > total {
+        return Err(format!("`{shown}` has only {total} lines; `start_line` is {start}"));
+    }
+    if wanted < start {
+        return Err(format!("`end_line` ({wanted}) is before `start_line` ({start})"));
+    }
+    let mut page = String::new();
+    let mut end = start - 1;
+    for (line, number) in text.lines().skip(start - 1).zip(start..=wanted) {
+        let line = cut_line(line, LINE);
+        if page.len() + line.len() > LIMIT && end >= start {
+            break;
+        }
+        let _ = writeln!(page, "{number}\t{line}");
+        end = number;
+    }
+    if end < total && (end < wanted || arguments.end_line.is_none()) {
+        let _ = writeln!(page, "[lines {start} to {end} of {total}; go on with start_line {}]", end + 1);
+    }
+    Ok(page)
+}
+
+/// A line, cut where it is too long to be of use.
+pub(super) fn cut_line(line: &str, limit: usize) -> String {
+    match line.char_indices().nth(limit) {
+        None => line.to_owned(),
+        Some((at, _)) => format!("{} [… {} more bytes]", &line[..at], line.len() - at),
+    }
+}

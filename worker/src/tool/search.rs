@@ -1,0 +1,211 @@
+//! `search`: a regular expression over the contents of files, with ripgrep's engine.
+//!
+//! **Invariant:** an answer holds at most [`SHOWN`] matches and about [`LIMIT`] bytes, and says how many it left off.
+
+use std::{fmt::Write, io, path::Path};
+
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shape, ToolSpec, object,
+    read::cut_line,
+    sets::Files,
+    walk::{Choice, walk},
+};
+use crate::process::plain;
+
+const SHOWN: usize = 100;
+const LIMIT: usize = 24 * 1024;
+const LINE: usize = 400;
+const CONTEXT: usize = 20;
+/// Past as many matches they are not even counted.
+const COUNTED: usize = 100_000;
+/// A longer line makes its file unreadable to a search.
+const HEAP: usize = 16 * 1024 * 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Arguments {
+    pattern: String,
+    path: Option<String>,
+    glob: Option<String>,
+    context: Option<usize>,
+}
+
+pub(super) fn spec() -> ToolSpec {
+    ToolSpec {
+        name: "search",
+        description: "Search file contents by regular expression (Rust syntax; `(?i)` ignores case). `path`: file or folder; `context`: \
+                      lines around each match.",
+        parameters: object(&[
+            ("pattern", Shape::Text),
+            ("path", Shape::MaybeText),
+            ("glob", Shape::MaybeText),
+            ("context", Shape::MaybeNumber),
+        ]),
+    }
+}
+
+pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationToken) -> Result<String, String> {
+    let matcher = matcher(&arguments.pattern)?;
+    let place = files.tree.readable(arguments.path.as_deref().unwrap_or("."))?;
+    if !place.absolute.exists() {
+        return Err(files.tree.missing(&place));
+    }
+    let choice = Choice::new(arguments.glob.as_deref())?;
+    let mut search = Search {
+        matcher,
+        searcher: searcher(arguments.context.unwrap_or_default().min(CONTEXT)),
+        found: Found::default(),
+        cancel,
+    };
+    if place.absolute.is_file() {
+        search.file(&place.absolute, &place.shown);
+        return Ok(search.found.in_words(true));
+    }
+    for entry in walk(&place.absolute).build().flatten() {
+        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+        if is_file && choice.has(entry.path(), files.tree.root(), &place.absolute) {
+            search.file(entry.path(), &files.tree.show(entry.path()));
+        }
+        if cancel.is_cancelled() || search.found.is_too_much() {
+            break;
+        }
+    }
+    Ok(search.found.in_words(false))
+}
+
+fn matcher(pattern: &str) -> Result<RegexMatcher, String> {
+    if pattern.is_empty() {
+        return Err("`pattern` is empty; list_files lists files without searching them".to_owned());
+    }
+    RegexMatcherBuilder::new().line_terminator(Some(b'\n')).build(pattern).map_err(|error| {
+        format!(
+            "`pattern` is not a regular expression: {error}. Matches lie within one line; escape a character that is meant literally \
+             with a backslash: one of . + * ? ( ) [ ] {{ }} | ^ $ \\"
+        )
+    })
+}
+
+fn searcher(context: usize) -> Searcher {
+    SearcherBuilder::new()
+        .line_number(true)
+        .before_context(context)
+        .after_context(context)
+        .binary_detection(BinaryDetection::quit(0))
+        .heap_limit(Some(HEAP))
+        .build()
+}
+
+struct Search<'a> {
+    matcher: RegexMatcher,
+    searcher: Searcher,
+    found: Found,
+    cancel: &'a CancellationToken,
+}
+
+impl Search<'_> {
+    fn file(&mut self, path: &Path, shown: &str) {
+        let before = (self.found.text.len(), self.found.shown, self.found.left_off);
+        let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(shown), is_binary: false };
+        let result = self.searcher.search_path(&self.matcher, path, &mut sink);
+        let is_binary = sink.is_binary;
+        if is_binary {
+            self.found.text.truncate(before.0);
+            (self.found.shown, self.found.left_off) = (before.1, before.2);
+        }
+        self.found.binary += usize::from(is_binary);
+        self.found.unreadable += usize::from(result.is_err());
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    text: String,
+    shown: usize,
+    left_off: usize,
+    binary: usize,
+    unreadable: usize,
+}
+
+impl Found {
+    fn is_full(&self) -> bool {
+        self.shown >= SHOWN || self.text.len() >= LIMIT
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.left_off >= COUNTED
+    }
+
+    fn in_words(mut self, is_one_file: bool) -> String {
+        if self.shown == 0 {
+            self.text.push_str("no matches\n");
+        }
+        if self.left_off > 0 {
+            let at_least = if self.is_too_much() { "at least " } else { "" };
+            let narrow = "narrow the pattern, the path or the glob";
+            let _ = writeln!(self.text, "[{at_least}{} more matches left off; {narrow}]", self.left_off);
+        }
+        if self.binary > 0 && is_one_file {
+            self.text.push_str("[the file is binary and was not searched]\n");
+        }
+        if self.unreadable > 0 {
+            let _ = writeln!(self.text, "[files that could not be searched: {}]", self.unreadable);
+        }
+        self.text
+    }
+}
+
+struct FileSink<'a> {
+    found: &'a mut Found,
+    cancel: &'a CancellationToken,
+    /// The name of the file, until it has been written.
+    name: Option<&'a str>,
+    is_binary: bool,
+}
+
+impl FileSink<'_> {
+    fn line(&mut self, number: Option<u64>, sign: char, bytes: &[u8]) {
+        if let Some(name) = self.name.take() {
+            let gap = if self.found.text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(self.found.text, "{gap}{name}");
+        }
+        let text = plain(&String::from_utf8_lossy(bytes));
+        let _ = writeln!(self.found.text, "{}{sign}{}", number.unwrap_or_default(), cut_line(text.trim_end(), LINE));
+    }
+}
+
+impl Sink for FileSink<'_> {
+    type Error = io::Error;
+
+    fn matched(&mut self, _: &Searcher, matched: &SinkMatch<'_>) -> Result<bool, io::Error> {
+        if self.found.is_full() {
+            self.found.left_off += 1;
+        } else {
+            self.found.shown += 1;
+            self.line(matched.line_number(), ':', matched.bytes());
+        }
+        Ok(!self.cancel.is_cancelled() && !self.found.is_too_much())
+    }
+
+    fn context(&mut self, _: &Searcher, context: &SinkContext<'_>) -> Result<bool, io::Error> {
+        if !self.found.is_full() {
+            self.line(context.line_number(), '-', context.bytes());
+        }
+        Ok(true)
+    }
+
+    fn context_break(&mut self, _: &Searcher) -> Result<bool, io::Error> {
+        if !self.found.is_full() {
+            self.found.text.push_str("--\n");
+        }
+        Ok(true)
+    }
+
+    fn binary_data(&mut self, _: &Searcher, _: u64) -> Result<bool, io::Error> {
+        self.is_binary = true;
+        Ok(false)
+    }
+}

@@ -1,0 +1,188 @@
+//! The sets of tools: what a worker has, and what whoever may only look has.
+//!
+//! **Invariant:** the list of a set and its order never change. It is part of the prefix that all requests of a run share.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Acceptance, LiveScope, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, check, command, edit, finish, list, read, scope_request,
+    search, tree::Tree, unknown, versions::Versions, write,
+};
+use crate::process::Shell;
+
+/// What the tools that look at files share.
+pub(super) struct Files {
+    pub(super) tree: Tree,
+    pub(super) versions: Versions,
+}
+
+/// What the tools that change files have besides.
+pub(super) struct Workspace {
+    pub(super) files: Arc<Files>,
+    pub(super) scope: LiveScope,
+}
+
+type OnDisk<Place, Arguments> = fn(&Place, &Arguments, &CancellationToken) -> Result<String, String>;
+
+/// One call on its way to its tool.
+struct Call<'a> {
+    spec: &'a ToolSpec,
+    arguments: &'a Value,
+    cancel: &'a CancellationToken,
+}
+
+impl Call<'_> {
+    /// Runs a tool that works on the disk where it may block.
+    async fn on_disk<P, A>(&self, place: &Arc<P>, tool: OnDisk<P, A>) -> ToolOutcome
+    where
+        P: Send + Sync + 'static,
+        A: DeserializeOwned + Send + 'static,
+    {
+        let arguments: A = match check(self.spec, self.arguments) {
+            Ok(arguments) => arguments,
+            Err(why) => return ToolOutcome::Failed(why),
+        };
+        let (place, cancel) = (Arc::clone(place), self.cancel.clone());
+        let work = tokio::task::spawn_blocking(move || tool(&place, &arguments, &cancel));
+        let broke = |_| Err(format!("{} broke on these arguments; try another way", self.spec.name));
+        work.await.unwrap_or_else(broke).into()
+    }
+}
+
+fn find<'a>(specs: &'a [ToolSpec], name: &str) -> Option<&'a ToolSpec> {
+    specs.iter().find(|spec| spec.name == name)
+}
+
+/// `list_files`, `search` and `read_file`. A planner puts its own tools beside them and delegates the rest.
+pub struct ReadTools {
+    files: Arc<Files>,
+    specs: Vec<ToolSpec>,
+}
+
+impl ReadTools {
+    /// Looks at the tree below `root`, and at saved output in `spill_dir`.
+    ///
+    /// # Errors
+    /// When `root` is not there.
+    pub fn new(root: PathBuf, spill_dir: PathBuf) -> io::Result<Self> {
+        let tree = Tree::new(root, spill_dir)?;
+        let files = Arc::new(Files { tree, versions: Versions::default() });
+        Ok(Self { files, specs: vec![list::spec(), search::spec(), read::spec()] })
+    }
+}
+
+impl Toolbox for ReadTools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        self.specs.clone()
+    }
+
+    fn is_read_only(&self, name: &str) -> bool {
+        find(&self.specs, name).is_some()
+    }
+
+    fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome> {
+        Box::pin(async move {
+            let Some(spec) = find(&self.specs, name) else { return unknown(name, &self.specs) };
+            let call = Call { spec, arguments, cancel };
+            match name {
+                "list_files" => call.on_disk(&self.files, list::run).await,
+                "search" => call.on_disk(&self.files, search::run).await,
+                _ => call.on_disk(&self.files, read::run).await,
+            }
+        })
+    }
+}
+
+/// Where a worker works, and whom it asks.
+pub struct WorkerPlace {
+    /// The worktree.
+    pub root: PathBuf,
+    /// Where output goes that is too long to show.
+    pub spill_dir: PathBuf,
+    /// Runs commands; its directory is the worktree.
+    pub shell: Shell,
+    /// What may be written.
+    pub scope: LiveScope,
+    /// Answers `request_scope`.
+    pub office: Arc<dyn ScopeOffice>,
+    /// Answers `finish`.
+    pub acceptance: Arc<dyn Acceptance>,
+}
+
+/// The ten tools of a worker.
+pub struct WorkerTools {
+    read: ReadTools,
+    workspace: Arc<Workspace>,
+    shell: Shell,
+    office: Arc<dyn ScopeOffice>,
+    acceptance: Arc<dyn Acceptance>,
+    specs: Vec<ToolSpec>,
+}
+
+impl WorkerTools {
+    /// Works in that place.
+    ///
+    /// # Errors
+    /// When its root is not there.
+    pub fn new(place: WorkerPlace) -> io::Result<Self> {
+        let read = ReadTools::new(place.root, place.spill_dir)?;
+        let workspace = Arc::new(Workspace { files: Arc::clone(&read.files), scope: place.scope });
+        let own = [
+            edit::spec(),
+            write::write_spec(),
+            write::move_spec(),
+            write::delete_spec(),
+            command::spec(),
+            scope_request::spec(),
+            finish::spec(),
+        ];
+        let specs = read.specs().into_iter().chain(own).collect();
+        Ok(Self { read, workspace, shell: place.shell, office: place.office, acceptance: place.acceptance, specs })
+    }
+
+    async fn run_command(&self, call: &Call<'_>) -> ToolOutcome {
+        match check(call.spec, call.arguments) {
+            Ok(arguments) => command::run(&self.shell, arguments, call.cancel).await,
+            Err(why) => ToolOutcome::Failed(why),
+        }
+    }
+
+    async fn request_scope(&self, call: &Call<'_>) -> ToolOutcome {
+        match check(call.spec, call.arguments) {
+            Ok(arguments) => scope_request::run(&self.workspace.scope, self.office.as_ref(), arguments, call.cancel).await,
+            Err(why) => ToolOutcome::Failed(why),
+        }
+    }
+}
+
+impl Toolbox for WorkerTools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        self.specs.clone()
+    }
+
+    fn is_read_only(&self, name: &str) -> bool {
+        self.read.is_read_only(name)
+    }
+
+    fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome> {
+        Box::pin(async move {
+            let Some(spec) = find(&self.specs, name) else { return unknown(name, &self.specs) };
+            let call = Call { spec, arguments, cancel };
+            match name {
+                "edit_file" => call.on_disk(&self.workspace, edit::run).await,
+                "write_file" => call.on_disk(&self.workspace, write::write).await,
+                "move_file" => call.on_disk(&self.workspace, write::rename).await,
+                "delete_file" => call.on_disk(&self.workspace, write::delete).await,
+                "run_command" => self.run_command(&call).await,
+                "request_scope" => self.request_scope(&call).await,
+                "finish" => finish::run(self.acceptance.as_ref(), spec, arguments, cancel).await,
+                _ => self.read.call(name, arguments, cancel).await,
+            }
+        })
+    }
+}
