@@ -87,7 +87,10 @@ pub fn conflict_notice(conflict: &Conflict<'_>) -> String {
     let text = cut_in_the_middle(conflict.detail.trim_end(), LONGEST_CONFLICT);
     let fence = "`".repeat(3.max(longest_run_of_backticks(&text) + 1));
     let text = format!("{fence}\n{text}\n{fence}");
-    render("conflict.md", context! { title => conflict.title.trim(), landed => Serde(conflict.landed), paths => Serde(conflict.paths), text })
+    render(
+        "conflict.md",
+        context! { title => conflict.title.trim(), landed => Serde(conflict.landed), paths => Serde(conflict.paths), text },
+    )
 }
 
 fn render(name: &str, values: Value) -> String {
@@ -110,8 +113,9 @@ fn cut_in_the_middle(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
     }
-    let head = text.floor_char_boundary(longest / 2);
-    let tail = text.ceil_char_boundary(text.len() - longest / 2);
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=longest / 2).rev().find(is_boundary).unwrap_or(0);
+    let tail = (text.len() - longest / 2..text.len()).find(is_boundary).unwrap_or(text.len());
     format!("{}\n[… {} bytes left out; read the files …]\n{}", &text[..head], tail - head, &text[tail..])
 }
 
@@ -163,7 +167,7 @@ mod tests {
         }
     }
 
-    fn check(text: &str, expected: Expect) {
+    fn check(text: &str, expected: &Expect) {
         expected.assert_eq(text);
     }
 
@@ -171,7 +175,7 @@ mod tests {
     fn a_full_brief_reads_like_this() {
         check(
             &brief_text(&brief()),
-            expect![[r"
+            &expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -218,7 +222,7 @@ mod tests {
     fn what_a_brief_lacks_leaves_no_trace() {
         check(
             &brief_text(&bare()),
-            expect![[r"
+            &expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -240,7 +244,7 @@ mod tests {
         let paths = [RepoPath::new("src/a.rs").unwrap()];
         check(
             &conflict_notice(&Conflict { landed: &[hand_off()], paths: &paths, title: "Money carries a Currency", detail }),
-            expect![[r#"
+            &expect![[r#"
                 Your change for “Money carries a Currency” passed, but it does not fit any more: while you worked, other tasks landed that changed the same lines.
 
                 ## Where you are now

@@ -56,7 +56,14 @@ impl Rig {
         let (sender, heard) = mpsc::unbounded_channel();
         let model = Arc::new(Answers::new(script.lines().map(|line| Ok(answer(line.trim())))));
         let dispatcher = Dispatcher::spawn(Dispatcher(sender));
-        Self { folder: tempfile::tempdir().unwrap(), model, toolbox: Arc::default(), heard, dispatcher, cancel: CancellationToken::new() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            model,
+            toolbox: Arc::default(),
+            heard,
+            dispatcher,
+            cancel: CancellationToken::new(),
+        }
     }
 
     fn start(&self, opening: Opening, transcript: &str) -> ActorRef<Worker> {

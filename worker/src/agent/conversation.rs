@@ -86,7 +86,8 @@ impl Conversation {
             _ => None,
         });
         let said = said.map_or("", |text| text.trim());
-        said[said.ceil_char_boundary(said.len().saturating_sub(LONGEST))..].to_owned()
+        let start = said.char_indices().rev().nth(LONGEST).map_or(0, |(start, _)| start);
+        said[start..].to_owned()
     }
 
     /// What the next request will take before an answer is written: counted by the provider as far as it has, the rest by bytes.

@@ -398,7 +398,7 @@ async fn whoever_watches_sees_turns_and_tools() {
     let mut first = answer("read a + edit b");
     first.usage = text("").usage;
     let played = play(vec![Ok(first), Ok(answer("finish done"))], setup()).await;
-    let seen: String = played.books.seen.lock().unwrap().iter().map(|progress| format!("{progress:?}\n")).collect();
+    let seen: Vec<_> = played.books.seen.lock().unwrap().iter().map(|progress| format!("{progress:?}")).collect();
     expect![[r#"
         Asking { turn: 1 }
         Turn { turn: 1, tokens: Tokens { hit: 0, miss: 10, output: 1 }, cost: None, tools: ["read", "edit"] }
@@ -409,9 +409,8 @@ async fn whoever_watches_sees_turns_and_tools() {
         Asking { turn: 2 }
         Turn { turn: 2, tokens: Tokens { hit: 0, miss: 41, output: 8 }, cost: None, tools: ["finish"] }
         Tool { name: "finish", summary: "done" }
-        ToolEnded { name: "finish", ok: true }
-    "#]]
-    .assert_eq(&seen);
+        ToolEnded { name: "finish", ok: true }"#]]
+    .assert_eq(&seen.join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
