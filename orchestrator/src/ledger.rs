@@ -121,8 +121,14 @@ pub struct Purse {
     pub attempt: Option<AttemptKey>,
     /// What its model costs.
     pub price: Option<Price>,
-    /// Turns so far.
-    pub turns: std::sync::atomic::AtomicU32,
+    turns: std::sync::atomic::AtomicU32,
+}
+
+impl Purse {
+    /// A purse without turns yet.
+    pub fn new(ledger: ActorRef<Ledger>, attempt: Option<AttemptKey>, price: Option<Price>) -> Self {
+        Self { ledger, attempt, price, turns: std::sync::atomic::AtomicU32::new(0) }
+    }
 }
 
 impl Budget for Purse {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use plans::{Survey, event::CommitId};
+use plans::{Gate, Survey, event::CommitId, file::Reading};
 use shared::{AttemptKey, RunId};
 use worker::model::Model;
 
@@ -35,8 +35,51 @@ pub struct Site {
     pub worker_model: Option<Arc<dyn Model>>,
     /// The model of the planner; none if the run goes without.
     pub planner_model: Option<Arc<dyn Model>>,
+    /// The longest answers that are asked for.
+    pub max_output: MaxOutput,
+    /// What a plan is completed with.
+    pub rules: PlanRules,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
+}
+
+/// The longest answers that are asked for, in tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct MaxOutput {
+    /// Of the planner.
+    pub planner: u64,
+    /// Of a worker.
+    pub worker: u64,
+}
+
+/// What the harness knows better than whoever writes a plan.
+#[derive(Debug, Clone, Default)]
+pub struct PlanRules {
+    /// The gate that the person configured: it stands, whatever a plan says.
+    pub configured: Option<Gate>,
+    /// The gate for a plan that names none.
+    pub guess: Gate,
+    /// Whether the person wants no gate.
+    pub no_gate: bool,
+}
+
+impl PlanRules {
+    /// Puts the goal and the gate into a plan that a model wrote.
+    pub fn complete(&self, goal: &str, reading: &mut Reading) {
+        reading.fill(goal, self.configured.as_ref().unwrap_or(&self.guess));
+        goal.clone_into(&mut reading.draft.goal);
+        self.set_gate(&mut reading.draft.gate);
+    }
+
+    /// Puts the person's own gate in the place of a plan's.
+    pub fn set_gate(&self, gate: &mut Gate) {
+        if let Some(configured) = &self.configured {
+            gate.clone_from(configured);
+        }
+        if self.no_gate {
+            gate.commands.clear();
+        }
+    }
 }
 
 impl Site {

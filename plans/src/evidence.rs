@@ -5,7 +5,10 @@
 use serde::{Deserialize, Serialize};
 use shared::{Attempt, Outcome, RepoPath, TaskId};
 
-use crate::event::{Proof, RedVerdict, TaskEnd};
+use crate::{
+    event::{Proof, RedVerdict, TaskEnd},
+    run_state::RunState,
+};
 
 /// One attempt that did not land.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,12 +105,31 @@ impl Setback {
     }
 }
 
+/// How every task stands, and all that was observed of those in trouble: what the planner is shown.
+pub fn account(state: &RunState) -> String {
+    let mut text = String::from("Tasks:\n");
+    for record in state.tasks() {
+        let report = record.report.as_ref().filter(|_| record.state.name() == "landed").map(|report| first_line(&report.summary));
+        let said = report.map(|said| format!(": {said}")).unwrap_or_default();
+        text.push_str(&format!("- `{}` is {}{said}\n", record.id, record.state.name()));
+    }
+    for record in state.in_trouble() {
+        text.push_str(&format!("\n## `{}` is in trouble\n", record.id));
+        for evidence in &record.setbacks[record.setbacks.len().saturating_sub(SHOWN)..] {
+            text.push_str(&format!("Attempt {}: {}\n", evidence.attempt, evidence.setback.in_full()));
+        }
+    }
+    text
+}
+
+/// How many attempts at a task, and how many names in a list, are shown.
+const SHOWN: usize = 5;
+
 fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or_default()
 }
 
 fn join<T: ToString>(all: &[T]) -> String {
-    const SHOWN: usize = 5;
     let mut names: Vec<String> = all.iter().take(SHOWN).map(T::to_string).collect();
     if all.len() > SHOWN {
         names.push(format!("{} more", all.len() - SHOWN));

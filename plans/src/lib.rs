@@ -5,15 +5,27 @@
 //!
 //! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
 
+#[cfg(test)]
+mod arbitrary;
+pub mod edit;
 pub mod event;
 pub mod evidence;
+pub mod file;
+pub mod lint;
+mod overlap;
 pub mod plan;
 pub mod problem;
+mod reach;
+pub mod render;
 pub mod run_state;
+#[cfg(test)]
+mod sample;
 pub mod schedule;
+mod spelling;
 pub mod survey;
 pub mod task;
 pub mod task_state;
+mod visible;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

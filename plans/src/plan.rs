@@ -6,10 +6,7 @@
 //! Everything beyond these (does the scope match a file? is there a gate? does a chain leave no parallelism?) depends on the
 //! repository or on the run and is `lint`'s affair.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use petgraph::{
     algo::{tarjan_scc, toposort},
@@ -19,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use shared::TaskId;
 
 use crate::{
+    overlap,
     problem::{Place, Problem, Severity},
+    spelling,
     task::Task,
 };
 
@@ -34,7 +33,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { commands: Vec::new(), timeout: Duration::from_mins(20) }
+        Self { commands: Vec::new(), timeout: Duration::from_secs(20 * 60) }
     }
 }
 
@@ -76,21 +75,18 @@ impl Plan {
         let mut by_id = HashMap::new();
         for (at, task) in draft.tasks.iter().enumerate() {
             if by_id.insert(task.id.clone(), at).is_some() {
-                problems.push(problem(
-                    task,
-                    "duplicate-id",
-                    format!("the id `{}` is used twice; rename one of the tasks", task.id),
-                ));
+                let message = format!("the id `{}` is used twice; rename one of the tasks", task.id);
+                problems.push(problem(task, ("id", None), "duplicate-id", message));
             }
         }
         let graph = graph_of(&draft.tasks, &by_id, &mut problems);
         check_each_task(&draft.tasks, &mut problems);
+        report_overlaps(&draft.tasks, &graph, &mut problems);
         let Ok(order) = toposort(&graph, None) else {
             report_cycles(&draft.tasks, &graph, &mut problems);
             return Err(problems);
         };
         let order: Vec<usize> = order.into_iter().map(NodeIndex::index).collect();
-        report_overlaps(&draft.tasks, &graph, &order, &mut problems);
         if problems.is_empty() { Ok(Self { draft, graph, by_id, order }) } else { Err(problems) }
     }
 
@@ -163,8 +159,9 @@ impl From<Plan> for PlanDraft {
     }
 }
 
-fn problem(task: &Task, rule: &'static str, message: String) -> Problem {
-    Problem { severity: Severity::Error, place: Place::Task(task.id.clone()), rule, message }
+/// An error at a key of a task and, in a list, at one of its items.
+fn problem(task: &Task, (key, item): (&'static str, Option<usize>), rule: &'static str, message: String) -> Problem {
+    Problem { severity: Severity::Error, place: Place::Key { task: task.id.clone(), key, item }, rule, message }
 }
 
 fn graph_of(tasks: &[Task], by_id: &HashMap<TaskId, usize>, problems: &mut Vec<Problem>) -> DiGraph<(), ()> {
@@ -173,17 +170,17 @@ fn graph_of(tasks: &[Task], by_id: &HashMap<TaskId, usize>, problems: &mut Vec<P
         graph.add_node(());
     }
     for (at, task) in tasks.iter().enumerate() {
-        for dependency in &task.depends_on {
-            match by_id.get(dependency) {
-                Some(&from) => {
-                    graph.update_edge(NodeIndex::new(from), NodeIndex::new(at), ());
-                }
-                None => problems.push(problem(
-                    task,
-                    "unknown-dependency",
-                    format!("`{}` depends on `{dependency}`, which is not in the plan", task.id),
-                )),
-            }
+        for (item, dependency) in task.depends_on.iter().enumerate() {
+            let Some(&from) = by_id.get(dependency) else {
+                let advice = match spelling::nearest(dependency.as_str(), tasks.iter().map(|task| task.id.as_str())) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "add that task, or take it out of `depends_on`".to_owned(),
+                };
+                let message = format!("`{}` depends on `{dependency}`, which is not in the plan; {advice}", task.id);
+                problems.push(problem(task, ("depends_on", Some(item)), "unknown-dependency", message));
+                continue;
+            };
+            graph.update_edge(NodeIndex::new(from), NodeIndex::new(at), ());
         }
     }
     graph
@@ -193,12 +190,12 @@ fn check_each_task(tasks: &[Task], problems: &mut Vec<Problem>) {
     for task in tasks {
         if task.scope.globs().next().is_none() {
             let message = format!("`{}` may write nothing; give it `write` patterns", task.id);
-            problems.push(problem(task, "empty-scope", message));
+            problems.push(problem(task, ("write", None), "empty-scope", message));
         }
-        for path in task.deliver.iter().filter(|path| !task.scope.allows(path)) {
+        for (item, path) in task.deliver.iter().enumerate().filter(|(_, path)| !task.scope.allows(path)) {
             let message =
                 format!("`{}` must deliver `{path}`, which its scope does not let it write; add it to `write`", task.id);
-            problems.push(problem(task, "deliver-outside-scope", message));
+            problems.push(problem(task, ("deliver", Some(item)), "deliver-outside-scope", message));
         }
     }
 }
@@ -211,33 +208,21 @@ fn report_cycles(tasks: &[Task], graph: &DiGraph<(), ()>, problems: &mut Vec<Pro
         }
         let mut places: Vec<usize> = knot.iter().map(|node| node.index()).collect();
         places.sort_unstable();
-        let names: Vec<&str> = places.iter().map(|&at| tasks[at].id.as_str()).collect();
-        let message = format!("these tasks wait for each other: {}; remove one of their `depends_on`", names.join(", "));
-        problems.push(problem(&tasks[places[0]], "cycle", message));
+        let names: Vec<String> = places.iter().map(|&at| format!("`{}`", tasks[at].id)).collect();
+        let message = match names.as_slice() {
+            [own] => format!("{own} waits for itself; take it out of its `depends_on`"),
+            _ => format!("these tasks wait for each other: {}; remove one of their `depends_on`", names.join(", ")),
+        };
+        problems.push(problem(&tasks[places[0]], ("depends_on", None), "cycle", message));
     }
 }
 
-/// Compares only tasks whose owned patterns begin alike, and asks the graph only where patterns truly overlap.
-fn report_overlaps(tasks: &[Task], graph: &DiGraph<(), ()>, order: &[usize], problems: &mut Vec<Problem>) {
-    let mut buckets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for &at in order {
-        for glob in &tasks[at].scope.write {
-            let first = glob.as_str().split('/').next().unwrap_or_default();
-            let key = if first.contains(['*', '?', '[', '{', '\\']) { "" } else { first };
-            buckets.entry(key).or_default().push(at);
-        }
-    }
-    let anywhere = buckets.remove("").unwrap_or_default();
-    let mut pairs = std::collections::BTreeSet::new();
-    for bucket in buckets.values().chain([&Vec::new()]) {
-        let all: Vec<usize> = bucket.iter().chain(&anywhere).copied().collect();
-        for (i, &a) in all.iter().enumerate() {
-            pairs.extend(all[i + 1..].iter().filter(|&&b| b != a).map(|&b| (a.min(b), a.max(b))));
-        }
-    }
-    for (a, b) in pairs {
+/// Asks the graph only where patterns truly overlap: that is the dear question.
+fn report_overlaps(tasks: &[Task], graph: &DiGraph<(), ()>, problems: &mut Vec<Problem>) {
+    for (a, b) in overlap::neighbours(tasks) {
         let (left, right) = (&tasks[a], &tasks[b]);
         let Some((mine, yours)) = left.scope.contested(&right.scope) else { continue };
+        let item = right.scope.write.iter().position(|glob| glob == yours);
         let path = |x, y| petgraph::algo::has_path_connecting(graph, NodeIndex::new(x), NodeIndex::new(y), None);
         if !path(a, b) && !path(b, a) {
             let message = format!(
@@ -245,7 +230,7 @@ fn report_overlaps(tasks: &[Task], graph: &DiGraph<(), ()>, order: &[usize], pro
                  or move the file to `shared` in both",
                 left.id, right.id
             );
-            problems.push(problem(right, "overlap", message));
+            problems.push(problem(right, ("write", item), "overlap", message));
         }
     }
 }

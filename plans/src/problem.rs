@@ -22,6 +22,15 @@ pub enum Place {
     Path(String),
     /// Somewhere in a task, where the text is not at hand.
     Task(TaskId),
+    /// A key of a task, where the text is not at hand.
+    Key {
+        /// The task.
+        task: TaskId,
+        /// The key, as in the file.
+        key: &'static str,
+        /// Which item of a list, counted from 0.
+        item: Option<usize>,
+    },
     /// The plan as a whole.
     Plan,
 }
@@ -39,12 +48,20 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Whether the plan cannot be run because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Line(line) => write!(f, "line {line}"),
             Place::Path(path) => f.write_str(path),
             Place::Task(task) => write!(f, "task {task}"),
+            Place::Key { task, key, .. } => write!(f, "task {task}, {key}"),
             Place::Plan => f.write_str("plan"),
         }
     }

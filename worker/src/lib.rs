@@ -1,7 +1,8 @@
 //! One agent, one task, one directory.
 //!
-//! [`agent`] is the loop, [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
-//! said, and [`actor`] puts one attempt behind a mailbox. What a model can do is in [`tool`]; [`process`] runs its commands.
+//! [`agent`] is the loop, [`tool`] is what it can do, [`process`] runs its commands,
+//! [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
+//! said, and [`actor`] puts one attempt behind a mailbox.
 //!
 //! **Invariant:** nothing here knows a plan, a branch or another worker. What a worker learns of the rest of the run stands in its brief.
 //!

@@ -1,0 +1,82 @@
+//! A worker that is a program: one command, run in the same isolation as an agent's commands, its work looked at in the same way.
+//!
+//! The program finds its brief in the file that `INSPAN_BRIEF` names, and may write what the tasks after it need to know into the
+//! file that `INSPAN_HAND_OFF` names.
+
+use std::{path::PathBuf, time::Duration};
+
+use kameo::actor::Recipient;
+use shared::{Brief, Limit, Outcome, Report};
+use tokio_util::sync::CancellationToken;
+use worker::{
+    actor::AttemptOver,
+    context::brief_text,
+    process::{CommandEnd, Shell, Status},
+    tool::{Acceptance as _, Verdict},
+};
+
+use crate::acceptance::Inspection;
+
+/// What a command worker is to do.
+pub struct CommandJob {
+    /// The command, for the shell.
+    pub command: String,
+    /// What it is told.
+    pub brief: Brief,
+    /// The attempt's folder, where brief and hand-off lie.
+    pub folder: PathBuf,
+    /// Where it runs.
+    pub shell: Shell,
+    /// Who looks at its work.
+    pub inspection: Inspection,
+}
+
+/// A command may say this much to the tasks after it.
+const LONGEST_HAND_OFF: usize = 16 << 10;
+
+/// Runs the job and tells its end to `done`, whatever happens.
+pub fn employ(job: CommandJob, cancel: CancellationToken, done: Recipient<AttemptOver>) {
+    let key = job.brief.key.clone();
+    tokio::spawn(async move {
+        let work = tokio::spawn(async move { job.carry_out(&cancel).await });
+        let outcome = work.await.unwrap_or_else(|panic| Outcome::Failed { why: format!("the harness broke: {panic}") });
+        // Whoever waits for it is gone only when the whole run is.
+        let _ = done.tell(AttemptOver::without_turns(key, outcome)).await;
+    });
+}
+
+impl CommandJob {
+    async fn carry_out(mut self, cancel: &CancellationToken) -> Outcome {
+        let (brief, hand_off) = (self.folder.join("brief.md"), self.folder.join("hand_off.md"));
+        if let Err(error) = std::fs::write(&brief, brief_text(&self.brief)) {
+            return Outcome::Unavailable { why: format!("{} cannot be written: {error}", brief.display()) };
+        }
+        self.shell.env.push(("INSPAN_BRIEF".into(), brief.into()));
+        self.shell.env.push(("INSPAN_HAND_OFF".into(), hand_off.clone().into()));
+        let minutes = self.brief.limits.minutes.unwrap_or(30);
+        let end = self.shell.run(&self.command, Duration::from_secs(u64::from(minutes) * 60), cancel).await;
+        match end.status {
+            Status::Cancelled => Outcome::Cancelled,
+            Status::TimedOut => Outcome::Exhausted { limit: Limit::Minutes, last: self.said(&end) },
+            Status::Exited(0) => self.accepted(&end, std::fs::read_to_string(&hand_off).unwrap_or_default(), cancel).await,
+            Status::Exited(_) | Status::Signalled(_) | Status::NotStarted(_) => Outcome::Failed { why: self.said(&end) },
+        }
+    }
+
+    async fn accepted(&self, end: &CommandEnd, hand_off: String, cancel: &CancellationToken) -> Outcome {
+        match self.inspection.accept(cancel).await {
+            _ if cancel.is_cancelled() => Outcome::Cancelled,
+            Verdict::Refused(why) => Outcome::Failed { why: format!("`{}` ended well, but {why}", self.command) },
+            Verdict::Accepted => {
+                let hand_off = hand_off.chars().take(LONGEST_HAND_OFF).collect();
+                let summary = format!("Ran `{}` ({}).", self.command, end.in_words());
+                Outcome::Done { report: Report { summary, hand_off, follow_ups: Vec::new() } }
+            }
+        }
+    }
+
+    fn said(&self, end: &CommandEnd) -> String {
+        let missing = if end.status == Status::Exited(127) { " (the shell did not find a program of that name)" } else { "" };
+        format!("`{}` {}{missing}\n{}", self.command, end.in_words(), end.output.text.trim_end())
+    }
+}

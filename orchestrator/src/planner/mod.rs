@@ -1,0 +1,183 @@
+//! The planner: an agent that may look at everything and change nothing but the plan.
+//!
+//! Each time it is asked, it begins a conversation of its own that holds all it needs: the goal, the repository, the plan as it
+//! stands, what went wrong. So a run that was taken up by another process plans no worse than one that was never interrupted, and
+//! what a person reads in the transcript is what led to the plan.
+//!
+//! **Invariant:** what comes out is a plan that reader and linter accept. A refused one goes back with all its problems, at most
+//! three times.
+//! **Invariant:** the goal and, where the person configured one, the gate are the person's, whatever the model writes.
+
+mod session;
+mod tools;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use kameo::{
+    Actor,
+    actor::ActorRef,
+    message::{Context, Message},
+    reply::DelegatedReply,
+};
+use plans::{
+    Plan,
+    edit::{self, PlanEdit, Revised},
+    event::CommitId,
+    file::{self, Reading},
+    lint::{self, LintRules},
+};
+use serde_json::Value;
+use shared::TaskId;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use worker::model::Model;
+
+use self::{
+    session::{Conversation, Errand},
+    tools::Judged,
+};
+use crate::{error::Error, ledger::Ledger, site::Site};
+
+/// The actor.
+pub struct Planner {
+    desk: Arc<Desk>,
+}
+
+/// What every conversation of the planner uses.
+struct Desk {
+    site: Arc<Site>,
+    model: Arc<dyn Model>,
+    ledger: ActorRef<Ledger>,
+    cancel: CancellationToken,
+    rules: LintRules,
+    /// Where it looks at the repository; made when it is first asked.
+    lookout: Mutex<Option<crate::worktree::Worktree>>,
+}
+
+/// A plan with what the linter remarked.
+#[derive(Debug, Clone)]
+pub struct Drafted {
+    /// The plan.
+    pub plan: Plan,
+    /// Remarks, for the review.
+    pub warnings: Vec<String>,
+}
+
+/// Edits of a plan that hold together.
+#[derive(Debug, Clone)]
+pub struct Mended {
+    /// The edits, to be applied to the plan as it stands when they take effect.
+    pub edits: Vec<PlanEdit>,
+}
+
+impl Planner {
+    /// At its desk.
+    pub fn new(site: Arc<Site>, model: Arc<dyn Model>, ledger: ActorRef<Ledger>, cancel: CancellationToken, rules: LintRules) -> Self {
+        Self { desk: Arc::new(Desk { site, model, ledger, cancel, rules, lookout: Mutex::new(None) }) }
+    }
+}
+
+impl Actor for Planner {
+    type Args = Self;
+    type Error = std::convert::Infallible;
+
+    async fn on_start(args: Self, _: ActorRef<Self>) -> Result<Self, Self::Error> {
+        Ok(args)
+    }
+}
+
+/// Make a plan for a goal.
+pub struct Draft {
+    /// The goal.
+    pub goal: String,
+    /// The commit to plan for.
+    pub base: CommitId,
+    /// A plan that a person has commented on, and the comment.
+    pub revise: Option<(Plan, String)>,
+}
+
+/// Mend a plan in the light of evidence.
+pub struct Mend {
+    /// The plan.
+    pub plan: Plan,
+    /// The tip of the run branch.
+    pub tip: CommitId,
+    /// What has landed or is landing: not to be changed.
+    pub landed: BTreeSet<TaskId>,
+    /// How every task stands, and what stopped those in trouble.
+    pub evidence: String,
+    /// What a person said of an earlier answer.
+    pub comment: Option<String>,
+}
+
+impl Message<Draft> for Planner {
+    type Reply = DelegatedReply<Result<Drafted, Error>>;
+
+    async fn handle(&mut self, draft: Draft, ctx: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let desk = self.desk.clone();
+        ctx.spawn(async move { desk.draft(draft).await })
+    }
+}
+
+impl Message<Mend> for Planner {
+    type Reply = DelegatedReply<Result<Mended, Error>>;
+
+    async fn handle(&mut self, mend: Mend, ctx: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let desk = self.desk.clone();
+        ctx.spawn(async move { desk.mend(mend).await })
+    }
+}
+
+impl Desk {
+    async fn draft(self: Arc<Self>, Draft { goal, base, revise }: Draft) -> Result<Drafted, Error> {
+        let (desk, wanted) = (self.clone(), goal.clone());
+        let judge = move |arguments: &Value| desk.judge_plan(&wanted, arguments);
+        let errand = match &revise {
+            None => Errand::Plan { goal: &goal },
+            Some((plan, comment)) => Errand::Revise { goal: &goal, plan, comment },
+        };
+        let tool = tools::submit_plan();
+        self.converse(&base, Conversation { errand, tool, judge: Box::new(judge) }).await
+    }
+
+    async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
+        let (desk, plan, landed) = (self.clone(), mend.plan.clone(), mend.landed.clone());
+        let judge = move |arguments: &Value| desk.judge_edits(&plan, &landed, arguments);
+        let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
+        let tool = tools::edit_plan();
+        self.converse(&mend.tip, Conversation { errand, tool, judge: Box::new(judge) }).await
+    }
+
+    fn judge_plan(&self, goal: &str, arguments: &Value) -> Judged<Drafted> {
+        let mut reading = Reading::of_json(arguments);
+        self.site.rules.complete(goal, &mut reading);
+        let checked = lint::check(&reading, &self.site.survey, &self.rules);
+        match checked.plan {
+            Some(plan) => Ok(Drafted { plan, warnings: checked.problems.iter().map(ToString::to_string).collect() }),
+            None => Err(say(&checked.problems)),
+        }
+    }
+
+    fn judge_edits(&self, plan: &Plan, landed: &BTreeSet<TaskId>, arguments: &Value) -> Judged<Mended> {
+        let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
+        if edits.is_empty() {
+            return Err("there is no edit; nothing would change. If nothing can be done, `drop` the tasks that cannot land".to_owned());
+        }
+        let Revised { plan: revised, .. } = edit::apply(plan, &edits, landed).map_err(|problems| say(&problems))?;
+        if revised.tasks().is_empty() {
+            return Err("the plan would have no task left".to_owned());
+        }
+        let errors: Vec<_> = lint::lint(&revised, &self.site.survey, &self.rules).into_iter().filter(plans::Problem::is_error).collect();
+        if errors.is_empty() { Ok(Mended { edits }) } else { Err(say(&errors)) }
+    }
+}
+
+fn say(problems: &[plans::Problem]) -> String {
+    let list: Vec<String> = problems.iter().map(|problem| format!("- {problem}")).collect();
+    format!("The plan is refused. Mend all of these, then submit the whole again:\n{}", list.join("\n"))
+}
+
+/// The plan as the planner reads it.
+fn as_json(plan: &Plan) -> String {
+    serde_json::to_string_pretty(&file::write_json(plan)).unwrap_or_default()
+}
