@@ -72,6 +72,8 @@ pub struct WorkerArgs {
     pub transcript: PathBuf,
     /// What the attempt may spend.
     pub limits: Limits,
+    /// Stops the attempt from outside, as [`Cancel`] does.
+    pub cancel: CancellationToken,
     /// Who hears how it ended.
     pub done: Recipient<AttemptOver>,
 }
@@ -89,6 +91,13 @@ pub struct AttemptOver {
     pub cost: Option<Money>,
     /// How many answers there were.
     pub turns: u32,
+}
+
+impl AttemptOver {
+    /// An attempt that ended before anything was asked.
+    pub fn without_turns(key: AttemptKey, outcome: Outcome) -> Self {
+        Self { key, outcome, usage: Tokens::default(), cost: None, turns: 0 }
+    }
 }
 
 /// A word from the person, heard before the next turn.
@@ -113,7 +122,7 @@ impl Actor for Worker {
 
     async fn on_start(args: WorkerArgs, actor: ActorRef<Self>) -> Result<Self, Infallible> {
         let (steer, steered) = mpsc::channel(STEERING);
-        let cancel = CancellationToken::new();
+        let cancel = args.cancel.child_token();
         tokio::spawn(attempt(args, steered, cancel.clone(), actor));
         Ok(Self { steer, _guard: cancel.clone().drop_guard(), cancel })
     }

@@ -72,20 +72,25 @@ pub fn brief_text(brief: &Brief) -> String {
 /// Why a change that was finished could not be merged.
 #[derive(Debug, Clone, Copy)]
 pub struct Conflict<'a> {
+    /// The task whose change it is, in one line.
+    pub title: &'a str,
     /// The tasks that landed meanwhile and touched the same files, in landing order.
     pub landed: &'a [HandOff],
     /// The files in conflict.
     pub paths: &'a [RepoPath],
     /// Both sides, with conflict markers: what has landed first, the worker's own second.
-    pub text: &'a str,
+    pub detail: &'a str,
 }
 
 /// What a worker is told that has to do its task again on top of others' work.
 pub fn conflict_notice(conflict: &Conflict<'_>) -> String {
-    let text = cut_in_the_middle(conflict.text.trim_end(), LONGEST_CONFLICT);
+    let text = cut_in_the_middle(conflict.detail.trim_end(), LONGEST_CONFLICT);
     let fence = "`".repeat(3.max(longest_run_of_backticks(&text) + 1));
     let text = format!("{fence}\n{text}\n{fence}");
-    render("conflict.md", context! { landed => Serde(conflict.landed), paths => Serde(conflict.paths), text })
+    render(
+        "conflict.md",
+        context! { title => conflict.title.trim(), landed => Serde(conflict.landed), paths => Serde(conflict.paths), text },
+    )
 }
 
 fn render(name: &str, values: Value) -> String {
@@ -108,8 +113,9 @@ fn cut_in_the_middle(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
     }
-    let head = text.floor_char_boundary(longest / 2);
-    let tail = text.ceil_char_boundary(text.len() - longest / 2);
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=longest / 2).rev().find(is_boundary).unwrap_or(0);
+    let tail = (text.len() - longest / 2..text.len()).find(is_boundary).unwrap_or(text.len());
     format!("{}\n[… {} bytes left out; read the files …]\n{}", &text[..head], tail - head, &text[tail..])
 }
 
@@ -161,7 +167,7 @@ mod tests {
         }
     }
 
-    fn check(text: &str, expected: Expect) {
+    fn check(text: &str, expected: &Expect) {
         expected.assert_eq(text);
     }
 
@@ -169,7 +175,7 @@ mod tests {
     fn a_full_brief_reads_like_this() {
         check(
             &brief_text(&brief()),
-            expect![[r"
+            &expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -216,7 +222,7 @@ mod tests {
     fn what_a_brief_lacks_leaves_no_trace() {
         check(
             &brief_text(&bare()),
-            expect![[r"
+            &expect![[r"
             # Your task: Money carries a Currency (`money-type`)
 
             Add `Currency` to `crates/money`.
@@ -234,44 +240,44 @@ mod tests {
 
     #[test]
     fn a_conflict_reads_like_this() {
-        let text = "<<<<<<< landed\nlet a = \"```\";\n=======\nlet a = 2;\n>>>>>>> yours\n";
+        let detail = "<<<<<<< landed\nlet a = \"```\";\n=======\nlet a = 2;\n>>>>>>> yours\n";
         let paths = [RepoPath::new("src/a.rs").unwrap()];
         check(
-            &conflict_notice(&Conflict { landed: &[hand_off()], paths: &paths, text }),
-            expect![[r#"
-            Your change was good, but it does not fit any more: while you worked, other tasks landed that changed the same lines.
+            &conflict_notice(&Conflict { landed: &[hand_off()], paths: &paths, title: "Money carries a Currency", detail }),
+            &expect![[r#"
+                Your change for “Money carries a Currency” passed, but it does not fit any more: while you worked, other tasks landed that changed the same lines.
 
-            ## Where you are now
-            Your worktree now stands at the new tip: the others' work is in it, **your own change is not**. What you read of these files earlier is out of date; read them again before you edit.
+                ## Where you are now
+                Your worktree now stands at the new tip: the others' work is in it, **your own change is not**. What you read of these files earlier is out of date; read them again before you edit.
 
-            ## In conflict
-            - `src/a.rs`
+                ## In conflict
+                - `src/a.rs`
 
-            ## What landed meanwhile
+                ## What landed meanwhile
 
-            ### ISO codes (`codes`)
-            `Code::parse(&str)`
+                ### ISO codes (`codes`)
+                `Code::parse(&str)`
 
-            ## Both sides
-            Between `<<<<<<<` and `=======` stands what is there now, between `=======` and `>>>>>>>` what you had written.
+                ## Both sides
+                Between `<<<<<<<` and `=======` stands what is there now, between `=======` and `>>>>>>>` what you had written.
 
-            ````
-            <<<<<<< landed
-            let a = "```";
-            =======
-            let a = 2;
-            >>>>>>> yours
-            ````
+                ````
+                <<<<<<< landed
+                let a = "```";
+                =======
+                let a = 2;
+                >>>>>>> yours
+                ````
 
-            ## What to do
-            Do your task again on top of what is there now, including the files that were not in conflict. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]],
+                ## What to do
+                Do your task again on top of what is there now, including the files that were not in conflict. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]],
         );
     }
 
     #[test]
     fn a_huge_conflict_is_cut_in_the_middle() {
         let text = "é".repeat(LONGEST_CONFLICT);
-        let notice = conflict_notice(&Conflict { landed: &[], paths: &[], text: &text });
+        let notice = conflict_notice(&Conflict { landed: &[], paths: &[], title: "t", detail: &text });
         assert!(notice.len() < LONGEST_CONFLICT + 2_000 && notice.contains("bytes left out"));
     }
 

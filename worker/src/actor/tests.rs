@@ -48,6 +48,7 @@ struct Rig {
     toolbox: Arc<Playing>,
     heard: mpsc::UnboundedReceiver<AttemptOver>,
     dispatcher: ActorRef<Dispatcher>,
+    cancel: CancellationToken,
 }
 
 impl Rig {
@@ -55,7 +56,14 @@ impl Rig {
         let (sender, heard) = mpsc::unbounded_channel();
         let model = Arc::new(Answers::new(script.lines().map(|line| Ok(answer(line.trim())))));
         let dispatcher = Dispatcher::spawn(Dispatcher(sender));
-        Self { folder: tempfile::tempdir().unwrap(), model, toolbox: Arc::default(), heard, dispatcher }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            model,
+            toolbox: Arc::default(),
+            heard,
+            dispatcher,
+            cancel: CancellationToken::new(),
+        }
     }
 
     fn start(&self, opening: Opening, transcript: &str) -> ActorRef<Worker> {
@@ -68,6 +76,7 @@ impl Rig {
             observer: Arc::new(Unwatched),
             transcript: self.folder.path().join(transcript),
             limits: Limits::default(),
+            cancel: self.cancel.clone(),
             done: self.dispatcher.clone().recipient(),
         })
     }
@@ -112,6 +121,11 @@ async fn cancelling_and_killing_end_the_attempt_and_are_told() {
     worker.tell(Cancel).await.unwrap();
     assert_eq!(rig.heard.recv().await.unwrap().outcome, Outcome::Cancelled);
     worker.wait_for_shutdown().await;
+
+    let mut rig = Rig::new("hang");
+    let _worker = rig.fresh();
+    rig.cancel.cancel();
+    assert_eq!(rig.heard.recv().await.unwrap().outcome, Outcome::Cancelled);
 
     let mut rig = Rig::new("hang");
     let worker = rig.fresh();

@@ -86,7 +86,8 @@ impl Conversation {
             _ => None,
         });
         let said = said.map_or("", |text| text.trim());
-        said[said.ceil_char_boundary(said.len().saturating_sub(LONGEST))..].to_owned()
+        let start = said.char_indices().rev().nth(LONGEST).map_or(0, |(start, _)| start);
+        said[start..].to_owned()
     }
 
     /// What the next request will take before an answer is written: counted by the provider as far as it has, the rest by bytes.
@@ -130,7 +131,7 @@ impl Conversation {
         self.totals.cost = price.map(|price| self.totals.cost.unwrap_or_default() + price.of(used));
     }
 
-    /// Adds an answer, and what it took.
+    /// Adds an answer, and what it took. It is written before its calls are carried out: whoever goes on after a crash knows of them.
     pub(super) fn answered(&mut self, answer: &Answer, used: Tokens, max_tokens: u64) -> io::Result<()> {
         self.totals.turns += 1;
         self.messages.push(Message::Assistant(answer.turn.clone()));
@@ -138,7 +139,8 @@ impl Conversation {
         self.counted = Some(Counted { messages: self.messages.len(), tokens: used.total(), is_cached });
         let note = AnswerNote { max_tokens, finish: answer.finish, usage: used, estimated: answer.usage.is_none() };
         self.write_messages(self.totals.turns)?;
-        self.transcript.append(self.totals.turns, &Entry::Answer(note))
+        self.transcript.append(self.totals.turns, &Entry::Answer(note))?;
+        self.transcript.flush()
     }
 
     /// Writes the rest, and how it ended.

@@ -98,7 +98,7 @@ mod tests {
     const TERMINAL: Terminal = Terminal { tool: "finish", refusals: 6 };
 
     /// One letter a verdict: `.` goes on, `s` says something, or the limit that ends it.
-    fn letter(verdict: Verdict) -> String {
+    fn letter(verdict: &Verdict) -> String {
         match verdict {
             Verdict::GoOn => ".".into(),
             Verdict::Say(_) => "s".into(),
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn identical_failing_calls_are_told_and_then_ended() {
         let mut patience = Patience::default();
-        let mut fail = |arguments: &str| letter(patience.failed("read_file", arguments, &TERMINAL));
+        let mut fail = |arguments: &str| letter(&patience.failed("read_file", arguments, &TERMINAL));
         let verdicts: String = ["a", "a", "b", "a", "a", "a", "a", "a"].into_iter().map(&mut fail).collect();
         assert_eq!(verdicts, ".....s. the limit of identical failing calls");
     }
@@ -130,7 +130,7 @@ mod tests {
         let verdicts: String = (0..6)
             .map(|_| {
                 patience.succeeded();
-                letter(patience.failed("finish", "{}", &TERMINAL))
+                letter(&patience.failed("finish", "{}", &TERMINAL))
             })
             .collect();
         assert_eq!(verdicts, "..... the limit of refused finishes");
@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn silence_is_reminded_three_times_in_a_row() {
         let mut patience = Patience::default();
-        let mut silence = || letter(patience.silence("hm", FinishReason::Stop, &TERMINAL));
+        let mut silence = || letter(&patience.silence("hm", FinishReason::Stop, &TERMINAL));
         let verdicts: String = (0..4).map(|_| silence()).collect();
         assert_eq!(verdicts, "sss the limit of answers without a tool call");
         patience.spoke();
-        assert_eq!(letter(patience.silence("hm", FinishReason::Stop, &TERMINAL)), "s");
+        assert_eq!(letter(&patience.silence("hm", FinishReason::Stop, &TERMINAL)), "s");
     }
 
     #[test]

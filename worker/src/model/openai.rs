@@ -47,7 +47,9 @@ impl OpenAi {
         let wrong = |why: String| ModelError::Settings { name: settings.name.clone(), why };
         let url = endpoint(&settings.base_url).map_err(&wrong)?;
         let key = settings.api_key.as_ref().map(|key| bearer(key.reveal())).transpose().map_err(&wrong)?;
-        let client = client(&url).map_err(|error| wrong(reasons(&error)))?;
+        // All that can be wrong with a client of ours is that the machine has no certificates to trust.
+        let client =
+            client(&url).map_err(|error| ModelError::Untrusted { url: settings.base_url.clone(), why: reasons(&error) })?;
         Ok(Self { settings, url, key, client })
     }
 

@@ -206,7 +206,7 @@ mod tests {
     async fn check(script: &str, who: &[&str], expected: Expect) {
         let mut seen = String::new();
         for who in who {
-            seen += &format!("{who}: {}\n", play(script, who).await);
+            seen = seen + who + ": " + &play(script, who).await + "\n";
         }
         expected.assert_eq(&seen);
     }

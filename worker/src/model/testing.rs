@@ -26,7 +26,7 @@ pub(crate) fn text(text: &str) -> Answer {
 
 /// Plays its answers in order, and keeps what it was asked.
 pub(crate) struct Answers {
-    answers: Mutex<VecDeque<Result<Answer, ModelError>>>,
+    coming: Mutex<VecDeque<Result<Answer, ModelError>>>,
     requests: Mutex<Vec<(Vec<Message>, u64)>>,
     pub(crate) price: Option<Price>,
     pub(crate) window: u64,
@@ -34,8 +34,8 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn new(answers: impl IntoIterator<Item = Result<Answer, ModelError>>) -> Self {
-        let answers = Mutex::new(answers.into_iter().collect());
-        Self { answers, requests: Mutex::default(), price: None, window: 1_000_000 }
+        let coming = Mutex::new(answers.into_iter().collect());
+        Self { coming, requests: Mutex::default(), price: None, window: 1_000_000 }
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -57,7 +57,7 @@ impl Model for Answers {
     ) -> BoxFuture<'a, Result<Answer, ModelError>> {
         Box::pin(async move {
             self.requests.lock().unwrap().push((request.messages.to_vec(), request.max_tokens));
-            let next = self.answers.lock().unwrap().pop_front();
+            let next = self.coming.lock().unwrap().pop_front();
             if let Some(answer) = next {
                 answer
             } else {

@@ -129,7 +129,7 @@ impl Calls {
         }
         let index = piece.get("index").and_then(Value::as_u64);
         match self.place(index, &part) {
-            Some(place) => self.0[place].call.extend(part),
+            Some(place) => self.0[place].call.extend(&part),
             None => self.0.push(Draft { index, call: part }),
         }
     }
@@ -168,14 +168,14 @@ impl ToolCall {
         part.arguments == self.arguments && is_object(&self.arguments)
     }
 
-    fn extend(&mut self, part: ToolCall) {
+    fn extend(&mut self, part: &ToolCall) {
         if self.id.is_empty() {
             self.id.clone_from(&part.id);
         }
         if self.name != part.name {
             self.name.push_str(&part.name);
         }
-        if !self.repeats(&part) {
+        if !self.repeats(part) {
             self.arguments.push_str(&part.arguments);
         }
     }

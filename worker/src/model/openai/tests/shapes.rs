@@ -25,7 +25,8 @@ fn show(body: &str) -> String {
         Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
         Ok(Answer { turn, finish, usage }) => {
             let reasoning = turn.reasoning.map(|r| format!(" thought {r:?}")).unwrap_or_default();
-            let calls: String = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
+            let calls: Vec<_> = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
+            let calls = calls.concat();
             let usage = usage.map(|u| format!(" {}+{}+{}", u.hit, u.miss, u.output)).unwrap_or_default();
             format!("{finish:?} {:?}{reasoning}{calls}{usage}\n", turn.text)
         }

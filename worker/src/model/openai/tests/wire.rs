@@ -1,6 +1,6 @@
 //! The whole client, with its retries, over a real connection. The clock is tokio's, paused: waits pass at once.
 
-use std::{sync::Mutex, time::Duration};
+use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
 use expect_test::{Expect, expect};
 use tokio_util::sync::CancellationToken;
@@ -26,9 +26,9 @@ async fn ask(settings: ModelSettings, cancel: &CancellationToken) -> String {
     let on_delta = |delta: Delta<'_>| match delta {
         Delta::Retrying { why, wait } => {
             let wait = if why.retry_after().is_some() { format!(" in {wait:?}") } else { String::new() };
-            *said.lock().unwrap() += &format!("{why}; again{wait}\n");
+            writeln!(said.lock().unwrap(), "{why}; again{wait}").unwrap();
         }
-        Delta::Text(text) => *said.lock().unwrap() += &format!("+{text} "),
+        Delta::Text(text) => write!(said.lock().unwrap(), "+{text} ").unwrap(),
         _ => {}
     };
     let messages = [Message::user("hello?")];
