@@ -44,7 +44,9 @@ impl Inspection {
         }
         let unproved = self.task.verify.is_empty() && self.task.deliver.is_empty();
         if unproved && self.worktree.changes(&tree).await?.is_empty() {
-            return Ok(Verdict::Refused("no file has changed, and nothing else proves this task; make the change first".to_owned()));
+            return Ok(Verdict::Refused(
+                "no file has changed, and nothing else proves this task; make the change first".to_owned(),
+            ));
         }
         self.verify(cancel).await
     }

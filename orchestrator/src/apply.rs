@@ -30,8 +30,6 @@ pub struct Outcome<'a> {
     pub run: &'a RunId,
     /// Its goal, which becomes the message of a merge or a squashed commit.
     pub goal: &'a str,
-    /// Where the run started.
-    pub base: &'a CommitId,
     /// The tip of the run branch.
     pub tip: &'a CommitId,
 }
@@ -48,7 +46,10 @@ pub async fn apply(repository: &Repository, result: &Outcome<'_>, how: How) -> R
     }
     let staged = here(repository).args(["diff", "--cached", "--quiet"]).output().await?;
     if !staged.status.success() {
-        return Err(refuse("there are staged changes, which a merge would mix up with the result; nothing was changed", "commit, unstage or stash them first"));
+        return Err(refuse(
+            "there are staged changes, which a merge would mix up with the result; nothing was changed",
+            "commit, unstage or stash them first",
+        ));
     }
     let forward = is_ancestor(git, &repository.head, result.tip).await;
     if !forward {
@@ -82,7 +83,12 @@ async fn squash(repository: &Repository, tip: &str, message: &str) -> Result<(),
 
 async fn merges_cleanly(git: &Git, repository: &Repository, result: &Outcome<'_>) -> Result<(), Error> {
     let base = git.text(["merge-base", &repository.head.0, &result.tip.0]).await;
-    let base = base.map(CommitId).map_err(|_| refuse("the current branch and the run have no common history; nothing was changed", "check out the branch that the run started from"))?;
+    let base = base.map(CommitId).map_err(|_| {
+        refuse(
+            "the current branch and the run have no common history; nothing was changed",
+            "check out the branch that the run started from",
+        )
+    })?;
     match git.merge_trees(&base, &repository.head, result.tip).await? {
         Merge::Clean { .. } => Ok(()),
         Merge::Conflicted { paths, .. } => {

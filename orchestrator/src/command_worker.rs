@@ -15,7 +15,7 @@ use worker::{
     tool::{Acceptance as _, Verdict},
 };
 
-use crate::{acceptance::Inspection, dispatcher::without_turns};
+use crate::acceptance::Inspection;
 
 /// What a command worker is to do.
 pub struct CommandJob {
@@ -41,7 +41,7 @@ pub fn employ(job: CommandJob, cancel: CancellationToken, done: Recipient<Attemp
         let work = tokio::spawn(async move { job.carry_out(&cancel).await });
         let outcome = work.await.unwrap_or_else(|panic| Outcome::Failed { why: format!("the harness broke: {panic}") });
         // Whoever waits for it is gone only when the whole run is.
-        let _ = done.tell(without_turns(key, outcome)).await;
+        let _ = done.tell(AttemptOver::without_turns(key, outcome)).await;
     });
 }
 

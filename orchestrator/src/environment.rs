@@ -14,11 +14,50 @@ use shared::{AttemptKey, RunId};
 
 /// Variables that tools need to find themselves and their caches. A `*` at the end stands for any ending.
 const PASSED: &[&str] = &[
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "XDG_*", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "CARGO_HOME", "CARGO_NET_OFFLINE", "RUSTUP_*", "RUSTFLAGS", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "PKG_CONFIG_PATH",
-    "GOPATH", "GOROOT", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "JAVA_HOME", "MAVEN_OPTS", "GRADLE_USER_HOME",
-    "NODE_PATH", "NODE_EXTRA_CA_CERTS", "NVM_DIR", "VOLTA_HOME", "PNPM_HOME", "PYENV_ROOT", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_*", "HOMEBREW_PREFIX",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "XDG_*",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "CARGO_HOME",
+    "CARGO_NET_OFFLINE",
+    "RUSTUP_*",
+    "RUSTFLAGS",
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG_PATH",
+    "GOPATH",
+    "GOROOT",
+    "GOCACHE",
+    "GOMODCACHE",
+    "GOFLAGS",
+    "GOPROXY",
+    "JAVA_HOME",
+    "MAVEN_OPTS",
+    "GRADLE_USER_HOME",
+    "NODE_PATH",
+    "NODE_EXTRA_CA_CERTS",
+    "NVM_DIR",
+    "VOLTA_HOME",
+    "PNPM_HOME",
+    "PYENV_ROOT",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NIX_*",
+    "HOMEBREW_PREFIX",
 ];
 
 const SECRET: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
@@ -86,9 +125,10 @@ impl Environment {
 fn free_ports(key: &AttemptKey) -> u16 {
     const FIRST: u16 = 20_000;
     const BLOCKS: u16 = 1_000;
-    let spread = key.task.as_str().bytes().fold(u16::try_from(key.attempt.0 % 1000).unwrap_or(0), |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u16::from(byte))
-    });
+    let spread =
+        key.task.as_str().bytes().fold(u16::try_from(key.attempt.0 % 1000).unwrap_or(0), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u16::from(byte))
+        });
     let block = |at: u16| FIRST + (spread.wrapping_add(at) % BLOCKS) * PORTS;
     let is_free = |first: &u16| (*first..*first + PORTS).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
     (0..BLOCKS).map(block).find(is_free).unwrap_or_else(|| block(0))
@@ -102,7 +142,11 @@ mod tests {
 
     fn chosen(names: &[&str], allowed: &[&str]) -> Vec<String> {
         let all = names.iter().map(|name| ((*name).into(), "x".into()));
-        Environment::choose(all, |name| allowed.contains(&name)).passed.into_keys().map(|name| name.into_string().unwrap()).collect()
+        Environment::choose(all, |name| allowed.contains(&name))
+            .passed
+            .into_keys()
+            .map(|name| name.into_string().unwrap())
+            .collect()
     }
 
     #[test]

@@ -10,10 +10,7 @@ use plans::event::{CommitId, Proof, RedVerdict};
 use tokio_util::sync::CancellationToken;
 use worker::process::{CommandEnd, Shell, Status, end_strays};
 
-use crate::{
-    error::Error,
-    worktree::Worktree,
-};
+use crate::{error::Error, worktree::Worktree};
 
 /// A place to prove things in.
 pub struct Gate {
@@ -42,7 +39,12 @@ impl Gate {
     }
 
     /// Runs the commands on the files of a commit until one fails.
-    pub async fn check(&mut self, commit: &CommitId, claim: Claim<'_>, cancel: &CancellationToken) -> Result<Option<RedVerdict>, Error> {
+    pub async fn check(
+        &mut self,
+        commit: &CommitId,
+        claim: Claim<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Option<RedVerdict>, Error> {
         self.worktree.check_out(commit).await?;
         for command in claim.commands {
             let end = self.shell.run(command, claim.timeout, cancel).await;
@@ -59,7 +61,13 @@ impl Gate {
     }
 
     /// Whether a command passes on another commit: the one before, to tell who broke it.
-    pub async fn passes(&mut self, commit: &CommitId, command: &str, claim: Claim<'_>, cancel: &CancellationToken) -> Result<bool, Error> {
+    pub async fn passes(
+        &mut self,
+        commit: &CommitId,
+        command: &str,
+        claim: Claim<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<bool, Error> {
         if let Some(known) = self.known.get(&(commit.clone(), command.to_owned())) {
             return Ok(*known);
         }

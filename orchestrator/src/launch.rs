@@ -21,7 +21,7 @@ use crate::{
     lease::Lease,
     recorder::Recorder,
     repository::{Repository, StartingPoint},
-    site::{MaxOutput, PlanRules, Site},
+    site::{PlanRules, Site},
     store::RunFolder,
     survey::{BlobId, SurveyRequest, repository_brief, survey},
     ui::{
@@ -74,8 +74,10 @@ impl Launch {
             blobs: blobs.into_iter().map(|(path, id)| (path, BlobId(id))).collect(),
         };
         let work = tokio::task::spawn_blocking(move || survey(&request));
-        let survey = work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Usage(error.to_string()))?;
-        let surroundings = Surroundings { notes: self.notes(start), repository_brief: repository_brief(&survey, BRIEF_BYTES), survey };
+        let survey =
+            work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Usage(error.to_string()))?;
+        let surroundings =
+            Surroundings { notes: self.notes(start), repository_brief: repository_brief(&survey, BRIEF_BYTES), survey };
         let path = self.folder.surroundings();
         let text = serde_json::to_string(&surroundings).expect("surroundings are plain data");
         std::fs::write(&path, text).map_err(Error::disk(&path))
@@ -91,7 +93,10 @@ impl Launch {
             notes.push(format!("These untracked files are not here: {}.", start.left_out.join(", ")));
         }
         if !self.repository.submodules.is_empty() {
-            notes.push(format!("These submodules are empty folders here and cannot be changed: {}.", self.repository.submodules.join(", ")));
+            notes.push(format!(
+                "These submodules are empty folders here and cannot be changed: {}.",
+                self.repository.submodules.join(", ")
+            ));
         }
         notes
     }
@@ -114,7 +119,10 @@ impl Launch {
     pub fn lint_rules(&self) -> LintRules {
         let run = &self.config.run;
         let gate = if self.no_gate { GateRule::NotWanted } else { GateRule::Required };
-        LintRules { gate, run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes } }
+        LintRules {
+            gate,
+            run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
+        }
     }
 
     /// The surroundings of the run, with a model for each role that has one.
@@ -124,7 +132,6 @@ impl Launch {
         let damaged = |error: serde_json::Error| Error::Usage(format!("{} is damaged: {error}", path.display()));
         let Surroundings { survey, notes, repository_brief } = serde_json::from_str(&text).map_err(damaged)?;
         let (worker, planner) = (self.model(Role::Worker)?, self.model(Role::Planner)?);
-        let max = |choice: &Option<(ModelChoice, Arc<dyn Model>)>| choice.as_ref().map_or(0, |(choice, _)| choice.max_output);
         let worktrees = self.config.worktrees.clone().ok_or_else(|| {
             Error::Usage("no place for worktrees: HOME is not set; set it, or `[paths] worktrees` in inspan.toml".to_owned())
         })?;
@@ -137,9 +144,8 @@ impl Launch {
             survey: Arc::new(survey),
             repository_brief,
             notes,
-            max_output: MaxOutput { planner: max(&planner), worker: max(&worker) },
-            worker_model: worker.map(|(_, model)| model),
-            planner_model: planner.map(|(_, model)| model).filter(|_| !self.solo),
+            worker_model: worker,
+            planner_model: planner.filter(|_| !self.solo),
             rules,
             board: Arc::new(Board::default()),
         }))
@@ -154,12 +160,9 @@ impl Launch {
         Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout }
     }
 
-    fn model(&self, role: Role) -> Result<Option<(ModelChoice, Arc<dyn Model>)>, Error> {
+    fn model(&self, role: Role) -> Result<Option<Arc<dyn Model>>, Error> {
         match self.config.model(role) {
-            Ok(choice) => {
-                let model = connect(&choice, &self.repository.root)?;
-                Ok(Some((choice, model)))
-            }
+            Ok(choice) => connect(&choice, &self.repository.root).map(Some),
             Err(ConfigError::NoModel | ConfigError::NoModelThere) => Ok(None),
             Err(error) => Err(Error::Usage(error.to_string())),
         }

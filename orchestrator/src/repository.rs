@@ -24,8 +24,6 @@ pub struct Repository {
     pub root: PathBuf,
     /// The object store and refs, shared by all linked worktrees.
     pub git: Git,
-    /// The git directory of this checkout.
-    pub git_dir: PathBuf,
     /// HEAD.
     pub head: CommitId,
     /// The branch that is checked out; none when HEAD is detached.
@@ -75,7 +73,7 @@ impl Repository {
         let branch = here().args(["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
         let shallow = here().args(["rev-parse", "--is-shallow-repository"]).text().await? == "true";
         let submodules = submodules(&git, &head).await?;
-        Ok(Self { root: PathBuf::from(root), git, git_dir, head, branch, submodules, shallow })
+        Ok(Self { root: PathBuf::from(root), git, head, branch, submodules, shallow })
     }
 
     /// Where Inspan keeps its state about this repository.

@@ -35,21 +35,10 @@ pub struct Site {
     pub worker_model: Option<Arc<dyn Model>>,
     /// The model of the planner; none if the run goes without.
     pub planner_model: Option<Arc<dyn Model>>,
-    /// The longest answers that are asked for.
-    pub max_output: MaxOutput,
     /// What a plan is completed with.
     pub rules: PlanRules,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
-}
-
-/// The longest answers that are asked for, in tokens.
-#[derive(Debug, Clone, Copy)]
-pub struct MaxOutput {
-    /// Of the planner.
-    pub planner: u64,
-    /// Of a worker.
-    pub worker: u64,
 }
 
 /// What the harness knows better than whoever writes a plan.

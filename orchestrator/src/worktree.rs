@@ -91,11 +91,6 @@ impl Worktree {
         &self.folder
     }
 
-    /// The commit that changes are counted from.
-    pub fn base(&self) -> &CommitId {
-        &self.owner.base
-    }
-
     /// Puts other files in place of those that are there, as one commit has them. Ignored files (build output) stay.
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use plans::event::{CommitId, Proof, RedVerdict};
 use shared::{AttemptKey, RepoPath, RunId, TaskId};
 
-use super::{Lane, LandingStep};
+use super::{LandingStep, Lane};
 use crate::{
     error::Error,
     gate::Claim,

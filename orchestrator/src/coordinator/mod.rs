@@ -153,7 +153,10 @@ impl Message<MoveBranch> for Coordinator {
             Ok(Swap::Done) => LandingStep::Moved { key, commit },
             Ok(Swap::Lost) => {
                 let (what, hint) = (
-                    format!("{} was moved by somebody else while task {} was landing; nothing was overwritten", self.lane.branch, key.task),
+                    format!(
+                        "{} was moved by somebody else while task {} was landing; nothing was overwritten",
+                        self.lane.branch, key.task
+                    ),
                     format!("put it back to {onto}, or copy it away and delete it"),
                 );
                 LandingStep::Broken { key, error: Error::Refused { what, hint } }

@@ -17,11 +17,11 @@ use plans::{
     evidence::Setback,
     run_state::Continuation,
 };
-use shared::{AttemptKey, Brief, Glob, Outcome, Scope, Tokens, brief::HandOff};
+use shared::{AttemptKey, Brief, Glob, Outcome, Scope, brief::HandOff};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use worker::{
-    actor::{AttemptOver, Cancel, Opening, Worker, WorkerArgs},
+    actor::{AttemptOver, Opening, Worker, WorkerArgs},
     process::{Shell, end_strays},
     tool::{LiveScope, ScopeAnswer, ScopeOffice, WorkerPlace, WorkerTools},
 };
@@ -40,22 +40,22 @@ use crate::{
 pub(super) struct Member {
     cancel: CancellationToken,
     worktree: Option<Arc<Worktree>>,
-    worker: Option<ActorRef<Worker>>,
     scope: LiveScope,
 }
 
 impl Member {
     pub(super) fn stop(&self) {
         self.cancel.cancel();
-        if let Some(worker) = self.worker.clone() {
-            // A worker that is gone has ended already.
-            tokio::spawn(async move { worker.tell(Cancel).await });
-        }
     }
 }
 
 impl Dispatcher {
-    pub(super) fn start(&mut self, key: AttemptKey, continuation: Option<Continuation>, me: &ActorRef<Self>) -> Result<(), Error> {
+    pub(super) fn start(
+        &mut self,
+        key: AttemptKey,
+        continuation: Option<Continuation>,
+        me: &ActorRef<Self>,
+    ) -> Result<(), Error> {
         let state = self.state();
         let plan = state.plan().ok_or_else(|| Error::Defect(format!("{key} starts without a plan")))?;
         let task = plan.get(&key.task).ok_or_else(|| Error::Defect(format!("{key} starts without a task")))?.clone();
@@ -72,8 +72,8 @@ impl Dispatcher {
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
-        self.site.board.start(&key, &task.title);
-        self.crew.insert(key.clone(), Member { cancel: cancel.clone(), worktree: None, worker: None, scope });
+        self.site.board.start(&key);
+        self.crew.insert(key.clone(), Member { cancel: cancel.clone(), worktree: None, scope });
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
@@ -93,7 +93,14 @@ impl Dispatcher {
         }
     }
 
-    fn employ(&mut self, key: &AttemptKey, continuation: Option<Continuation>, task: Task, worktree: Arc<Worktree>, me: &ActorRef<Self>) {
+    fn employ(
+        &mut self,
+        key: &AttemptKey,
+        continuation: Option<Continuation>,
+        task: Task,
+        worktree: Arc<Worktree>,
+        me: &ActorRef<Self>,
+    ) {
         let Some(member) = self.crew.get_mut(key) else { return };
         member.worktree = Some(worktree.clone());
         let (scope, cancel) = (member.scope.clone(), member.cancel.clone());
@@ -103,7 +110,8 @@ impl Dispatcher {
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &mark);
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
-        let inspection = Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
+        let inspection =
+            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
                 let job = CommandJob { command, brief, folder: worktree.folder().to_owned(), shell, inspection };
@@ -141,11 +149,9 @@ impl Dispatcher {
                     budget,
                     observer: site.board.observer(key),
                     transcript: site.folder.transcript(key),
+                    cancel,
                     done: me.clone().recipient(),
                 });
-                if let Some(member) = self.crew.get_mut(key) {
-                    member.worker = Some(worker.clone());
-                }
                 let me = me.clone();
                 // Supervision: the dispatcher hears of a worker's death and survives it.
                 tokio::spawn(async move { me.link(&worker).await });
@@ -154,7 +160,7 @@ impl Dispatcher {
     }
 
     fn report_at_once(&self, key: &AttemptKey, outcome: Outcome, me: &ActorRef<Self>) {
-        let (me, over) = (me.clone(), without_turns(key.clone(), outcome));
+        let (me, over) = (me.clone(), AttemptOver::without_turns(key.clone(), outcome));
         tokio::spawn(async move { me.tell(over).await });
     }
 
@@ -195,9 +201,11 @@ impl Dispatcher {
         }
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.conflict_notice(key),
-            Continuation::AfterInterruption(_) => "The harness was interrupted and has started again. Your files are as you left them; commands that \
+            Continuation::AfterInterruption(_) => {
+                "The harness was interrupted and has started again. Your files are as you left them; commands that \
                                                    were running have ended. Go on with your task."
-                .to_owned(),
+                    .to_owned()
+            }
         };
         Opening::Continue { transcript, notice }
     }
@@ -205,20 +213,18 @@ impl Dispatcher {
     fn conflict_notice(&self, key: &AttemptKey) -> String {
         let state = self.state();
         let last = state.task(&key.task).and_then(|record| record.setbacks.last());
-        let Some(Setback::Conflicted { paths, with, detail }) = last.map(|evidence| &evidence.setback) else { return String::new() };
+        let Some(Setback::Conflicted { paths, with, detail }) = last.map(|evidence| &evidence.setback) else {
+            return String::new();
+        };
         let landed = with.iter().filter_map(|id| {
             let report = state.task(id)?.report.as_ref()?;
             let text = if report.hand_off.trim().is_empty() { &report.summary } else { &report.hand_off };
             Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
         });
         let landed: Vec<HandOff> = landed.collect();
-        worker::context::conflict_notice(&worker::context::Conflict { landed: &landed, paths, text: detail })
+        let title = state.plan().and_then(|plan| plan.get(&key.task)).map(|task| task.title.clone()).unwrap_or_default();
+        worker::context::conflict_notice(&worker::context::Conflict { title: &title, landed: &landed, paths, detail })
     }
-}
-
-/// The end of an attempt that asked no model.
-pub(crate) fn without_turns(key: AttemptKey, outcome: Outcome) -> AttemptOver {
-    AttemptOver { key, outcome, usage: Tokens::default(), cost: None, turns: 0 }
 }
 
 /// The worktree stands, or could not be made.
@@ -283,7 +289,14 @@ async fn save(
     let mark = site.mark(&key.to_string());
     // A failed look for strays costs nothing but the strays.
     let _ = tokio::task::spawn_blocking(move || end_strays(&mark)).await;
-    let message = format!("What attempt {} at {} left\n\nInspan-Run: {}\nInspan-Task: {}\nInspan-Attempt: {}\n", key.attempt, key.task, site.run(), key.task, key.attempt);
+    let message = format!(
+        "What attempt {} at {} left\n\nInspan-Run: {}\nInspan-Task: {}\nInspan-Attempt: {}\n",
+        key.attempt,
+        key.task,
+        site.run(),
+        key.task,
+        key.attempt
+    );
     let commit = worktree.commit(&site.attempt_ref(key), &message).await?;
     let judged = matches!(outcome, Outcome::Done { .. } | Outcome::Exhausted { .. } | Outcome::Failed { .. });
     let outside = if judged { worktree.outside(&commit.0, scope).await? } else { Vec::new() };
@@ -308,7 +321,8 @@ impl Message<Saved> for Dispatcher {
         let (event, keep) = match saved {
             Ok((outcome, commit)) => (Event::AttemptEnded { key: key.clone(), commit, outcome }, false),
             Err(error) => {
-                let place = member.as_ref().and_then(|member| member.worktree.as_ref()).map(|tree| tree.tree().display().to_string());
+                let place =
+                    member.as_ref().and_then(|member| member.worktree.as_ref()).map(|tree| tree.tree().display().to_string());
                 let place = place.unwrap_or_default();
                 let why = format!("what {key} left could not be committed ({error}); its files stay in {place}");
                 tracing::error!(%key, ?outcome, %error, "an attempt could not be saved");

@@ -101,7 +101,11 @@ impl Message<LandingStep> for Dispatcher {
                     return self.pursue(&me).await;
                 }
                 let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                self.record_and_pursue(&Event::RunHalted { why: format!("a landing could not be carried out: {why}{hint}") }, &me).await;
+                self.record_and_pursue(
+                    &Event::RunHalted { why: format!("a landing could not be carried out: {why}{hint}") },
+                    &me,
+                )
+                .await;
             }
         }
     }

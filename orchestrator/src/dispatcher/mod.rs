@@ -29,8 +29,6 @@ use shared::AttemptKey;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-pub use crew::ScopeWanted;
-pub(crate) use crew::without_turns;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{

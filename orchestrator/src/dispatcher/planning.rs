@@ -13,7 +13,7 @@ use plans::{
     Plan,
     edit::{self, Revised},
     event::{Approver, Author, Event},
-    lint::{GateRule, LintRules},
+    lint::LintRules,
     run_state::Phase,
     task_state::TaskState,
 };
@@ -53,11 +53,6 @@ pub struct Policy {
 impl Policy {
     pub(super) fn lint_rules(&self) -> LintRules {
         self.rules.clone()
-    }
-
-    /// Whether the run goes on without a gate.
-    pub fn no_gate(&self) -> bool {
-        self.rules.gate == GateRule::NotWanted
     }
 }
 
@@ -122,7 +117,13 @@ impl Dispatcher {
     }
 
     fn sheet(&self, plan: Plan, difference: Option<String>, cause: Option<String>) -> Sheet {
-        Sheet { run: self.site.run().clone(), plan, difference, cause, settings: self.state().settings().clone(), site: self.site.clone() }
+        Sheet {
+            plan,
+            difference,
+            cause,
+            settings: self.state().settings().clone(),
+            site: self.site.clone(),
+        }
     }
 
     fn ask_person(&self, sheet: Sheet, subject: Subject, me: &ActorRef<Self>) {
@@ -194,7 +195,8 @@ impl Dispatcher {
                 return self.record(&Event::ReplanFailed { number, why });
             }
         };
-        let cause = mended.edits.iter().map(|edit| format!("{}: {}", edit.change.name(), edit.because)).collect::<Vec<_>>().join("\n");
+        let cause =
+            mended.edits.iter().map(|edit| format!("{}: {}", edit.change.name(), edit.because)).collect::<Vec<_>>().join("\n");
         if self.policy.review != ReviewPolicy::Always {
             return self.take_effect(number, revised, &cause);
         }
@@ -213,7 +215,14 @@ impl Dispatcher {
         self.record(&Event::PlanRevised { revision, replan, plan: Box::new(plan), fresh, dropped, difference })
     }
 
-    fn heard_of_revision(&mut self, number: u32, revised: Revised, cause: &str, answer: Answer, me: &ActorRef<Self>) -> Result<(), Error> {
+    fn heard_of_revision(
+        &mut self,
+        number: u32,
+        revised: Revised,
+        cause: &str,
+        answer: Answer,
+        me: &ActorRef<Self>,
+    ) -> Result<(), Error> {
         let refused = |why: &str| Event::ReplanFailed { number, why: why.to_owned() };
         match answer {
             Answer::Approve => self.take_effect(number, revised, cause),
@@ -228,9 +237,14 @@ impl Dispatcher {
                 let same = |id: &TaskId| old.as_ref().and_then(|old| old.get(id)) == plan.get(id);
                 let touched = |id: &TaskId| revised.retried.contains(id) || !same(id);
                 let fresh = plan.tasks().iter().map(|task| task.id.clone()).filter(touched).collect();
-                let gone = |old: &Plan| old.tasks().iter().map(|task| task.id.clone()).filter(|id| plan.get(id).is_none()).collect();
+                let gone =
+                    |old: &Plan| old.tasks().iter().map(|task| task.id.clone()).filter(|id| plan.get(id).is_none()).collect();
                 let dropped = old.as_ref().map(gone).unwrap_or_default();
-                self.take_effect(number, Revised { plan: *plan, retried: fresh, dropped }, &format!("{cause}\nedited by a person"))
+                self.take_effect(
+                    number,
+                    Revised { plan: *plan, retried: fresh, dropped },
+                    &format!("{cause}\nedited by a person"),
+                )
             }
         }
     }
@@ -318,7 +332,9 @@ impl Message<Reviewed> for Dispatcher {
         let heard = match (answer, subject) {
             (Err(error), _) => Err(error),
             (Ok(answer), Subject::FirstPlan { revision }) => self.heard_of_first_plan(revision, answer, &me),
-            (Ok(answer), Subject::Revision { number, revised, cause }) => self.heard_of_revision(number, *revised, &cause, answer, &me),
+            (Ok(answer), Subject::Revision { number, revised, cause }) => {
+                self.heard_of_revision(number, *revised, &cause, answer, &me)
+            }
         };
         match heard {
             Ok(()) => self.pursue(&me).await,
@@ -326,4 +342,3 @@ impl Message<Reviewed> for Dispatcher {
         }
     }
 }
-

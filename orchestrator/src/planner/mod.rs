@@ -72,7 +72,13 @@ pub struct Mended {
 
 impl Planner {
     /// At its desk.
-    pub fn new(site: Arc<Site>, model: Arc<dyn Model>, ledger: ActorRef<Ledger>, cancel: CancellationToken, rules: LintRules) -> Self {
+    pub fn new(
+        site: Arc<Site>,
+        model: Arc<dyn Model>,
+        ledger: ActorRef<Ledger>,
+        cancel: CancellationToken,
+        rules: LintRules,
+    ) -> Self {
         Self { desk: Arc::new(Desk { site, model, ledger, cancel, rules, lookout: Mutex::new(None) }) }
     }
 }
@@ -161,13 +167,16 @@ impl Desk {
     fn judge_edits(&self, plan: &Plan, landed: &BTreeSet<TaskId>, arguments: &Value) -> Judged<Mended> {
         let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
         if edits.is_empty() {
-            return Err("there is no edit; nothing would change. If nothing can be done, `drop` the tasks that cannot land".to_owned());
+            return Err(
+                "there is no edit; nothing would change. If nothing can be done, `drop` the tasks that cannot land".to_owned()
+            );
         }
         let Revised { plan: revised, .. } = edit::apply(plan, &edits, landed).map_err(|problems| say(&problems))?;
         if revised.tasks().is_empty() {
             return Err("the plan would have no task left".to_owned());
         }
-        let errors: Vec<_> = lint::lint(&revised, &self.site.survey, &self.rules).into_iter().filter(plans::Problem::is_error).collect();
+        let errors: Vec<_> =
+            lint::lint(&revised, &self.site.survey, &self.rules).into_iter().filter(plans::Problem::is_error).collect();
         if errors.is_empty() { Ok(Mended { edits }) } else { Err(say(&errors)) }
     }
 }

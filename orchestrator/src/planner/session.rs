@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Environment, UndefinedBehavior, context, syntax::SyntaxConfig};
 use plans::{Plan, event::CommitId};
 use serde_json::Value;
 use shared::Limits;
@@ -57,7 +57,7 @@ impl Desk {
             observer: self.site.board.planner(),
             limits: LIMITS,
             label: Label { run: self.site.run().clone(), role: Role::Planner, task: None, attempt: session, turn: 0 },
-            max_tokens: self.site.max_output.planner,
+            max_tokens: self.model.max_output(),
             terminal,
         };
         // Nobody steers the planner: a person's comment begins a conversation of its own.
@@ -91,10 +91,13 @@ impl Desk {
 fn say(errand: &Errand<'_>) -> String {
     let mut prompts = Environment::new();
     prompts.set_undefined_behavior(UndefinedBehavior::Strict);
-    prompts.set_trim_blocks(true);
-    let (text, values) = match errand {
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    prompts.set_syntax(syntax.expect("the delimiters are the usual ones"));
+    let (text, values) = match *errand {
         Errand::Plan { goal } => (include_str!("prompt/plan.md"), context! { goal }),
-        Errand::Revise { goal, plan, comment } => (include_str!("prompt/revise.md"), context! { goal, plan => as_json(plan), comment }),
+        Errand::Revise { goal, plan, comment } => {
+            (include_str!("prompt/revise.md"), context! { goal, plan => as_json(plan), comment })
+        }
         Errand::Mend { plan, evidence, comment } => {
             (include_str!("prompt/mend.md"), context! { goal => plan.goal(), plan => as_json(plan), evidence, comment })
         }
@@ -109,7 +112,9 @@ fn without_answer(end: AgentEnd) -> Error {
             let why = value.get("refused").and_then(Value::as_str).unwrap_or("it ended without one").to_owned();
             Error::NoPlan { why: format!("its last one was refused as well.\n{why}") }
         }
-        AgentEnd::Exhausted { limit, last } => Error::NoPlan { why: format!("it reached {limit}. Its last words: {}", last.trim()) },
+        AgentEnd::Exhausted { limit, last } => {
+            Error::NoPlan { why: format!("it reached {limit}. Its last words: {}", last.trim()) }
+        }
         AgentEnd::Unavailable { why } => Error::Model { what: why, hint },
         AgentEnd::Failed { why } => Error::Model { what: format!("the planner broke: {why}"), hint },
         AgentEnd::OverBudget => Error::OverBudget("nothing is left for the planner's next request".to_owned()),
@@ -133,7 +138,8 @@ mod tests {
             say(&Errand::Mend { plan: &plan, evidence: "a: red", comment: None }),
             say(&Errand::Mend { plan: &plan, evidence: "a: red", comment: Some("no new task") }),
         ];
-        let heads: Vec<String> = all.iter().map(|text| text.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join(" | ")).collect();
+        let heads: Vec<String> =
+            all.iter().map(|text| text.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join(" | ")).collect();
         expect![[""]].assert_eq(&heads.join("\n"));
         assert!(all[0].contains("the {{ goal }}"), "a goal is text, not a template");
         assert!(all[3].contains("no new task"));

@@ -20,8 +20,6 @@ pub enum Who {
 /// What somebody is doing.
 #[derive(Debug, Clone)]
 pub struct Activity {
-    /// The task's title.
-    pub title: String,
     /// Since when.
     pub since: Instant,
     /// The turn.
@@ -42,8 +40,8 @@ pub struct Board {
 
 impl Board {
     /// Puts up a new attempt.
-    pub fn start(&self, key: &AttemptKey, title: &str) {
-        self.put(Who::Worker(key.clone()), title, "preparing its worktree");
+    pub fn start(&self, key: &AttemptKey) {
+        self.put(Who::Worker(key.clone()), "preparing its worktree");
     }
 
     /// Takes an attempt down.
@@ -58,7 +56,7 @@ impl Board {
 
     /// Who writes down what the planner does.
     pub fn planner(self: &Arc<Self>) -> Arc<dyn Observer> {
-        self.put(Who::Planner, "planning", "reading the repository");
+        self.put(Who::Planner, "reading the repository");
         Arc::new(Watch { board: self.clone(), who: Who::Planner })
     }
 
@@ -74,10 +72,9 @@ impl Board {
         all
     }
 
-    fn put(&self, who: Who, title: &str, doing: &str) {
-        let (title, doing) = (title.to_owned(), doing.to_owned());
-        let (turn, tokens, cost) = (0, Tokens::default(), None);
-        self.activities.insert(who, Activity { title, since: Instant::now(), turn, tokens, cost, doing });
+    fn put(&self, who: Who, doing: &str) {
+        let (turn, tokens, cost, doing) = (0, Tokens::default(), None, doing.to_owned());
+        self.activities.insert(who, Activity { since: Instant::now(), turn, tokens, cost, doing });
     }
 }
 

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, path::Path, process::Command, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use plans::{Plan, WorkerKind, estimate, event::Settings, file, lint, render};
-use shared::{Limits, RunId};
+use shared::Limits;
 
 use super::{Screen, words};
 use crate::{error::Error, site::Site};
@@ -29,8 +29,6 @@ pub enum Answer {
 
 /// What is reviewed.
 pub struct Sheet {
-    /// The run.
-    pub run: RunId,
     /// The plan.
     pub plan: Plan,
     /// What has changed since the person last saw it.
@@ -89,7 +87,8 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
     part("Order", &render::graph(plan, width - 2, |_| None));
     part("Limits", &limits_in_words(sheet, opening));
     let problems = lint::lint(plan, &sheet.site.survey, &lint::LintRules::default());
-    let warnings: Vec<String> = problems.iter().filter(|problem| !problem.is_error()).map(|problem| format!("- {problem}")).collect();
+    let warnings: Vec<String> =
+        problems.iter().filter(|problem| !problem.is_error()).map(|problem| format!("- {problem}")).collect();
     part("Warnings", &warnings.join("\n"));
     text
 }
@@ -112,7 +111,8 @@ fn limits_in_words(sheet: &Sheet, opening: u64) -> String {
             None => ("no model", None),
         };
         let cost = price.map_or("its price is not known".to_owned(), |price| format!("about {}", price.of(total)));
-        writeln!(text, "expected with {model}: about {} tokens; {cost}", words::count(total.total())).expect("writing to a string");
+        writeln!(text, "expected with {model}: about {} tokens; {cost}", words::count(total.total()))
+            .expect("writing to a string");
     }
     if sheet.settings.no_gate {
         text.push_str("NO GATE: nothing proves the merged tree but the tasks' own verification\n");
@@ -147,7 +147,8 @@ fn converse(screen: &Screen, sheet: &Sheet) -> Result<Answer, Error> {
                 None => screen.insist("The plan is as it was."),
             },
             "c" | "comment" => {
-                let comment = if rest.trim().is_empty() { ask(screen, "What should be different?") } else { Some(rest.to_owned()) };
+                let comment =
+                    if rest.trim().is_empty() { ask(screen, "What should be different?") } else { Some(rest.to_owned()) };
                 match comment {
                     Some(comment) if !comment.trim().is_empty() => return Ok(Answer::Comment(comment.trim().to_owned())),
                     Some(_) => {}
@@ -175,7 +176,10 @@ fn edit(screen: &Screen, sheet: &Sheet) -> Result<Option<Plan>, Error> {
     std::fs::write(&path, file::write_toml(&sheet.plan)).map_err(Error::disk(&path))?;
     loop {
         if let Err(why) = open_editor(&path) {
-            screen.insist(&format!("The editor could not be used: {why}. Set EDITOR, or edit {} and run it with --plan.", path.display()));
+            screen.insist(&format!(
+                "The editor could not be used: {why}. Set EDITOR, or edit {} and run it with --plan.",
+                path.display()
+            ));
             return Ok(None);
         }
         let text = std::fs::read_to_string(&path).map_err(Error::disk(&path))?;

@@ -30,7 +30,8 @@ pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)]) -> String {
     for (run, state, time, alive) in runs {
         let goal = state.goal().lines().next().unwrap_or_default();
         let counts = format!("{}/{}", state.landed().len(), state.tasks().len());
-        writeln!(text, "{run}  {}  {:16}  {counts:>7}  {goal}", time.get(..16).unwrap_or(time), phase(state, *alive)).expect("a string");
+        writeln!(text, "{run}  {}  {:16}  {counts:>7}  {goal}", time.get(..16).unwrap_or(time), phase(state, *alive))
+            .expect("a string");
     }
     text
 }
@@ -41,7 +42,11 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     let mut say = |line: &str| writeln!(text, "{line}").expect("writing to a string");
     say(&format!("run      {run}: {}", phase(state, alive)));
     say(&format!("goal     {}", state.goal().lines().next().unwrap_or_default()));
-    say(&format!("base     {}{}", state.base().short(), if state.is_snapshot() { " (a snapshot of uncommitted changes)" } else { "" }));
+    say(&format!(
+        "base     {}{}",
+        state.base().short(),
+        if state.is_snapshot() { " (a snapshot of uncommitted changes)" } else { "" }
+    ));
     say(&format!("branch   inspan/{run} at {}", state.tip().short()));
     say(&format!("spent    {}", words::spent(state.tokens(), state.cost())));
     if state.revision() > 0 {

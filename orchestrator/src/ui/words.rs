@@ -17,10 +17,13 @@ pub fn line(entry: &Entry) -> Option<String> {
             let remarks = if warnings.is_empty() { String::new() } else { format!(", {} warnings", warnings.len()) };
             format!("plan {revision} by {author}: {} tasks{remarks}", plan.tasks().len())
         }
-        Event::PlanApproved { revision, by } => format!("plan {revision} approved by {}", match by {
-            plans::event::Approver::Person => "a person",
-            plans::event::Approver::Policy => "policy",
-        }),
+        Event::PlanApproved { revision, by } => format!(
+            "plan {revision} approved by {}",
+            match by {
+                plans::event::Approver::Person => "a person",
+                plans::event::Approver::Policy => "policy",
+            }
+        ),
         Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
         Event::AttemptStarted { key, continues, .. } => match continues {
             Some(attempt) => format!("{key} starts, going on from #{attempt}"),

@@ -1,0 +1,159 @@
+//! `status`, `diff`, `log`: looking at runs. Nothing here changes anything.
+
+use plans::{
+    event::{Entry, Event},
+    render,
+    run_state::RunState,
+    task_state::TaskState,
+};
+use shared::{Attempt, AttemptKey, TaskId};
+use worker::transcript;
+
+use super::{Here, entries};
+use crate::{
+    cli::{DiffArgs, GraphFormat, LogArgs, OutputFormat, StatusArgs},
+    error::Error,
+    lease::Lease,
+    recorder::RecordError,
+    store::{RunFolder, Store},
+    ui::{self, words},
+};
+
+/// `inspan status`.
+pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    if args.all {
+        list(&Store::new(&repository.state_dir()))?;
+        return Ok(0);
+    }
+    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let (all, state) = state_of(&folder)?;
+    let alive = Lease::holder(&folder.path).is_some();
+    match (args.graph, args.output_format) {
+        (Some(format), _) => {
+            let plan = state.plan().ok_or_else(|| Error::Usage(format!("run {} has no plan yet", folder.run)))?;
+            let mark = |id: &TaskId| state.task(id).map(|record| record.state.name().to_owned());
+            ui::print(&match format {
+                GraphFormat::Text => render::graph(plan, here.screen.width(), mark),
+                GraphFormat::Mermaid => render::mermaid(plan),
+                GraphFormat::Dot => render::dot(plan),
+            });
+        }
+        (None, OutputFormat::Json) => ui::print(&ui::status_json(&folder.run, &state, alive, &all).to_string()),
+        (None, OutputFormat::Text) => ui::print(&ui::status_of_run(&folder.run, &state, alive)),
+    }
+    Ok(0)
+}
+
+fn list(store: &Store) -> Result<(), Error> {
+    let mut runs = Vec::new();
+    for (folder, first) in store.list() {
+        let alive = Lease::holder(&folder.path).is_some();
+        runs.push((folder.run.clone(), state_of(&folder)?.1, first.time, alive));
+    }
+    if runs.is_empty() {
+        return Err(Error::NoRuns);
+    }
+    ui::print(&ui::list_of_runs(&runs));
+    Ok(())
+}
+
+fn state_of(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
+    let all = entries(folder)?;
+    let state = RunState::fold(&all).map_err(RecordError::from)?;
+    Ok((all, state))
+}
+
+/// `inspan diff`.
+pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let (_, state) = state_of(&folder)?;
+    let (from, to) = match &args.task {
+        None => (state.base().0.clone(), state.tip().0.clone()),
+        Some(task) => {
+            let id = known_task(&state, task)?;
+            let record = state.task(&id).or_else(|| state.gone().iter().find(|record| record.id == id));
+            let record = record.ok_or_else(|| unknown(task, &state))?;
+            match (args.attempt, &record.state) {
+                (None, TaskState::Landed { commit }) => (format!("{commit}^"), commit.0.clone()),
+                (attempt, _) => {
+                    let attempt = attempt.unwrap_or(record.attempts);
+                    let name = format!("refs/inspan/{}/{}/{attempt}", folder.run, record.id);
+                    let commit = repository.git.commit(&name).await.ok_or_else(|| {
+                        Error::Usage(format!("attempt {attempt} at {} left nothing: it has not started or not ended", record.id))
+                    })?;
+                    (format!("{commit}^"), commit.0)
+                }
+            }
+        }
+    };
+    ui::print(&repository.git.patch(&from, &to, &[]).await?);
+    Ok(0)
+}
+
+fn known_task(state: &RunState, task: &str) -> Result<TaskId, Error> {
+    let id = TaskId::new(task).map_err(|_| unknown(task, state))?;
+    let known = state.tasks().iter().chain(state.gone()).any(|record| record.id == id);
+    if known { Ok(id) } else { Err(unknown(task, state)) }
+}
+
+fn unknown(task: &str, state: &RunState) -> Error {
+    let all: Vec<&str> = state.tasks().iter().map(|record| record.id.as_str()).collect();
+    Error::Usage(format!("there is no task `{task}` in this run; its tasks are: {}", all.join(", ")))
+}
+
+/// `inspan log`.
+pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let (all, state) = state_of(&folder)?;
+    let task = args.task.as_deref().map(|task| known_task(&state, task)).transpose()?;
+    for entry in all.iter().filter(|entry| task.as_ref().is_none_or(|task| concerns(&entry.event, task))) {
+        match args.output_format {
+            OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
+            OutputFormat::Text => {
+                if let Some(line) = words::line(entry) {
+                    ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
+                }
+            }
+        }
+    }
+    if let (Some(task), OutputFormat::Text) = (task, args.output_format) {
+        let record = state.task(&task).map_or(0, |record| record.attempts);
+        (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
+    }
+    Ok(0)
+}
+
+fn concerns(event: &Event, task: &TaskId) -> bool {
+    let value = serde_json::to_value(event).unwrap_or_default();
+    let named = |key: &str| value.get(key).is_some_and(|name| name == task.as_str());
+    let listed = |key: &str| {
+        value.get(key).and_then(|list| list.as_array()).is_some_and(|list| list.iter().any(|name| name == task.as_str()))
+    };
+    named("task") || listed("causes") || listed("fresh") || listed("dropped") || listed("with")
+}
+
+/// An attempt's transcript in short.
+fn conversation(folder: &RunFolder, key: &AttemptKey) {
+    const SHOWN: usize = 600;
+    let path = folder.transcript(key);
+    let Ok(messages) = transcript::read(&path) else { return };
+    ui::print(&format!("\n== {key} ({})", path.display()));
+    for message in messages {
+        let (who, text) = match message {
+            worker::model::Message::System { .. } => continue,
+            worker::model::Message::User { content } => ("harness".to_owned(), content),
+            worker::model::Message::Assistant(turn) => {
+                let calls = turn.calls.iter().map(|call| format!("{} {}", call.name, call.arguments));
+                let said = (!turn.text.trim().is_empty()).then(|| turn.text.trim().to_owned());
+                ("worker".to_owned(), said.into_iter().chain(calls).collect::<Vec<_>>().join("\n"))
+            }
+            worker::model::Message::Tool { name, content, .. } => (name, content),
+        };
+        let short: String = text.chars().take(SHOWN).collect();
+        let more = if short.len() < text.len() { " […]" } else { "" };
+        ui::print(&format!("-- {who}\n{}", words::indent(&format!("{}{more}", short.trim_end()))));
+    }
+}
