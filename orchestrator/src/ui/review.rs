@@ -57,7 +57,7 @@ impl Reviewer for Terminal {
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
         let screen = self.screen.clone();
         Box::pin(async move {
-            screen.insist(&describe(&sheet, screen.width()));
+            screen.insist(&describe(&sheet, super::width()));
             if !screen.interactive {
                 return Ok(Answer::Nobody);
             }

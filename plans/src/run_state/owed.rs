@@ -89,10 +89,9 @@ impl RunState {
     /// What has to happen now.
     pub fn owed(&self) -> Vec<Owed> {
         match self.phase {
-            Phase::Planning if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
+            Phase::Planning | Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Planning if self.over_budget.is_some() => vec![Owed::EndRun { status: RunStatus::OverBudget }],
             Phase::Planning => self.halt().map_or_else(|| vec![Owed::Plan], |halt| vec![halt]),
-            Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Review => vec![Owed::Review { revision: self.revision }],
             Phase::Rejected | Phase::Over(_) => Vec::new(),
             Phase::Underway => self.owed_underway(),
@@ -185,9 +184,9 @@ impl RunState {
     }
 
     fn end_of(&self, at: usize, record: &TaskRecord, closing: bool, hopeless: bool) -> Option<(TaskEnd, String)> {
-        let last = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
+        let headline = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
         match &record.state {
-            TaskState::InTrouble { end } if hopeless => Some((*end, last())),
+            TaskState::InTrouble { end } if hopeless => Some((*end, headline())),
             TaskState::Waiting => {
                 let lost = |&at: &usize| matches!(self.tasks[at].state, TaskState::Ended { .. });
                 let lost = self.plan.as_ref().and_then(|plan| plan.dependencies(at).find(lost));
