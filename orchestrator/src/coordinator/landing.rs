@@ -45,7 +45,7 @@ impl Landing {
         match lane.git.merge_trees(&self.base, &self.onto, &self.commit).await? {
             Merge::Conflicted { tree, paths } => self.conflict(&lane.git, &tree, paths).await,
             Merge::Clean { tree } => {
-                let commit = lane.git.commit_tree(&tree, &self.onto, &self.message()).await?;
+                let commit = lane.git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
                 self.prove(lane, commit).await
             }
         }

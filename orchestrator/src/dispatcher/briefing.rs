@@ -31,10 +31,18 @@ impl Dispatcher {
             verify: task.verify.clone(),
             hand_off: task.hand_off.clone(),
             received: self.handed_over(state.landed().iter().filter(|id| task.depends_on.contains(id))),
-            notes: self.site.notes.clone(),
+            notes: self.notes(key),
             history: history.map(|evidence| format!("attempt {}: {}", evidence.attempt, evidence.setback.in_full())).collect(),
             limits: task.limits.or(state.settings().task_limits),
         }
+    }
+
+    fn notes(&self, key: &AttemptKey) -> Vec<String> {
+        let left =
+            self.state().task(&key.task).and_then(|record| record.left.as_ref().filter(|_| record.attempts == key.attempt.0));
+        let note =
+            left.map(|_| "An interrupted attempt at this task has left changes in the worktree; look at them first.".to_owned());
+        self.site.notes.iter().cloned().chain(note).collect()
     }
 
     /// How the conversation begins: anew, or where an earlier attempt left off, if its transcript is still there.

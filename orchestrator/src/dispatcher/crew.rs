@@ -76,7 +76,13 @@ impl Dispatcher {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
             let owner = site.owner(&key.to_string(), &base);
             let git = site.repository.git.clone();
-            let made = tokio::spawn(async move { Worktree::create(&git, folder, owner, &files).await });
+            let made = tokio::spawn(async move {
+                let left = Worktree::reopen(&git, folder.clone(), owner.clone()).filter(|_| continues.is_some());
+                match left {
+                    Some(worktree) => Ok(worktree),
+                    None => Worktree::create(&git, folder, owner, &files).await,
+                }
+            });
             let made = made.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())));
             // The dispatcher is gone only when the whole run is.
             let order = Order { key, continuation, task };
@@ -138,11 +144,12 @@ impl Dispatcher {
         let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
         let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
         let brief = self.brief(key, task);
+        let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
         let worker = Worker::spawn(WorkerArgs {
             limits: brief.limits,
             opening: self.opening(key, *continuation),
             brief,
-            budget: Arc::new(Purse::new(ledger, Some(key.clone()), model.price())),
+            budget: Arc::new(Purse::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,
             toolbox: Arc::new(toolbox),
             observer: self.site.board.observer(key),

@@ -26,6 +26,7 @@ pub fn line(entry: &Entry) -> Option<String> {
         ),
         Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
         Event::AttemptStarted { key, continues, .. } => match continues {
+            Some(attempt) if *attempt == key.attempt => format!("{key} goes on"),
             Some(attempt) => format!("{key} starts, going on from #{attempt}"),
             None => format!("{key} starts"),
         },

@@ -208,10 +208,12 @@ impl RunState {
     fn start(&mut self, key: &AttemptKey, base: &CommitId) -> Result<(), IllegalEvent> {
         self.step(&key.task, Step::Start(key.attempt))?;
         let record = self.record(&key.task)?;
+        if record.attempts != key.attempt.0 {
+            (record.turns, record.left) = (0, None);
+        }
         record.attempts = key.attempt.0;
         record.base = Some(base.clone());
         record.continuation = None;
-        record.turns = 0;
         Ok(())
     }
 

@@ -73,7 +73,7 @@ pub enum Owed {
 pub enum Continuation {
     /// From the new tip, told of both sides of the conflict.
     AfterConflict(Attempt),
-    /// With the files as the earlier attempt left them.
+    /// The same attempt goes on, with the files as it left them: an interruption is nobody's try.
     AfterInterruption(Attempt),
 }
 
@@ -147,7 +147,10 @@ impl RunState {
         ready.sort_by_key(|&at| (std::cmp::Reverse(self.remaining[at]), at));
         let start = |at: usize| {
             let record = &self.tasks[at];
-            let attempt = Attempt(record.attempts + 1);
+            let attempt = match record.continuation {
+                Some(Continuation::AfterInterruption(attempt)) => attempt,
+                Some(Continuation::AfterConflict(_)) | None => Attempt(record.attempts + 1),
+            };
             Owed::Start { key: key(record, attempt), continuation: record.continuation }
         };
         ready.into_iter().take(free).map(start).collect()

@@ -329,15 +329,15 @@ fn an_endpoint_that_is_gone_halts_the_run_and_a_resume_goes_on() {
         2,
         "unavailable a, stopped b, resumed, done a, landed a, done b, landed b",
         &expect![[r#"
-        -               start a #1, start b #1
-        unavailable a
-        stopped b       halt: no endpoint
-        resumed         start a #2 where #1 was, start b #2 where #1 was
-        done a          land a
-        landed a
-        done b          land b
-        landed b        end the run as complete
-    "#]],
+            -               start a #1, start b #1
+            unavailable a
+            stopped b       halt: no endpoint
+            resumed         start a #1 where #1 was, start b #1 where #1 was
+            done a          land a
+            landed a
+            done b          land b
+            landed b        end the run as complete
+        "#]],
     );
 }
 
@@ -366,13 +366,13 @@ fn a_resume_after_the_end_tries_again_what_did_not_land() {
         1,
         "cancel, stopped a, resumed, done a, landed a",
         &expect![[r#"
-        -               start a #1
-        cancel          stop a #1
-        stopped a       end a as cancelled, end b as cancelled, end the run as cancelled
-        resumed         start a #2 where #1 was
-        done a          land a
-        landed a        start b #1
-    "#]],
+            -               start a #1
+            cancel          stop a #1
+            stopped a       end a as cancelled, end b as cancelled, end the run as cancelled
+            resumed         start a #1 where #1 was
+            done a          land a
+            landed a        start b #1
+        "#]],
     );
 }
 
