@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     lease::Lease,
     recorder::RecordError,
+    repository::Repository,
     store::{RunFolder, Store},
     ui::{self, words},
 };
@@ -106,9 +107,9 @@ fn unknown(task: &str, state: &RunState) -> Error {
 /// `inspan log`.
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let (folder, task) = run_and_task(&repository, args)?;
     let (all, state) = state_of(&folder)?;
-    let task = args.task.as_deref().map(|task| known_task(&state, task)).transpose()?;
+    let task = task.map(|task| known_task(&state, task)).transpose()?;
     for entry in all.iter().filter(|entry| task.as_ref().is_none_or(|task| concerns(&entry.event, task))) {
         match args.output_format {
             OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
@@ -124,6 +125,19 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
     }
     Ok(0)
+}
+
+/// `log RUN TASK`, `log RUN`, or `log TASK` of the latest run.
+fn run_and_task<'a>(repository: &Repository, args: &'a LogArgs) -> Result<(RunFolder, Option<&'a str>), Error> {
+    let (first, second) = (args.run.run.as_deref(), args.task.as_deref());
+    match super::find(repository, first) {
+        Err(Error::NoSuchRun { name }) if second.is_none() => {
+            let latest = super::find(repository, None)?;
+            let known = known_task(&state_of(&latest)?.1, &name).is_ok();
+            if known { Ok((latest, first)) } else { Err(Error::NoSuchRun { name }) }
+        }
+        found => Ok((found?, second)),
+    }
 }
 
 fn concerns(event: &Event, task: &TaskId) -> bool {

@@ -38,8 +38,7 @@ impl Dispatcher {
     }
 
     fn notes(&self, key: &AttemptKey) -> Vec<String> {
-        let left =
-            self.state().task(&key.task).and_then(|record| record.left.as_ref().filter(|_| record.attempts == key.attempt.0));
+        let left = self.state().task(&key.task).and_then(|record| record.left.as_ref());
         let note =
             left.map(|_| "An interrupted attempt at this task has left changes in the worktree; look at them first.".to_owned());
         self.site.notes.iter().cloned().chain(note).collect()
