@@ -7,6 +7,7 @@ use plans::{
     Gate, Survey,
     event::{Event, Settings},
     lint::{GateRule, LintRules},
+    run_state::RunState,
 };
 use serde::{Deserialize, Serialize};
 use shared::Limits;
@@ -18,8 +19,9 @@ use crate::{
     dispatcher::{Dispatcher, DispatcherArgs, Ending, Interrupt, Policy, ReviewPolicy},
     environment::Environment,
     error::Error,
+    journal::Journal,
     lease::Lease,
-    recorder::Recorder,
+    recorder::{RecordError, Recorder},
     repository::{Repository, StartingPoint},
     site::{PlanRules, Site},
     store::RunFolder,
@@ -50,6 +52,8 @@ pub struct Launch {
     pub no_gate: bool,
     /// Whether the run goes without a planner.
     pub solo: bool,
+    /// The number of the last event that an earlier process has told of.
+    pub told: u64,
 }
 
 /// What is known about the repository at the start of a run; kept, so that a resumed run begins its prompts with the same bytes.
@@ -185,7 +189,7 @@ impl Launch {
             run: self.folder.run.clone(),
             folder: self.folder.path.clone(),
         };
-        let shown = if self.format == Format::Json { 0 } else { recorder.last() };
+        let shown = if self.format == Format::Json { self.told } else { recorder.last() };
         let screen = show(watched, entries, shown);
         let (end, ended) = oneshot::channel();
         let reviewer = Arc::new(Terminal { screen: self.screen.clone() });
@@ -200,7 +204,8 @@ impl Launch {
         let _ = screen.await;
         site.finish_chores().await;
         if matches!(ending, Ok(Ending::Over(_))) {
-            site.take_down().await;
+            let entries = Journal::read_only(&self.folder.path, self.folder.run.clone())?.after(0)?;
+            site.take_down(&RunState::fold(&entries).map_err(RecordError::from)?).await;
         }
         drop(self.lease);
         ending

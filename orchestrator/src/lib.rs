@@ -29,6 +29,7 @@ mod salvage;
 mod site;
 mod store;
 pub mod survey;
+mod sweep;
 mod ui;
 mod worktree;
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use plans::{Gate, Survey, event::CommitId, file::Reading};
+use plans::{Gate, Survey, event::CommitId, file::Reading, run_state::RunState};
 use shared::{AttemptKey, RunId};
 use tokio_util::task::TaskTracker;
 use worker::model::Model;
@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     repository::Repository,
     store::RunFolder,
+    sweep::{Found, Sweep},
     ui::board::Board,
     worktree::{Owner, Worktree},
 };
@@ -54,9 +55,6 @@ pub struct PlanRules {
     /// Whether the person wants no gate.
     pub no_gate: bool,
 }
-
-/// The directories that are kept for a whole run.
-const STANDING: [&str; 2] = ["_gate", "_planner"];
 
 impl PlanRules {
     /// Puts the goal and the gate into a plan that a model wrote.
@@ -124,20 +122,17 @@ impl Site {
         self.chores.wait().await;
     }
 
-    /// Removes the directories that were kept for the run. What cannot be removed now, `inspan clean` removes later.
-    pub async fn take_down(&self) {
-        for holder in STANDING {
-            let folder = self.worktrees.join(self.run().as_str()).join(holder);
-            let owner = self.owner(holder, &CommitId(String::new()));
-            let removed = tokio::task::spawn_blocking(move || Worktree::remove_if_ours(&folder, &owner)).await;
-            tracing::debug!(?removed, holder, "took down");
+    /// Removes what a run that is over needs no more. What cannot be removed now, `inspan clean` removes later.
+    pub async fn take_down(&self, state: &RunState) {
+        let sweep = Sweep { git: &self.repository.git, worktrees: &self.worktrees, run: self.run(), state };
+        for found in sweep.look().await {
+            if let Found::Needless(folder) = found
+                && let Err(error) = sweep.remove(&folder)
+            {
+                tracing::warn!(%error, "a directory could not be removed; `inspan clean` tries again");
+            }
         }
-        let place = self.worktrees.join(self.run().as_str());
-        let empty_ones = std::fs::read_dir(&place).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        for folder in empty_ones.chain([place.clone()]) {
-            // Only what is empty goes: somebody's work may be in the rest.
-            let _ = std::fs::remove_dir(folder);
-        }
+        sweep.remove_empty();
     }
 
     /// A directory that is kept for the whole run: the gate's, the planner's. Made anew by each process.

@@ -205,7 +205,7 @@ impl Agent {
         let used = used(&answer, prompt, streamed.into_inner());
         self.budget.settle(reservation, used).await;
         session.talk.spent(used, self.model.price());
-        let answer = answer.map_err(|error| without_answer(&error))?;
+        let answer = answer.map_err(|error| without_answer(&error, session.talk.totals().turns))?;
         session.talk.answered(&answer, used, room).map_err(|error| no_transcript(&error))?;
         let tools = answer.turn.calls.iter().map(|call| call.name.clone()).collect();
         self.observer.saw(Progress::Turn { turn, tokens: used, cost: self.model.price().map(|price| price.of(used)), tools });
@@ -281,8 +281,11 @@ fn exhausted(limit: Limit) -> AgentEnd {
     AgentEnd::Exhausted { limit, last: String::new() }
 }
 
-fn without_answer(error: &ModelError) -> AgentEnd {
+/// A server that refuses the very first request refuses everybody; one that refuses a later one dislikes this conversation, and
+/// another attempt may fare better.
+fn without_answer(error: &ModelError, turns: u32) -> AgentEnd {
     match error {
+        ModelError::BadRequest { .. } if turns > 0 => AgentEnd::Failed { why: error.in_full() },
         ModelError::Cancelled => AgentEnd::Cancelled,
         ModelError::ContextTooLong { .. } => exhausted(Limit::Context),
         other => AgentEnd::Unavailable { why: other.in_full() },

@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use plans::run_state::{Phase, RunState};
-use shared::{Attempt, AttemptKey, TaskId};
 
 use super::Here;
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
-    worktree::{Owner, Worktree},
+    sweep::{Found, Sweep},
 };
 
 /// `inspan clean`.
@@ -29,7 +28,7 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
         Some(name) => vec![super::find(&repository, Some(name))?],
         None => Store::new(&repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect(),
     };
-    let sweep = Sweep { here, repository: &repository, dry: args.dry_run };
+    let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
     for folder in &folders {
         let Ok(Ok(_lease)) = Lease::take(&folder.path) else {
             here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
@@ -37,67 +36,43 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
         };
         let state = RunState::fold(&super::entries(folder)?).map_err(RecordError::from)?;
         if let Some(worktrees) = &worktrees {
-            sweep.worktrees(worktrees, folder, &state).await?;
+            cleaner.worktrees(worktrees, folder, &state).await?;
         }
         if args.run.run.is_some() {
-            sweep.run(folder, &state, args.give_up).await?;
+            cleaner.run(folder, &state, args.give_up).await?;
         }
     }
     Ok(0)
 }
 
-struct Sweep<'a> {
+struct Cleaner<'a> {
     here: &'a Here,
     repository: &'a Repository,
     dry: bool,
 }
 
-impl Sweep<'_> {
+impl Cleaner<'_> {
     async fn worktrees(&self, worktrees: &Path, folder: &RunFolder, state: &RunState) -> Result<(), Error> {
-        let place = worktrees.join(folder.run.as_str());
-        let alive: Vec<_> = state.running().map(|(record, attempt)| AttemptKey { task: record.id.clone(), attempt }).collect();
-        for holder in subfolders(&place) {
-            let name = holder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-            if name.starts_with('_') {
-                if matches!(state.phase(), Phase::Over(_) | Phase::Rejected) {
-                    self.remove(&holder, folder)?;
+        let sweep = Sweep { git: &self.repository.git, worktrees, run: &folder.run, state };
+        for found in sweep.look().await {
+            match found {
+                Found::Needless(path) => {
+                    self.here.screen.say(&format!("{} {}", self.verb(), path.display()));
+                    if !self.dry {
+                        sweep.remove(&path)?;
+                    }
                 }
-                continue;
-            }
-            for attempt in subfolders(&holder) {
-                let number = attempt.file_name().and_then(|name| name.to_str()?.parse().ok()).map(Attempt);
-                let Some(key) = TaskId::new(&name).ok().zip(number).map(|(task, attempt)| AttemptKey { task, attempt }) else {
-                    continue;
-                };
-                let kept = format!("refs/inspan/{}/{}/{}", folder.run, key.task, key.attempt);
-                let safe = !alive.contains(&key) && self.repository.git.commit(&kept).await.is_some();
-                if safe {
-                    self.remove(&attempt, folder)?;
-                } else {
-                    self.here.screen.say(&format!(
-                        "Kept {}: its work is not committed; `inspan resume {}` saves it.",
-                        attempt.display(),
-                        folder.run
-                    ));
+                Found::Needed(path) => {
+                    let text =
+                        format!("Kept {}: its work is not committed; `inspan resume {}` saves it.", path.display(), folder.run);
+                    self.here.screen.say(&text);
                 }
             }
         }
         if !self.dry {
-            // Only what is empty goes.
-            subfolders(&place).iter().chain([&place]).for_each(|folder| drop(std::fs::remove_dir(folder)));
+            sweep.remove_empty();
         }
         Ok(())
-    }
-
-    fn remove(&self, path: &Path, folder: &RunFolder) -> Result<(), Error> {
-        self.here.screen.say(&format!("{} {}", self.verb(), path.display()));
-        if self.dry {
-            return Ok(());
-        }
-        let base = plans::event::CommitId(String::new());
-        let owner =
-            Owner { repository: self.repository.git.dir().to_owned(), run: folder.run.clone(), holder: String::new(), base };
-        Worktree::remove_if_ours(path, &owner)
     }
 
     async fn run(&self, folder: &RunFolder, state: &RunState, give_up: bool) -> Result<(), Error> {
@@ -129,11 +104,4 @@ impl Sweep<'_> {
     fn verb(&self) -> &'static str {
         if self.dry { "Would remove" } else { "Removed" }
     }
-}
-
-fn subfolders(folder: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut all: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    all.sort();
-    all
 }

@@ -97,7 +97,8 @@ pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     refuse_what_is_over(state, folder.run.as_str())?;
     let (screen, format) = (here.screen.clone(), format_of(args.how.output_format));
     let (no_gate, solo) = (state.settings().no_gate, state.settings().replans == 0 && state.plan().is_some());
-    let launch = Launch { repository, config, screen, format, folder, lease, no_gate, solo };
+    let told = recorder.last();
+    let launch = Launch { repository, config, screen, format, folder, lease, no_gate, solo, told };
     let site = launch.site()?;
     salvage::bring_in_order(&mut recorder, &site).await?;
     let settings = launch.settings(site.planner_model.is_some());
@@ -137,7 +138,7 @@ pub(super) async fn cancel(here: &Here, args: RunName) -> Result<u8, Error> {
     }
     let config = here.config(&repository, overrides(&LimitArgs::default(), true, None))?;
     let (screen, solo, no_gate) = (here.screen.clone(), true, recorder.state().settings().no_gate);
-    let launch = Launch { repository, config, screen, format: Format::Text, folder, lease, no_gate, solo };
+    let launch = Launch { repository, config, screen, format: Format::Text, folder, lease, no_gate, solo, told: 0 };
     let site = launch.site()?;
     salvage::bring_in_order(&mut recorder, &site).await?;
     recorder.record(&Event::CancelRequested)?;
@@ -161,7 +162,7 @@ async fn begin(here: &Here, goal: &str, how: &HowArgs, kind: Kind) -> Result<(La
     let start = repository.starting_point(&folder.run).await?;
     let (screen, format) = (here.screen.clone(), format_of(how.output_format));
     say_start(here, &repository, &start, folder.run.as_str());
-    let launch = Launch { repository, config, screen, format, folder, lease, no_gate: kind.no_gate, solo: kind.solo };
+    let launch = Launch { repository, config, screen, format, folder, lease, no_gate: kind.no_gate, solo: kind.solo, told: 0 };
     launch.look_around(&start).await?;
     let has_planner = launch.site()?.planner_model.is_some();
     let first = beginning(goal, &launch.repository, &start, launch.settings(has_planner));

@@ -316,6 +316,7 @@ impl RunState {
         }
         let reopened = matches!(self.phase, Phase::Over(_));
         if reopened {
+            self.replans = 0;
             self.phase = if self.plan.is_some() { Phase::Underway } else { Phase::Planning };
         }
         for record in &mut self.tasks {

@@ -1,0 +1,94 @@
+//! Clearing away directories of attempts that are over.
+//!
+//! **Invariant:** a directory goes only if its attempt is not alive, what it held is under the attempt's ref, and its ownership record
+//! names this repository and this run.
+
+use std::path::{Path, PathBuf};
+
+use plans::{
+    event::CommitId,
+    run_state::{Phase, RunState},
+};
+use shared::{Attempt, AttemptKey, RunId, TaskId};
+
+use crate::{
+    error::Error,
+    git::Git,
+    worktree::{Owner, Worktree},
+};
+
+/// What was found, and whether it may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing in it is needed any more.
+    Needless(PathBuf),
+    /// It holds something that is nowhere else.
+    Needed(PathBuf),
+}
+
+/// The directories of one run.
+pub struct Sweep<'a> {
+    /// The repository.
+    pub git: &'a Git,
+    /// Where worktrees are made.
+    pub worktrees: &'a Path,
+    /// The run.
+    pub run: &'a RunId,
+    /// How it stands.
+    pub state: &'a RunState,
+}
+
+impl Sweep<'_> {
+    /// Looks at every directory of the run.
+    pub async fn look(&self) -> Vec<Found> {
+        let alive: Vec<_> =
+            self.state.running().map(|(record, attempt)| AttemptKey { task: record.id.clone(), attempt }).collect();
+        let over = matches!(self.state.phase(), Phase::Over(_) | Phase::Rejected);
+        let mut found = Vec::new();
+        for holder in subfolders(&self.place()) {
+            let name = name_of(&holder);
+            if name.starts_with('_') {
+                found.extend(over.then(|| Found::Needless(holder)));
+                continue;
+            }
+            for folder in subfolders(&holder) {
+                let key = TaskId::new(&name).ok().zip(name_of(&folder).parse().ok());
+                let Some(key) = key.map(|(task, number)| AttemptKey { task, attempt: Attempt(number) }) else { continue };
+                let kept = format!("refs/inspan/{}/{}/{}", self.run, key.task, key.attempt);
+                let safe = !alive.contains(&key) && self.git.commit(&kept).await.is_some();
+                found.push(if safe { Found::Needless(folder) } else { Found::Needed(folder) });
+            }
+        }
+        found
+    }
+
+    /// Removes one directory that is needless.
+    pub fn remove(&self, folder: &Path) -> Result<(), Error> {
+        let (repository, base) = (self.git.dir().to_owned(), CommitId(String::new()));
+        let owner = Owner { repository, run: self.run.clone(), holder: String::new(), base };
+        Worktree::remove_if_ours(folder, &owner)
+    }
+
+    /// Removes folders in which nothing is left.
+    pub fn remove_empty(&self) {
+        for folder in subfolders(&self.place()).into_iter().chain([self.place()]) {
+            // Only what is empty goes: somebody's work may be in the rest.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+
+    fn place(&self) -> PathBuf {
+        self.worktrees.join(self.run.as_str())
+    }
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut all: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    all.sort();
+    all
+}
