@@ -10,7 +10,13 @@ pub mod progress;
 pub mod review;
 mod status;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 pub use status::{list_of_runs, status_json, status_of_run};
 
@@ -19,6 +25,8 @@ pub use status::{list_of_runs, status_json, status_of_run};
 pub struct Screen {
     bars: indicatif::MultiProgress,
     quiet: bool,
+    /// Whether a person is being asked something: nothing is drawn meanwhile.
+    asking: Arc<AtomicBool>,
     /// Whether a person sits in front of it and can be asked.
     pub interactive: bool,
     /// Whether lines may be drawn over.
@@ -33,7 +41,14 @@ impl Screen {
         let automatic = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
         let live = talk && !dumb && !quiet && !automatic;
         let target = if live { indicatif::ProgressDrawTarget::stderr() } else { indicatif::ProgressDrawTarget::hidden() };
-        Self { bars: indicatif::MultiProgress::with_draw_target(target), quiet, interactive: input && talk && !automatic, live }
+        let asking = Arc::new(AtomicBool::new(false));
+        Self {
+            bars: indicatif::MultiProgress::with_draw_target(target),
+            quiet,
+            asking,
+            interactive: input && talk && !automatic,
+            live,
+        }
     }
 
     /// A line, or several, of talk, above whatever is live.
@@ -45,10 +60,23 @@ impl Screen {
 
     /// Talk that is said even when it should be quiet.
     pub fn insist(&self, text: &str) {
-        self.bars.suspend(|| {
+        let write = || {
             // A closed terminal must not end a run.
             let _ = writeln!(std::io::stderr(), "{text}");
-        });
+        };
+        if self.is_asking() { write() } else { self.bars.suspend(write) }
+    }
+
+    /// Leaves the screen to a question, until it is answered.
+    pub fn ask(&self, asking: bool) {
+        self.asking.store(asking, Ordering::Relaxed);
+        // A terminal that cannot be cleared shows old lines.
+        let _ = self.bars.clear();
+    }
+
+    /// Whether a person is being asked something.
+    pub fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::Relaxed)
     }
 
     /// The live lines.

@@ -117,7 +117,7 @@ impl View {
     }
 
     fn draw(&mut self) {
-        if !self.show.screen.live || self.show.format == Format::Json {
+        if !self.show.screen.live || self.show.screen.is_asking() || self.show.format == Format::Json {
             return;
         }
         let activities = self.show.board.activities();

@@ -57,12 +57,16 @@ impl Reviewer for Terminal {
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
         let screen = self.screen.clone();
         Box::pin(async move {
-            screen.insist(&describe(&sheet, super::width()));
             if !screen.interactive {
+                screen.insist(&describe(&sheet, super::width()));
                 return Ok(Answer::Nobody);
             }
-            let talk = tokio::task::spawn_blocking(move || converse(&screen, &sheet));
-            talk.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())))
+            let asked = screen.clone();
+            asked.ask(true);
+            asked.insist(&describe(&sheet, super::width()));
+            let talk = tokio::task::spawn_blocking(move || converse(&screen, &sheet)).await;
+            asked.ask(false);
+            talk.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())))
         })
     }
 }
