@@ -198,6 +198,7 @@ impl RunState {
                         let cause = &self.tasks[cause];
                         Some((TaskEnd::Dropped, format!("it depends on {}, which ended as {}", cause.id, cause.state.name())))
                     }
+                    None if record.attempts > 0 => closing.then(|| (TaskEnd::Cancelled, "stopped with the run".to_owned())),
                     None => closing.then(|| (TaskEnd::Cancelled, "the run stopped before its turn came".to_owned())),
                 }
             }
