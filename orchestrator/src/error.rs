@@ -130,6 +130,12 @@ pub enum Error {
     /// Wrong words on the command line, or in a configuration file.
     #[error("{0}")]
     Usage(String),
+    /// No model is configured.
+    #[error("there is no model to {what} with")]
+    NoModel {
+        /// What one is needed for.
+        what: String,
+    },
     /// A model cannot be asked.
     #[error("{what}")]
     Model {
@@ -180,7 +186,13 @@ impl Error {
             Self::NoSuchRun { .. } => "`inspan status` lists the runs".to_owned(),
             Self::AmbiguousRun { .. } => "give more letters".to_owned(),
             Self::Busy { run, .. } => format!("wait for it (`inspan status {run}`), or stop it: `inspan cancel {run}`"),
+            Self::InvalidPlan { problems, .. } if problems.iter().any(|problem| problem.rule == "no-gate") => {
+                "set `[gate] commands` in inspan.toml or in the plan, or say `--no-gate` to go without; nothing was started".to_owned()
+            }
             Self::InvalidPlan { .. } => "mend the plan; nothing was started".to_owned(),
+            Self::NoModel { .. } => "set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as ollama/qwen3-coder); or INSPAN_BASE_URL, \
+                                     INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml"
+                .to_owned(),
             Self::NoPlan { .. } => {
                 "say the goal more precisely, use a stronger model, or write the plan yourself (`inspan run --plan FILE`)"
                     .to_owned()
@@ -206,6 +218,7 @@ impl Error {
             | Self::NoRuns
             | Self::NoSuchRun { .. }
             | Self::AmbiguousRun { .. }
+            | Self::NoModel { .. }
             | Self::Usage(_) => 2,
             Self::InvalidPlan { .. } | Self::NoPlan { .. } | Self::NobodyToReview { .. } | Self::Rejected => 4,
             Self::OverBudget(_) => 5,

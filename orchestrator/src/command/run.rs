@@ -65,25 +65,36 @@ pub(super) async fn run(here: &Here, args: RunArgs) -> Result<u8, Error> {
     let proposed = match (&file, args.solo) {
         (Some(text), _) => {
             let name = args.plan.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-            plan_of_file(&launch, &site, text, name).map(|checked| (checked, Author::File)).map(Some)
+            plan_of_file(&launch, &site, text, name).map(|checked| Some((checked, Author::File)))
         }
-        (None, true) => solo(&launch, &site, &goal).map(|checked| (checked, Author::Solo)).map(Some),
+        (None, true) => solo(&launch, &site, &goal).map(|checked| Some((checked, Author::Solo))),
         (None, false) => need_planner(&site).map(|()| None),
     };
-    match proposed {
+    let manned = proposed.and_then(|proposed| {
+        proposed.as_ref().map_or(Ok(()), |((plan, _), _)| need_workers(&site, plan))?;
+        Ok(proposed)
+    });
+    match manned {
         Err(error) => {
-            // Nothing has begun: the run would only stand in the list.
-            let _ = std::fs::remove_dir_all(&launch.folder.path);
-            let _ = launch.repository.git.delete_ref(&format!("refs/inspan/{}/base", launch.folder.run)).await;
+            abandon(&launch).await;
             return Err(error);
         }
         Ok(None) => {}
         Ok(Some(((plan, warnings), author))) => {
-            need_workers(&site, &plan)?;
             recorder.record(&Event::PlanProposed { revision: 1, plan: Box::new(plan), author, warnings })?;
         }
     }
     go_on(here, launch, recorder, site).await
+}
+
+/// Nothing has begun: the run would only stand in the list.
+async fn abandon(launch: &Launch) {
+    let (git, run) = (&launch.repository.git, &launch.folder.run);
+    for name in [format!("refs/inspan/{run}/base"), format!("refs/heads/inspan/{run}")] {
+        // A ref that stays names a commit that the person has anyway.
+        let _ = git.delete_ref(&name).await;
+    }
+    let _ = std::fs::remove_dir_all(&launch.folder.path);
 }
 
 /// `inspan review` and `inspan resume`.
@@ -275,17 +286,10 @@ fn solo(launch: &Launch, site: &Site, goal: &str) -> Result<(Plan, Vec<String>),
 }
 
 fn need_planner(site: &Site) -> Result<(), Error> {
-    if site.planner_model.is_some() { Ok(()) } else { Err(no_model("plan")) }
+    if site.planner_model.is_some() { Ok(()) } else { Err(Error::NoModel { what: "plan".to_owned() }) }
 }
 
 fn need_workers(site: &Site, plan: &Plan) -> Result<(), Error> {
     let agents = plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent);
-    if agents && site.worker_model.is_none() { Err(no_model("carry out the plan")) } else { Ok(()) }
-}
-
-fn no_model(what: &str) -> Error {
-    let hint = "set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL \
-                for any OpenAI-compatible endpoint; or `model` in inspan.toml"
-        .to_owned();
-    Error::Model { what: format!("there is no model to {what} with"), hint }
+    if agents && site.worker_model.is_none() { Err(Error::NoModel { what: "carry out the plan".to_owned() }) } else { Ok(()) }
 }

@@ -245,8 +245,7 @@ impl Dispatcher {
 }
 
 fn no_planner() -> Error {
-    let hint = "set INSPAN_MODEL or `model` in inspan.toml, or write the plan yourself: `inspan run --plan FILE`".to_owned();
-    Error::Model { what: "there is no model to plan with".to_owned(), hint }
+    Error::NoModel { what: "plan".to_owned() }
 }
 
 fn said<M>(error: kameo::error::SendError<M, Error>) -> Error {

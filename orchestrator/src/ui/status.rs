@@ -18,6 +18,7 @@ fn phase(state: &RunState, alive: bool) -> String {
         Phase::Over(status) => status.to_string(),
         Phase::Rejected => "rejected".to_owned(),
         Phase::Review => "waits for review".to_owned(),
+        Phase::Planning | Phase::Underway if !alive && state.halted().is_some() => "halted".to_owned(),
         Phase::Planning if alive => "planning".to_owned(),
         Phase::Underway if alive => "underway".to_owned(),
         Phase::Planning | Phase::Underway => "interrupted".to_owned(),
