@@ -101,6 +101,9 @@ impl Dispatcher {
             return Ok(false);
         }
         if self.policy.review == ReviewPolicy::Never {
+            if let Some(plan) = self.state().plan().cloned() {
+                self.reviewer.show(&self.sheet(plan, None, None));
+            }
             self.record(&Event::PlanApproved { revision, by: Approver::Policy })?;
             return Ok(true);
         }
@@ -117,13 +120,7 @@ impl Dispatcher {
     }
 
     fn sheet(&self, plan: Plan, difference: Option<String>, cause: Option<String>) -> Sheet {
-        Sheet {
-            plan,
-            difference,
-            cause,
-            settings: self.state().settings().clone(),
-            site: self.site.clone(),
-        }
+        Sheet { plan, difference, cause, settings: self.state().settings().clone(), site: self.site.clone() }
     }
 
     fn ask_person(&self, sheet: Sheet, subject: Subject, me: &ActorRef<Self>) {
