@@ -26,6 +26,7 @@ use crate::{
 /// Carries the demo through and returns its exit code.
 pub(crate) async fn demo(here: &Here, args: DemoArgs) -> Result<u8, Error> {
     let root = shop::place(&here.directory, args.into.as_deref())?;
+    need_cargo(&root).await?;
     shop::build(&root, &script::script()).await?;
     here.screen.say(&format!("{INTRODUCTION}\n\nThe repository: {}\n", root.display()));
     let there = Here { directory: root.clone(), screen: here.screen.clone() };
@@ -38,6 +39,17 @@ pub(crate) async fn demo(here: &Here, args: DemoArgs) -> Result<u8, Error> {
 
 const INTRODUCTION: &str = "This is a demonstration. The model is a script; git, worktrees, cargo, merges and tests are real. \
                             The plan is approved without asking, since nobody may be there.";
+
+/// The repository of the demo is built with cargo; without it every task would fail, one after the other.
+async fn need_cargo(root: &Path) -> Result<(), Error> {
+    let asked = tokio::process::Command::new("cargo").arg("--version").current_dir(root).output().await;
+    if asked.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    let (what, hint) =
+        ("the demo builds a small Rust workspace, and `cargo` cannot be run", "install Rust, or put cargo on PATH");
+    Err(Error::Refused { what: what.to_owned(), hint: hint.to_owned() })
+}
 
 /// A configuration of its own: no file, no variable of the process.
 fn config(repository: &Repository) -> Result<Config, Error> {
@@ -59,9 +71,9 @@ fn what_next(root: &Path) -> String {
     format!(
         "Look at it
   {inspan} status
-  {inspan} log                 what happened, or of one task: log tax
-  {inspan} diff                what changed
-  {inspan} apply               bring it into the branch main
+  {inspan} log tax     # one task, with its conversation
+  {inspan} diff        # what changed
+  {inspan} apply       # bring it into the branch main
 
 Do it with a real model, here or in a repository of yours
   DEEPSEEK_API_KEY=... {inspan} run \"Add a discount to invoices\"

@@ -14,7 +14,9 @@ use shared::{AttemptKey, RepoPath, TaskId};
 pub(super) fn story(entries: &[Entry]) -> String {
     let mut text = String::new();
     let mut plan: Option<&Plan> = None;
-    tell(&mut text, "At once", &together(entries));
+    if let Some(names) = together(entries) {
+        tell(&mut text, "At once", &format!("{names} were worked on at the same time, each in a worktree of its own."));
+    }
     for (at, entry) in entries.iter().enumerate() {
         let later = &entries[at + 1..];
         match &entry.event {
@@ -52,8 +54,8 @@ fn tell(text: &mut String, heading: &str, body: &str) {
     }
 }
 
-/// The most attempts that were alive at the same time.
-fn together(entries: &[Entry]) -> String {
+/// The most tasks that were worked on at the same time, if that was ever more than one.
+fn together(entries: &[Entry]) -> Option<String> {
     let (mut alive, mut most) = (BTreeSet::new(), BTreeSet::new());
     for entry in entries {
         match &entry.event {
@@ -66,7 +68,7 @@ fn together(entries: &[Entry]) -> String {
         }
     }
     let names: Vec<&TaskId> = most.iter().collect();
-    format!("{} were worked on at the same time, each in a worktree of its own.", list(&names))
+    (names.len() > 1).then(|| list(&names))
 }
 
 fn conflict(key: &AttemptKey, paths: &[RepoPath], with: &[TaskId], later: &[Entry]) -> String {
@@ -118,6 +120,9 @@ fn result(entries: &[Entry]) -> String {
         _ => None,
     });
     let end = end.unwrap_or_else(|| "The run has not ended".to_owned());
+    if landed == 0 {
+        return format!("{end}; nothing landed.");
+    }
     format!("{end}: {landed} tasks landed after {attempts} attempts, each proved on the merged tree before the run branch moved.")
 }
 
