@@ -75,7 +75,7 @@ fn currency() -> Value {
     let path = "crates/money/src/lib.rs";
     json!([
         turn("", [read(path)]),
-        turn("The new type gets a file of its own.", [write("crates/money/src/currency.rs", include_str!("currency.rs.txt"))]),
+        turn("The new type gets a file of its own.", [write("crates/money/src/currency.rs", include_str!("currency.txt"))]),
         turn(
             "",
             [
@@ -225,7 +225,7 @@ fn docs() -> Value {
 }
 
 fn turn<const N: usize>(say: &str, calls: [Value; N]) -> Value {
-    json!({ "say": say, "delay_ms": THINKING_MS, "calls": calls.to_vec() })
+    json!({ "say": say, "delay_ms": THINKING_MS, "calls": Vec::from(calls) })
 }
 
 fn prove(command: &str) -> Value {
@@ -237,7 +237,7 @@ fn finish(summary: &str, hand_off: &str) -> Value {
 }
 
 fn call(tool: &str, arguments: Value) -> Value {
-    json!({ "tool": tool, "arguments": arguments })
+    Value::from_iter([("tool", Value::from(tool)), ("arguments", arguments)])
 }
 
 fn read(path: &str) -> Value {

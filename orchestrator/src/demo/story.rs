@@ -45,7 +45,8 @@ fn tell(text: &mut String, heading: &str, body: &str) {
         } else if line.chars().count() + 1 + word.chars().count() > WIDTH {
             lines.push(word.to_owned());
         } else {
-            *line += &format!(" {word}");
+            line.push(' ');
+            line.push_str(word);
         }
     }
     for (at, line) in lines.iter().enumerate() {
@@ -80,9 +81,12 @@ fn conflict(key: &AttemptKey, paths: &[RepoPath], with: &[TaskId], later: &[Entr
         _ => None,
     });
     if let Some(attempt) = again {
-        text +=
-            &format!(" The worker of {task} was shown both sides and did its change again in the same conversation (#{attempt})");
-        text += &landing(task, later).map_or_else(|| ".".to_owned(), |commit| format!("; it landed as {commit}."));
+        let landed = landing(task, later).map(|commit| format!("; it landed as {commit}")).unwrap_or_default();
+        write!(
+            text,
+            " The worker of {task} was shown both sides and did its change again in the same conversation (#{attempt}){landed}."
+        )
+        .expect("writing to a string");
     }
     text
 }
@@ -105,7 +109,7 @@ fn mended(old: Option<&Plan>, new: &Plan, difference: &str, later: &[Entry]) -> 
     let mut text = format!("The planner got that output as evidence and edited the plan: {changes}.");
     for task in added {
         if let Some(commit) = landing(task, later) {
-            text += &format!(" The new task, {task}, landed as {commit}.");
+            write!(text, " The new task, {task}, landed as {commit}.").expect("writing to a string");
         }
     }
     text
