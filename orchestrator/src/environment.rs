@@ -85,8 +85,8 @@ impl Environment {
             })
         };
         let secret = |name: &str| SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word));
-        let passes = |name: &str| allowed(name) || (listed(name) && !secret(name));
-        let passed = all.into_iter().filter(|(name, _)| name.to_str().is_some_and(passes)).collect();
+        let chosen = |name: &str| allowed(name) || (listed(name) && !secret(name));
+        let passed = all.into_iter().filter(|(name, _)| name.to_str().is_some_and(chosen)).collect();
         Self { passed }
     }
 

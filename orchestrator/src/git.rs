@@ -138,8 +138,9 @@ impl Git {
     }
 
     /// Makes a commit of a tree.
-    pub async fn commit_tree(&self, tree: &str, parent: &CommitId, message: &str) -> Result<CommitId, GitError> {
-        let call = self.call().args(["commit-tree", tree, "-p", &parent.0, "-F", "-"]).input(message.as_bytes().to_vec());
+    pub async fn commit_tree(&self, tree: &str, parents: &[&CommitId], message: &str) -> Result<CommitId, GitError> {
+        let parents = parents.iter().flat_map(|parent| ["-p", &parent.0]);
+        let call = self.call().args(["commit-tree", tree]).args(parents).args(["-F", "-"]).input(message.as_bytes().to_vec());
         call.text().await.map(CommitId)
     }
 

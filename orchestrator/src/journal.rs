@@ -1,6 +1,6 @@
 //! The journal: what has happened to a run, on disk, in order, for good.
 //!
-//! One SQLite database a run, in write-ahead mode with full synchronisation, one transaction an event (about 0.25 ms). After a crash
+//! One `SQLite` database a run, in write-ahead mode with full synchronisation, one transaction an event (about 0.25 ms). After a crash
 //! the journal is exactly the events that were acknowledged.
 //!
 //! **Invariant:** an effect is journaled before it is made. **Invariant:** events are only ever added.

@@ -148,6 +148,7 @@ impl Launch {
             planner_model: planner.filter(|_| !self.solo),
             rules,
             board: Arc::new(Board::default()),
+            chores: tokio_util::task::TaskTracker::new(),
         }))
     }
 
@@ -197,6 +198,7 @@ impl Launch {
         dispatcher.wait_for_shutdown().await;
         // The screen ends with the last entry; if it broke, the run is none the worse.
         let _ = screen.await;
+        site.finish_chores().await;
         if matches!(ending, Ok(Ending::Over(_))) {
             site.take_down().await;
         }

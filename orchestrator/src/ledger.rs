@@ -129,6 +129,12 @@ impl Purse {
     pub fn new(ledger: ActorRef<Ledger>, attempt: Option<AttemptKey>, price: Option<Price>) -> Self {
         Self { ledger, attempt, price, turns: std::sync::atomic::AtomicU32::new(0) }
     }
+
+    /// The purse of an attempt that has had turns already.
+    #[must_use]
+    pub fn after_turns(self, turns: u32) -> Self {
+        Self { turns: std::sync::atomic::AtomicU32::new(turns), ..self }
+    }
 }
 
 impl Budget for Purse {

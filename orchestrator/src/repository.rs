@@ -118,7 +118,7 @@ impl Repository {
             return Ok((self.head.clone(), left_out));
         }
         let message = format!("Uncommitted changes when run {run} started\n\nInspan-Run: {run}\n");
-        Ok((self.git.commit_tree(&tree, &self.head, &message).await?, left_out))
+        Ok((self.git.commit_tree(&tree, &[&self.head], &message).await?, left_out))
     }
 
     /// Splits the untracked files into those that a snapshot takes, NUL-terminated, and those that it leaves out, in words.

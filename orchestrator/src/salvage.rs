@@ -37,9 +37,8 @@ async fn save(site: &Site, key: &AttemptKey, base: &CommitId) -> Result<Option<C
         return Ok(site.repository.git.commit(&name).await);
     };
     let message = format!("What attempt {} at {} left when it was interrupted\n", key.attempt, key.task);
-    let commit = worktree.commit(&name, &message).await?;
-    worktree.remove()?;
-    Ok(Some(commit))
+    // The directory stays: the attempt goes on in it, with its build output.
+    Ok(Some(worktree.commit(&name, &message).await?))
 }
 
 /// The branch moved, but the process died before it could say so.

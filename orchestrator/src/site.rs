@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use plans::{Gate, Survey, event::CommitId, file::Reading};
 use shared::{AttemptKey, RunId};
+use tokio_util::task::TaskTracker;
 use worker::model::Model;
 
 use crate::{
@@ -39,6 +40,8 @@ pub struct Site {
     pub rules: PlanRules,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
+    /// What is being cleared away.
+    pub chores: TaskTracker,
 }
 
 /// What the harness knows better than whoever writes a plan.
@@ -106,6 +109,21 @@ impl Site {
         Owner { repository, run, holder: holder.to_owned(), base: base.clone() }
     }
 
+    /// Removes a worktree whose content is safe, while the run goes on.
+    pub fn remove_later(&self, worktree: Worktree) {
+        self.chores.spawn_blocking(move || {
+            if let Err(error) = worktree.remove() {
+                tracing::warn!(%error, "a worktree could not be removed; `inspan clean` tries again");
+            }
+        });
+    }
+
+    /// Waits until what is to be removed is gone.
+    pub async fn finish_chores(&self) {
+        self.chores.close();
+        self.chores.wait().await;
+    }
+
     /// Removes the directories that were kept for the run. What cannot be removed now, `inspan clean` removes later.
     pub async fn take_down(&self) {
         for holder in STANDING {
@@ -114,8 +132,12 @@ impl Site {
             let removed = tokio::task::spawn_blocking(move || Worktree::remove_if_ours(&folder, &owner)).await;
             tracing::debug!(?removed, holder, "took down");
         }
-        // Only if it is empty: somebody's work may be in it.
-        let _ = std::fs::remove_dir(self.worktrees.join(self.run().as_str()));
+        let place = self.worktrees.join(self.run().as_str());
+        let empty_ones = std::fs::read_dir(&place).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        for folder in empty_ones.chain([place.clone()]) {
+            // Only what is empty goes: somebody's work may be in the rest.
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 
     /// A directory that is kept for the whole run: the gate's, the planner's. Made anew by each process.

@@ -127,7 +127,15 @@ impl Worktree {
     /// Commits everything that is not ignored under a ref, on top of the base, and returns the commit.
     pub async fn commit(&self, name: &str, message: &str) -> Result<CommitId, Error> {
         let tree = self.snapshot().await?;
-        let commit = self.git.commit_tree(&tree, &self.owner.base, message).await?;
+        let before = self.git.commit(name).await;
+        if let Some(before) = &before
+            && self.git.tree(before).await? == tree
+        {
+            return Ok(before.clone());
+        }
+        // What an interrupted attempt had left before stays reachable, as a second parent.
+        let parents: Vec<&CommitId> = std::iter::once(&self.owner.base).chain(&before).collect();
+        let commit = self.git.commit_tree(&tree, &parents, message).await?;
         self.git.set_ref(name, &commit).await?;
         Ok(commit)
     }
@@ -294,6 +302,15 @@ mod tests {
         let changes: Vec<String> =
             worktree.changes(&commit.0).await.unwrap().iter().map(|c| format!("{}{}", c.kind, c.path)).collect();
         assert_eq!(changes, ["Anew.txt", "Drun", "Msrc/a.txt"]);
+        assert_eq!(worktree.commit("refs/inspan/abcdefgh/t/1", "again").await.unwrap(), commit, "nothing new, no new commit");
+        sh(&tree, "echo 2 > src/a.txt");
+        let later = worktree.commit("refs/inspan/abcdefgh/t/1", "later").await.unwrap();
+        assert_eq!(
+            git.text(["merge-base", "--is-ancestor", &commit.0, &later.0]).await.unwrap(),
+            "",
+            "the earlier one stays reachable"
+        );
+        assert_eq!(git.commit(&format!("{later}^")).await, Some(owner.base.clone()));
         worktree.remove().unwrap();
         assert!(!place.exists());
     }

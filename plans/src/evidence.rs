@@ -2,6 +2,8 @@
 //!
 //! Not here: telling whose fault a red is (flaky, red before, together red). Evidence says what was observed.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use shared::{Attempt, Outcome, RepoPath, TaskId};
 
@@ -76,9 +78,8 @@ impl Setback {
                 Outcome::Done { .. } => "done".to_owned(),
                 Outcome::Blocked { report } => format!("blocked: {}", first_line(&report.summary)),
                 Outcome::Exhausted { limit, .. } => format!("reached {limit}"),
-                Outcome::Failed { why } => first_line(why).to_owned(),
+                Outcome::Failed { why } | Outcome::Unavailable { why } => first_line(why).to_owned(),
                 Outcome::ScopeViolation { paths } => format!("changed files outside its scope: {}", join(paths)),
-                Outcome::Unavailable { why } => first_line(why).to_owned(),
                 Outcome::OverBudget => "the run's budget is used up".to_owned(),
                 Outcome::Cancelled => "stopped".to_owned(),
             },
@@ -111,12 +112,12 @@ pub fn account(state: &RunState) -> String {
     for record in state.tasks() {
         let report = record.report.as_ref().filter(|_| record.state.name() == "landed").map(|report| first_line(&report.summary));
         let said = report.map(|said| format!(": {said}")).unwrap_or_default();
-        text.push_str(&format!("- `{}` is {}{said}\n", record.id, record.state.name()));
+        writeln!(text, "- `{}` is {}{said}", record.id, record.state.name()).expect("writing to a string");
     }
     for record in state.in_trouble() {
-        text.push_str(&format!("\n## `{}` is in trouble\n", record.id));
+        writeln!(text, "\n## `{}` is in trouble", record.id).expect("writing to a string");
         for evidence in &record.setbacks[record.setbacks.len().saturating_sub(SHOWN)..] {
-            text.push_str(&format!("Attempt {}: {}\n", evidence.attempt, evidence.setback.in_full()));
+            writeln!(text, "Attempt {}: {}", evidence.attempt, evidence.setback.in_full()).expect("writing to a string");
         }
     }
     text

@@ -73,12 +73,10 @@ pub enum Step {
     Landed(Attempt, CommitId),
     /// The coordinator lost its process before the run branch moved.
     PutBack,
-    /// A revised plan has it begin anew.
+    /// A revised plan, or a new process after the end, has it begin anew.
     Renew,
     /// It will not land.
     End(TaskEnd),
-    /// A new process has another go at what ended.
-    Reopen,
 }
 
 /// A step that the table does not know from that state.
@@ -117,7 +115,6 @@ impl TaskState {
             (T::Running { attempt, .. }, S::Renew) => T::Running { attempt, unwanted: true },
             (T::Waiting | T::Finished { .. } | T::InTrouble { .. } | T::Ended { .. }, S::Renew) => T::Waiting,
             (T::Waiting | T::Finished { .. } | T::InTrouble { .. }, S::End(end)) => T::Ended { end },
-            (T::Ended { .. } | T::InTrouble { .. }, S::Reopen) => T::Waiting,
             (_, step) => return Err(IllegalStep { state, step: format!("{step:?}") }),
         })
     }

@@ -92,9 +92,9 @@ fn parse(pattern: &str) -> Result<globset::Glob, BadGlob> {
 /// A pattern that parses but is too large to match with (thousands of alternatives) matches nothing.
 fn set_of(globs: &[globset::Glob]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
-    globs.iter().for_each(|glob| {
+    for glob in globs {
         set.add(glob.clone());
-    });
+    }
     set.build().unwrap_or_default()
 }
 
@@ -132,7 +132,7 @@ fn units(part: &str) -> Vec<Unit> {
             '?' => Unit::One,
             '[' => {
                 let mut first = true;
-                while let Some(inside) = chars.next() {
+                for inside in chars.by_ref() {
                     if inside == ']' && !first {
                         break;
                     }

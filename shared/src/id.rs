@@ -60,9 +60,9 @@ impl RunId {
     /// that no tool takes it for a number.
     pub fn from_bits(bits: u64) -> Self {
         let spell = |place: usize| {
-            let digit = usize::try_from(bits >> (5 * place) & 31).expect("five bits fit");
+            let digit = (bits >> (5 * place)).to_le_bytes()[0] & 31;
             let letters_only = if place == 0 { digit % 24 } else { digit };
-            char::from(Self::ALPHABET[letters_only])
+            char::from(Self::ALPHABET[usize::from(letters_only)])
         };
         Self((0..8).map(spell).collect())
     }

@@ -45,9 +45,9 @@ pub enum Opening {
         /// What the repository is like; the same for every worker of the run.
         repository_brief: String,
     },
-    /// The conversation of an earlier attempt, and what has happened since.
+    /// The conversation of an earlier attempt, or of this one before it was interrupted, and what has happened since.
     Continue {
-        /// The earlier attempt's transcript.
+        /// That attempt's transcript.
         transcript: PathBuf,
         /// What has happened, such as [`context::conflict_notice`].
         notice: String,
@@ -68,7 +68,7 @@ pub struct WorkerArgs {
     pub budget: Arc<dyn Budget>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Where the transcript is written; the file must not exist yet.
+    /// Where the transcript is written; the file must not exist yet, unless it is the one that is continued.
     pub transcript: PathBuf,
     /// What the attempt may spend.
     pub limits: Limits,
@@ -164,15 +164,17 @@ async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: 
 }
 
 fn open(args: &WorkerArgs) -> io::Result<Conversation> {
-    let (messages, notice) = match &args.opening {
-        Opening::Fresh { repository_brief } => (context::opening(repository_brief, &args.brief), None),
-        Opening::Continue { transcript, notice } => (transcript::read(transcript)?, Some(notice)),
-    };
-    let mut talk = Conversation::new(messages, Transcript::create(&args.transcript)?);
-    if let Some(notice) = notice {
-        talk.say(notice);
+    let fresh = |messages| Ok::<_, io::Error>(Conversation::new(messages, Transcript::create(&args.transcript)?));
+    match &args.opening {
+        Opening::Fresh { repository_brief } => fresh(context::opening(repository_brief, &args.brief)),
+        Opening::Continue { transcript, notice } => {
+            let same = *transcript == args.transcript;
+            let mut talk =
+                if same { Conversation::resume(transcript, args.model.price())? } else { fresh(transcript::read(transcript)?)? };
+            talk.say(notice);
+            Ok(talk)
+        }
     }
-    Ok(talk)
 }
 
 fn agent(args: WorkerArgs) -> Agent {

@@ -86,6 +86,15 @@ impl Transcript {
         Ok(Self { file: BufWriter::new(file), path: path.to_owned() })
     }
 
+    /// Opens a transcript to go on with it. A line that a crash tore is cut off.
+    pub fn reopen(path: &Path) -> io::Result<Self> {
+        let text = fs::read(path)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let file = OpenOptions::new().append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        Ok(Self { file: BufWriter::new(file), path: path.to_owned() })
+    }
+
     /// Adds a line. It is on its way to the disk after the next [`flush`](Self::flush).
     pub fn append(&mut self, turn: u32, entry: &Entry) -> io::Result<()> {
         self.line(turn, entry)

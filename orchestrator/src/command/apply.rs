@@ -15,7 +15,7 @@ use crate::{
 /// `inspan apply`.
 pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
     let run = folder.run.to_string();
     let _lease = match Lease::take(&folder.path).map_err(Error::disk(&folder.path))? {
         Ok(lease) => lease,

@@ -26,7 +26,7 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
     let config = here.config(&repository, Overrides::default())?;
     let worktrees = config.worktrees.clone().map(|folder| folder.join("worktrees"));
     let folders = match &args.run.run {
-        Some(name) => vec![here.find(&repository, Some(name))?],
+        Some(name) => vec![super::find(&repository, Some(name))?],
         None => Store::new(&repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect(),
     };
     let sweep = Sweep { here, repository: &repository, dry: args.dry_run };

@@ -74,9 +74,9 @@ async fn git(report: &mut Report) {
             let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0));
             let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
             if version >= OLDEST_GIT {
-                report.good("git", number)
+                report.good("git", number);
             } else {
-                report.bad("git", &format!("{number} is too old; 2.45 is needed"))
+                report.bad("git", &format!("{number} is too old; 2.45 is needed"));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     lease::Lease,
     recorder::RecordError,
+    repository::Repository,
     store::{RunFolder, Store},
     ui::{self, words},
 };
@@ -26,7 +27,7 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
         list(&Store::new(&repository.state_dir()))?;
         return Ok(0);
     }
-    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
     let (all, state) = state_of(&folder)?;
     let alive = Lease::holder(&folder.path).is_some();
     match (args.graph, args.output_format) {
@@ -34,7 +35,7 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
             let plan = state.plan().ok_or_else(|| Error::Usage(format!("run {} has no plan yet", folder.run)))?;
             let mark = |id: &TaskId| state.task(id).map(|record| record.state.name().to_owned());
             ui::print(&match format {
-                GraphFormat::Text => render::graph(plan, here.screen.width(), mark),
+                GraphFormat::Text => render::graph(plan, ui::width(), mark),
                 GraphFormat::Mermaid => render::mermaid(plan),
                 GraphFormat::Dot => render::dot(plan),
             });
@@ -67,7 +68,7 @@ fn state_of(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
 /// `inspan diff`.
 pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
     let (_, state) = state_of(&folder)?;
     let (from, to) = match &args.task {
         None => (state.base().0.clone(), state.tip().0.clone()),
@@ -106,9 +107,9 @@ fn unknown(task: &str, state: &RunState) -> Error {
 /// `inspan log`.
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let (folder, task) = run_and_task(&repository, args)?;
     let (all, state) = state_of(&folder)?;
-    let task = args.task.as_deref().map(|task| known_task(&state, task)).transpose()?;
+    let task = task.map(|task| known_task(&state, task)).transpose()?;
     for entry in all.iter().filter(|entry| task.as_ref().is_none_or(|task| concerns(&entry.event, task))) {
         match args.output_format {
             OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
@@ -124,6 +125,19 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
     }
     Ok(0)
+}
+
+/// `log RUN TASK`, `log RUN`, or `log TASK` of the latest run.
+fn run_and_task<'a>(repository: &Repository, args: &'a LogArgs) -> Result<(RunFolder, Option<&'a str>), Error> {
+    let (first, second) = (args.run.run.as_deref(), args.task.as_deref());
+    match super::find(repository, first) {
+        Err(Error::NoSuchRun { name }) if second.is_none() => {
+            let latest = super::find(repository, None)?;
+            let known = known_task(&state_of(&latest)?.1, &name).is_ok();
+            if known { Ok((latest, first)) } else { Err(Error::NoSuchRun { name }) }
+        }
+        found => Ok((found?, second)),
+    }
 }
 
 fn concerns(event: &Event, task: &TaskId) -> bool {

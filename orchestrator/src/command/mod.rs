@@ -74,11 +74,11 @@ impl Here {
         }
         Ok(config)
     }
+}
 
-    /// The run that was named, or the latest.
-    pub(crate) fn find(&self, repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> {
-        Store::new(&repository.state_dir()).find(run)
-    }
+/// The run that was named, or the latest.
+fn find(repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> {
+    Store::new(&repository.state_dir()).find(run)
 }
 
 /// The flags of the command line as the configuration takes them.

@@ -41,7 +41,7 @@ pub(super) async fn plan(here: &Here, args: PlanArgs) -> Result<u8, Error> {
     let plan = state.plan().ok_or_else(|| Error::Defect("a plan was drafted and is not there".to_owned()))?.clone();
     let text = file::write_toml(&plan);
     let sheet = ui::review::Sheet { plan, difference: None, cause: None, settings: state.settings().clone(), site };
-    here.screen.say(&ui::review::describe(&sheet, here.screen.width()));
+    here.screen.say(&ui::review::describe(&sheet, ui::width()));
     match args.output {
         None => ui::print(&text),
         Some(path) => {
@@ -91,7 +91,7 @@ pub(super) async fn run(here: &Here, args: RunArgs) -> Result<u8, Error> {
 /// `inspan review` and `inspan resume`.
 pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = here.find(&repository, args.run.run.as_deref())?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
     let config = here.config(&repository, overrides(&args.how.limits, args.how.yes, args.how.review))?;
     let lease = take_lease(&folder.path, folder.run.as_str())?;
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone())?;
@@ -124,7 +124,7 @@ fn refuse_what_is_over(state: &RunState, run: &str) -> Result<(), Error> {
 /// `inspan cancel`.
 pub(super) async fn cancel(here: &Here, args: RunName) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = here.find(&repository, args.run.as_deref())?;
+    let folder = super::find(&repository, args.run.as_deref())?;
     if let Some(holder) = Lease::holder(&folder.path) {
         holder.interrupt().map_err(|error| Error::Usage(format!("process {} cannot be reached: {error}", holder.pid)))?;
         here.screen
@@ -145,7 +145,7 @@ pub(super) async fn cancel(here: &Here, args: RunName) -> Result<u8, Error> {
     recorder.record(&Event::CancelRequested)?;
     let ending = launch.carry_through(recorder, false, site).await?;
     here.screen.say("Cancelled; what its workers left is kept.");
-    Ok(if ending == Ending::Over(RunStatus::Cancelled) { 0 } else { 1 })
+    Ok(u8::from(ending != Ending::Over(RunStatus::Cancelled)))
 }
 
 /// What kind of run it is to be.

@@ -45,7 +45,7 @@ impl Landing {
         match lane.git.merge_trees(&self.base, &self.onto, &self.commit).await? {
             Merge::Conflicted { tree, paths } => self.conflict(&lane.git, &tree, paths).await,
             Merge::Clean { tree } => {
-                let commit = lane.git.commit_tree(&tree, &self.onto, &self.message()).await?;
+                let commit = lane.git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
                 self.prove(lane, commit).await
             }
         }
@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_conflict_is_shown_with_both_sides_and_a_little_around() {
-        let mut text: String = (0..20).map(|n| format!("line {n}\n")).collect();
+        let lines: Vec<String> = (0..20).map(|n| format!("line {n}")).collect();
+        let mut text = lines.join("\n") + "\n";
         text.push_str("<<<<<<< abc\nours\n=======\ntheirs\n>>>>>>> def\nafter\n");
         expect![[r"
             --- a.rs

@@ -4,9 +4,8 @@
 //! start ─► AttemptStarted ─► worktree ─► worker ─► AttemptOver ─► strays ended, tree committed ─► AttemptEnded ─► worktree removed
 //! ```
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use kameo::{
     actor::{ActorRef, Spawn as _},
     message::{Context, Message},
@@ -14,19 +13,17 @@ use kameo::{
 use plans::{
     Task, WorkerKind,
     event::{CommitId, Event},
-    evidence::Setback,
     run_state::Continuation,
 };
-use shared::{AttemptKey, Brief, Glob, Outcome, Scope, brief::HandOff};
-use tokio::sync::oneshot;
+use shared::{AttemptKey, Outcome, Scope};
 use tokio_util::sync::CancellationToken;
 use worker::{
-    actor::{AttemptOver, Opening, Worker, WorkerArgs},
+    actor::{AttemptOver, Worker, WorkerArgs},
     process::{Shell, end_strays},
-    tool::{LiveScope, ScopeAnswer, ScopeOffice, WorkerPlace, WorkerTools},
+    tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
-use super::{Dispatcher, tip};
+use super::{Dispatcher, scope_desk::Office, tip};
 use crate::{
     acceptance::Inspection,
     command_worker::{self, CommandJob},
@@ -79,10 +76,17 @@ impl Dispatcher {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
             let owner = site.owner(&key.to_string(), &base);
             let git = site.repository.git.clone();
-            let made = tokio::spawn(async move { Worktree::create(&git, folder, owner, &files).await });
+            let made = tokio::spawn(async move {
+                let left = Worktree::reopen(&git, folder.clone(), owner.clone()).filter(|_| continues.is_some());
+                match left {
+                    Some(worktree) => Ok(worktree),
+                    None => Worktree::create(&git, folder, owner, &files).await,
+                }
+            });
             let made = made.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())));
             // The dispatcher is gone only when the whole run is.
-            let _ = me.tell(Prepared { key, continuation, task, made }).await;
+            let order = Order { key, continuation, task };
+            let _ = me.tell(Prepared { order, made }).await;
         });
         Ok(())
     }
@@ -93,169 +97,109 @@ impl Dispatcher {
         }
     }
 
-    fn employ(
-        &mut self,
-        key: &AttemptKey,
-        continuation: Option<Continuation>,
-        task: Task,
-        worktree: Arc<Worktree>,
-        me: &ActorRef<Self>,
-    ) {
+    /// Puts somebody to work in a worktree that stands.
+    fn employ(&mut self, order: &Order, worktree: &Arc<Worktree>, me: &ActorRef<Self>) {
+        let Order { key, task, .. } = order;
         let Some(member) = self.crew.get_mut(key) else { return };
         member.worktree = Some(worktree.clone());
         let (scope, cancel) = (member.scope.clone(), member.cancel.clone());
-        let site = self.site.clone();
-        let brief = self.brief(key, &task);
-        let mark = site.mark(&key.to_string());
-        let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &mark);
+        let site = &self.site;
+        let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
         let inspection =
             Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
-                let job = CommandJob { command, brief, folder: worktree.folder().to_owned(), shell, inspection };
+                let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
+                let job = CommandJob { command, brief, folder, shell, inspection };
                 command_worker::employ(job, cancel, me.clone().recipient());
             }
             WorkerKind::Agent => {
-                let Some(model) = site.worker_model.clone() else {
-                    let why = "no model is configured for workers; set INSPAN_MODEL or `model` in inspan.toml".to_owned();
-                    return self.report_at_once(key, Outcome::Unavailable { why }, me);
-                };
-                let office = Arc::new(Office { dispatcher: me.clone(), key: key.clone() });
                 let place = WorkerPlace {
                     root: worktree.tree(),
                     spill_dir: worktree.folder().join("spill"),
                     shell,
                     scope,
-                    office,
+                    office: Arc::new(Office { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
                 };
-                let Some(ledger) = self.ledger.clone() else { return };
-                let toolbox = match WorkerTools::new(place) {
-                    Ok(tools) => Arc::new(tools),
-                    Err(error) => {
-                        let why = format!("the worktree of {key} is gone: {error}");
-                        return self.report_at_once(key, Outcome::Unavailable { why }, me);
-                    }
-                };
-                let budget = Arc::new(Purse::new(ledger, Some(key.clone()), model.price()));
-                let worker = Worker::spawn(WorkerArgs {
-                    limits: brief.limits,
-                    opening: self.opening(key, continuation),
-                    brief,
-                    model,
-                    toolbox,
-                    budget,
-                    observer: site.board.observer(key),
-                    transcript: site.folder.transcript(key),
-                    cancel,
-                    done: me.clone().recipient(),
-                });
-                let me = me.clone();
-                // Supervision: the dispatcher hears of a worker's death and survives it.
-                tokio::spawn(async move { me.link(&worker).await });
+                if let Err(why) = self.employ_agent(order, place, cancel, me) {
+                    report_at_once(key, Outcome::Unavailable { why }, me);
+                }
             }
         }
     }
 
-    fn report_at_once(&self, key: &AttemptKey, outcome: Outcome, me: &ActorRef<Self>) {
-        let (me, over) = (me.clone(), AttemptOver::without_turns(key.clone(), outcome));
-        tokio::spawn(async move { me.tell(over).await });
-    }
-
-    fn brief(&self, key: &AttemptKey, task: &Task) -> Brief {
-        let state = self.state();
-        let received = state.landed().iter().filter(|id| task.depends_on.contains(id)).filter_map(|id| {
-            let report = state.task(id)?.report.as_ref()?;
-            let text = if report.hand_off.trim().is_empty() { &report.summary } else { &report.hand_off };
-            Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
+    fn employ_agent(
+        &self,
+        order: &Order,
+        place: WorkerPlace,
+        cancel: CancellationToken,
+        me: &ActorRef<Self>,
+    ) -> Result<(), String> {
+        let Order { key, task, continuation } = order;
+        let no_model = "no model is configured for workers; set INSPAN_MODEL or `model` in inspan.toml";
+        let model = self.site.worker_model.clone().ok_or(no_model)?;
+        let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
+        let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
+        let brief = self.brief(key, task);
+        let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
+        let worker = Worker::spawn(WorkerArgs {
+            limits: brief.limits,
+            opening: self.opening(key, *continuation),
+            brief,
+            budget: Arc::new(Purse::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
+            model,
+            toolbox: Arc::new(toolbox),
+            observer: self.site.board.observer(key),
+            transcript: self.site.folder.transcript(key),
+            cancel,
+            done: me.clone().recipient(),
         });
-        let setbacks = state.task(&key.task).map(|record| record.setbacks.as_slice()).unwrap_or_default();
-        const TOLD: usize = 3;
-        let history = setbacks[setbacks.len().saturating_sub(TOLD)..].iter();
-        Brief {
-            run: self.site.run().clone(),
-            key: key.clone(),
-            goal: state.goal().to_owned(),
-            title: task.title.clone(),
-            instructions: task.instructions.clone(),
-            scope: state.scope_of(task),
-            deliver: task.deliver.clone(),
-            verify: task.verify.clone(),
-            hand_off: task.hand_off.clone(),
-            received: received.collect(),
-            notes: self.site.notes.clone(),
-            history: history.map(|evidence| format!("attempt {}: {}", evidence.attempt, evidence.setback.in_full())).collect(),
-            limits: task.limits.or(state.settings().task_limits),
-        }
+        let me = me.clone();
+        // Supervision: the dispatcher hears of a worker's death and survives it.
+        tokio::spawn(async move { me.link(&worker).await });
+        Ok(())
     }
+}
 
-    /// How the conversation begins: anew, or where an earlier attempt left off, if its transcript is still there.
-    fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
-        let fresh = || Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
-        let Some(continuation) = continuation else { return fresh() };
-        let transcript: PathBuf = self.site.folder.transcript(&AttemptKey { task: key.task.clone(), attempt: continuation.of() });
-        if !transcript.exists() {
-            return fresh();
-        }
-        let notice = match continuation {
-            Continuation::AfterConflict(_) => self.conflict_notice(key),
-            Continuation::AfterInterruption(_) => {
-                "The harness was interrupted and has started again. Your files are as you left them; commands that \
-                                                   were running have ended. Go on with your task."
-                    .to_owned()
-            }
-        };
-        Opening::Continue { transcript, notice }
-    }
+fn report_at_once(key: &AttemptKey, outcome: Outcome, me: &ActorRef<Dispatcher>) {
+    let (me, over) = (me.clone(), AttemptOver::without_turns(key.clone(), outcome));
+    tokio::spawn(async move { me.tell(over).await });
+}
 
-    fn conflict_notice(&self, key: &AttemptKey) -> String {
-        let state = self.state();
-        let last = state.task(&key.task).and_then(|record| record.setbacks.last());
-        let Some(Setback::Conflicted { paths, with, detail }) = last.map(|evidence| &evidence.setback) else {
-            return String::new();
-        };
-        let landed = with.iter().filter_map(|id| {
-            let report = state.task(id)?.report.as_ref()?;
-            let text = if report.hand_off.trim().is_empty() { &report.summary } else { &report.hand_off };
-            Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
-        });
-        let landed: Vec<HandOff> = landed.collect();
-        let title = state.plan().and_then(|plan| plan.get(&key.task)).map(|task| task.title.clone()).unwrap_or_default();
-        worker::context::conflict_notice(&worker::context::Conflict { title: &title, landed: &landed, paths, detail })
-    }
+/// An attempt that was announced.
+struct Order {
+    key: AttemptKey,
+    continuation: Option<Continuation>,
+    task: Task,
 }
 
 /// The worktree stands, or could not be made.
 struct Prepared {
-    key: AttemptKey,
-    continuation: Option<Continuation>,
-    task: Task,
+    order: Order,
     made: Result<Worktree, Error>,
 }
 
 impl Message<Prepared> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, Prepared { key, continuation, task, made }: Prepared, ctx: &mut Context<Self, ()>) {
-        let me = ctx.actor_ref().clone();
-        let stopped = self.crew.get(&key).is_none_or(|member| member.cancel.is_cancelled());
-        match made {
-            Ok(worktree) => {
-                let worktree = Arc::new(worktree);
-                if stopped {
-                    if let Some(member) = self.crew.get_mut(&key) {
-                        member.worktree = Some(worktree);
-                    }
-                    return self.report_at_once(&key, Outcome::Cancelled, &me);
-                }
-                self.employ(&key, continuation, task, worktree, &me);
-            }
+    async fn handle(&mut self, Prepared { order, made }: Prepared, ctx: &mut Context<Self, ()>) {
+        let (me, key) = (ctx.actor_ref().clone(), order.key.clone());
+        let worktree = match made {
+            Ok(worktree) => Arc::new(worktree),
             Err(error) => {
                 let why = format!("no worktree could be made for {key}: {error}");
-                self.report_at_once(&key, Outcome::Unavailable { why }, &me);
+                return report_at_once(&key, Outcome::Unavailable { why }, &me);
             }
+        };
+        match self.crew.get_mut(&key) {
+            Some(member) if member.cancel.is_cancelled() => {
+                member.worktree = Some(worktree);
+                report_at_once(&key, Outcome::Cancelled, &me);
+            }
+            _ => self.employ(&order, &worktree, &me),
         }
     }
 }
@@ -270,9 +214,9 @@ impl Message<AttemptOver> for Dispatcher {
         tokio::spawn(async move {
             let (key, outcome) = (over.key.clone(), over.outcome.clone());
             let saving = tokio::spawn(async move { save(&site, worktree.as_deref(), &key, outcome, &scope).await });
-            let saved = saving.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())));
+            let result = saving.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())));
             // The dispatcher is gone only when the whole run is.
-            let _ = me.tell(Saved { key: over.key, outcome: over.outcome, saved }).await;
+            let _ = me.tell(Saved { key: over.key, outcome: over.outcome, result }).await;
         });
     }
 }
@@ -308,17 +252,17 @@ async fn save(
 struct Saved {
     key: AttemptKey,
     outcome: Outcome,
-    saved: Result<(Outcome, Option<CommitId>), Error>,
+    result: Result<(Outcome, Option<CommitId>), Error>,
 }
 
 impl Message<Saved> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, Saved { key, outcome, saved }: Saved, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, Saved { key, outcome, result }: Saved, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
         let member = self.crew.remove(&key);
         self.site.board.end(&key);
-        let (event, keep) = match saved {
+        let (event, keep) = match result {
             Ok((outcome, commit)) => (Event::AttemptEnded { key: key.clone(), commit, outcome }, false),
             Err(error) => {
                 let place =
@@ -333,62 +277,8 @@ impl Message<Saved> for Dispatcher {
             return self.finish(Err(error));
         }
         if let Some(worktree) = member.and_then(|member| member.worktree).and_then(Arc::into_inner).filter(|_| !keep) {
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = worktree.remove() {
-                    tracing::warn!(%error, "a worktree could not be removed; `inspan clean` tries again");
-                }
-            });
+            self.site.remove_later(worktree);
         }
         self.pursue(&me).await;
-    }
-}
-
-/// A worker wants to write more than its plan says.
-pub struct ScopeWanted {
-    key: AttemptKey,
-    globs: Vec<Glob>,
-    reason: String,
-    answer: oneshot::Sender<ScopeAnswer>,
-}
-
-impl Message<ScopeWanted> for Dispatcher {
-    type Reply = ();
-
-    async fn handle(&mut self, ScopeWanted { key, globs, reason, answer }: ScopeWanted, _: &mut Context<Self, ()>) {
-        let verdict = match self.state().may_grant(&key.task, &globs) {
-            Err(why) => ScopeAnswer::Refused(format!(
-                "not granted: {why}. Do without it, or finish as `blocked` and say what is needed; the planner will see it"
-            )),
-            Ok(()) => match self.record(&Event::ScopeGranted { key: key.clone(), globs, reason }) {
-                Err(error) => return self.finish(Err(error)),
-                Ok(()) => {
-                    let state = self.state();
-                    let task = state.plan().and_then(|plan| plan.get(&key.task));
-                    ScopeAnswer::Granted(task.map(|task| state.scope_of(task)).unwrap_or_default())
-                }
-            },
-        };
-        // A worker that has ended meanwhile needs no answer.
-        let _ = answer.send(verdict);
-    }
-}
-
-/// A worker's way to ask for scope.
-struct Office {
-    dispatcher: ActorRef<Dispatcher>,
-    key: AttemptKey,
-}
-
-impl ScopeOffice for Office {
-    fn request(&self, globs: Vec<Glob>, reason: String) -> BoxFuture<'_, ScopeAnswer> {
-        let (answer, hear) = oneshot::channel();
-        let wanted = ScopeWanted { key: self.key.clone(), globs, reason, answer };
-        Box::pin(async move {
-            let gone = || ScopeAnswer::Refused("the run is ending; nothing is granted any more".to_owned());
-            if self.dispatcher.tell(wanted).await.is_err() {
-                return gone();
-            }
-            hear.await.unwrap_or_else(|_| gone())
-        })
     }
 }

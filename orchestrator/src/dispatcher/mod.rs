@@ -10,9 +10,11 @@
 //!
 //! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`.
 
+mod briefing;
 mod crew;
 mod landings;
 mod planning;
+mod scope_desk;
 
 use std::{collections::HashMap, sync::Arc};
 

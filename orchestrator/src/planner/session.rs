@@ -49,7 +49,7 @@ impl Desk {
         let path = self.site.folder.planner_transcript(session);
         let transcript = Transcript::create(&path).map_err(Error::disk(&path))?;
         let system = format!("{}\n\n{}", include_str!("prompt/planner_system.md").trim_end(), self.site.repository_brief);
-        let mut talk = Talk::new(vec![Message::system(&system), Message::user(&say(&what.errand))], transcript);
+        let mut talk = Talk::new(vec![Message::system(&system), Message::user(say(&what.errand))], transcript);
         let agent = Agent {
             model: self.model.clone(),
             toolbox: tools.clone(),
@@ -84,7 +84,11 @@ impl Desk {
 
     /// Conversations are counted over the whole run, by their transcripts.
     fn next_session(&self) -> u32 {
-        (1..).find(|session| !self.site.folder.planner_transcript(*session).exists()).unwrap_or(u32::MAX)
+        let mut session = 1;
+        while self.site.folder.planner_transcript(session).exists() {
+            session += 1;
+        }
+        session
     }
 }
 
@@ -140,7 +144,11 @@ mod tests {
         ];
         let heads: Vec<String> =
             all.iter().map(|text| text.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join(" | ")).collect();
-        expect![[""]].assert_eq(&heads.join("\n"));
+        expect![[r#"
+            # The goal
+            # The goal | # The plan so far | # What the person who reviews it says
+            # The goal | # The plan as it stands | # How it goes | # What to do
+            # The goal | # The plan as it stands | # How it goes | # What the person who reviews your answer says | # What to do"#]].assert_eq(&heads.join("\n"));
         assert!(all[0].contains("the {{ goal }}"), "a goal is text, not a template");
         assert!(all[3].contains("no new task"));
     }

@@ -51,15 +51,15 @@ impl Screen {
         });
     }
 
-    /// Columns, for tables and graphs.
-    pub fn width(&self) -> usize {
-        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(100, |size| usize::from(size.ws_col)).clamp(40, 160)
-    }
-
     /// The live lines.
     pub fn bars(&self) -> &indicatif::MultiProgress {
         &self.bars
     }
+}
+
+/// Columns of the terminal, for tables and graphs.
+pub fn width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(100, |size| usize::from(size.ws_col)).clamp(40, 160)
 }
 
 /// Data for standard output. A reader that has gone (`| head`) is no error.

@@ -87,7 +87,9 @@ impl View {
         if self.state.is_none() {
             self.state = RunState::fold(all.iter().take_while(|entry| entry.seq <= self.last)).ok();
         }
-        all.iter().for_each(|entry| self.see(entry));
+        for entry in &all {
+            self.see(entry);
+        }
     }
 
     fn see(&mut self, entry: &Entry) {

@@ -58,13 +58,13 @@ pub struct Terminal {
 
 impl Reviewer for Terminal {
     fn show(&self, sheet: &Sheet) {
-        self.screen.say(&describe(sheet, self.screen.width()));
+        self.screen.say(&describe(sheet, super::width()));
     }
 
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
         let screen = self.screen.clone();
         Box::pin(async move {
-            screen.insist(&describe(&sheet, screen.width()));
+            screen.insist(&describe(&sheet, super::width()));
             if !screen.interactive {
                 return Ok(Answer::Nobody);
             }

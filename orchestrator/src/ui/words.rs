@@ -26,10 +26,11 @@ pub fn line(entry: &Entry) -> Option<String> {
         ),
         Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
         Event::AttemptStarted { key, continues, .. } => match continues {
+            Some(attempt) if *attempt == key.attempt => format!("{key} goes on"),
             Some(attempt) => format!("{key} starts, going on from #{attempt}"),
             None => format!("{key} starts"),
         },
-        Event::TurnTaken { .. } => return None,
+        Event::TurnTaken { .. } | Event::GatePassed { .. } => return None,
         Event::ScopeGranted { key, globs, reason } => {
             let globs: Vec<&str> = globs.iter().map(shared::Glob::as_str).collect();
             format!("{key} may also write {}: {reason}", globs.join(", "))
@@ -43,7 +44,6 @@ pub fn line(entry: &Entry) -> Option<String> {
         }
         Event::LandingRefused { key, verdict, .. } => format!("{key} is red: {}", Setback::Red(verdict.clone()).headline()),
         Event::LandingPutBack { key, why } => format!("{key} was not landed yet: {why}"),
-        Event::GatePassed { .. } => return None,
         Event::TaskLanded { key, commit } => format!("{} landed as {}", key.task, commit.short()),
         Event::ReplanStarted { number, causes } => format!("re-plan {number} for {}", join(causes)),
         Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", indent(difference)),

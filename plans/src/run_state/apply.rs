@@ -93,6 +93,35 @@ impl RunState {
             Event::PlanApproved { .. } => self.leave(Phase::Review, Phase::Underway, "plan_approved"),
             Event::PlanRejected { .. } => self.leave(Phase::Review, Phase::Rejected, "plan_rejected"),
             Event::AttemptStarted { key, base, .. } => self.start(key, base),
+            Event::AttemptEnded { key, commit, outcome } => self.end_attempt(key, commit.as_ref(), outcome),
+            Event::TurnTaken { .. } | Event::ScopeGranted { .. } | Event::TaskEnded { .. } => self.apply_to_task(event),
+            Event::LandingStarted { .. }
+            | Event::LandingConflicted { .. }
+            | Event::LandingRefused { .. }
+            | Event::LandingPutBack { .. }
+            | Event::GatePassed { .. }
+            | Event::TaskLanded { .. } => self.apply_landing(event),
+            Event::PlanRevised { revision, replan, plan, fresh, .. } => {
+                self.revise(*revision, plan, fresh)?;
+                self.replanning = self.replanning && replan.is_none();
+                Ok(())
+            }
+            Event::RunResumed { settings } => self.resume(settings),
+            Event::ReplanStarted { .. }
+            | Event::ReplanFailed { .. }
+            | Event::CancelRequested
+            | Event::BudgetReached { .. }
+            | Event::RunHalted { .. }
+            | Event::RunEnded { .. }
+            | Event::ResultApplied { .. } => {
+                self.apply_to_run(event);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_to_task(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        match event {
             Event::TurnTaken { attempt, turn, tokens, cost } => {
                 self.tokens += *tokens;
                 self.cost += cost.unwrap_or_default();
@@ -101,74 +130,58 @@ impl RunState {
                     record.tokens += *tokens;
                     record.cost += cost.unwrap_or_default();
                 }
-                Ok(())
             }
-            Event::ScopeGranted { key, globs, .. } => {
-                self.record(&key.task)?.granted.extend(globs.iter().cloned());
-                Ok(())
-            }
-            Event::AttemptEnded { key, commit, outcome } => self.end_attempt(key, commit.as_ref(), outcome),
-            Event::LandingStarted { key, .. } => {
-                self.step(&key.task, Step::Land(key.attempt))?;
-                self.queue.retain(|task| task != &key.task);
-                Ok(())
-            }
-            Event::LandingConflicted { key, paths, with, detail, .. } => {
-                let setback = Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() };
-                self.set_back(key, setback)
-            }
-            Event::LandingRefused { key, verdict, .. } => self.set_back(key, Setback::Red(verdict.clone())),
-            Event::LandingPutBack { key, .. } => {
-                self.step(&key.task, Step::PutBack)?;
-                self.queue.push_front(key.task.clone());
-                Ok(())
-            }
-            Event::GatePassed { key, commit, .. } => self.step(&key.task, Step::Pass(key.attempt, commit.clone())),
-            Event::TaskLanded { key, commit } => {
-                self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;
-                self.landed.push(key.task.clone());
-                self.tip = commit.clone();
-                Ok(())
-            }
-            Event::ReplanStarted { number, .. } => {
-                self.replans = *number;
-                self.replanning = true;
-                Ok(())
-            }
-            Event::PlanRevised { revision, replan, plan, fresh, .. } => {
-                self.revise(*revision, plan, fresh)?;
-                self.replanning = self.replanning && replan.is_none();
-                Ok(())
-            }
-            Event::ReplanFailed { .. } => {
-                self.replanning = false;
-                Ok(())
-            }
+            Event::ScopeGranted { key, globs, .. } => self.record(&key.task)?.granted.extend(globs.iter().cloned()),
             Event::TaskEnded { task, end, why } => {
                 self.step(task, Step::End(*end))?;
                 self.queue.retain(|queued| queued != task);
                 self.record(task)?.why.clone_from(why);
-                Ok(())
             }
-            Event::CancelRequested => {
-                self.cancelling = true;
-                Ok(())
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_landing(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        match event {
+            Event::LandingStarted { key, .. } => {
+                self.step(&key.task, Step::Land(key.attempt))?;
+                self.queue.retain(|task| task != &key.task);
             }
+            Event::LandingConflicted { key, paths, with, detail, .. } => {
+                let setback = Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() };
+                self.set_back(key, setback)?;
+            }
+            Event::LandingRefused { key, verdict, .. } => self.set_back(key, Setback::Red(verdict.clone()))?,
+            Event::LandingPutBack { key, .. } => {
+                self.step(&key.task, Step::PutBack)?;
+                self.queue.push_front(key.task.clone());
+            }
+            Event::GatePassed { key, commit, .. } => self.step(&key.task, Step::Pass(key.attempt, commit.clone()))?,
+            Event::TaskLanded { key, commit } => {
+                self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;
+                self.landed.push(key.task.clone());
+                self.tip = commit.clone();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_run(&mut self, event: &Event) {
+        match event {
+            Event::ReplanStarted { number, .. } => (self.replans, self.replanning) = (*number, true),
+            Event::ReplanFailed { .. } => self.replanning = false,
+            Event::CancelRequested => self.cancelling = true,
             Event::BudgetReached { why } => {
                 self.over_budget.get_or_insert_with(|| why.clone());
-                Ok(())
             }
             Event::RunHalted { why } => {
                 self.halted.get_or_insert_with(|| why.clone());
                 self.replanning = false;
-                Ok(())
             }
-            Event::RunResumed { settings } => self.resume(settings),
-            Event::RunEnded { status, .. } => {
-                self.phase = Phase::Over(*status);
-                Ok(())
-            }
-            Event::ResultApplied { .. } => Ok(()),
+            Event::RunEnded { status, .. } => self.phase = Phase::Over(*status),
+            _ => {}
         }
     }
 
@@ -195,10 +208,12 @@ impl RunState {
     fn start(&mut self, key: &AttemptKey, base: &CommitId) -> Result<(), IllegalEvent> {
         self.step(&key.task, Step::Start(key.attempt))?;
         let record = self.record(&key.task)?;
+        if record.attempts != key.attempt.0 {
+            (record.turns, record.left) = (0, None);
+        }
         record.attempts = key.attempt.0;
         record.base = Some(base.clone());
         record.continuation = None;
-        record.turns = 0;
         Ok(())
     }
 
@@ -218,7 +233,8 @@ impl RunState {
                 if *outcome == Outcome::OverBudget {
                     self.over_budget.get_or_insert_with(|| setback.headline());
                 }
-                let continuation = commit.map(|_| Continuation::AfterInterruption(key.attempt));
+                let continuation =
+                    commit.filter(|_| self.is_agent(&key.task)).map(|_| Continuation::AfterInterruption(key.attempt));
                 if let Some(record) = self.any_record(&key.task) {
                     record.continuation = continuation.filter(|_| !stopped_for_the_plan);
                 }
@@ -246,8 +262,7 @@ impl RunState {
     fn set_back(&mut self, key: &AttemptKey, setback: Setback) -> Result<(), IllegalEvent> {
         let settings = self.settings.clone();
         let planner_left = self.replans < settings.replans;
-        let is_agent =
-            self.plan.as_ref().and_then(|plan| plan.get(&key.task)).is_some_and(|task| task.worker == WorkerKind::Agent);
+        let is_agent = self.is_agent(&key.task);
         let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
         let conflict = matches!(setback, Setback::Conflicted { .. });
         let (tries, conflicts) = (record.tries + u32::from(!conflict), record.conflicts + u32::from(conflict));
@@ -335,6 +350,11 @@ impl RunState {
         take_step(record, step)?;
         record.state = TaskState::Ended { end: TaskEnd::Dropped };
         Ok(())
+    }
+
+    /// Only an agent can go on where it was; a command begins again from clean files.
+    fn is_agent(&self, task: &TaskId) -> bool {
+        self.plan.as_ref().and_then(|plan| plan.get(task)).is_some_and(|task| task.worker == WorkerKind::Agent)
     }
 
     fn record(&mut self, task: &TaskId) -> Result<&mut TaskRecord, IllegalEvent> {

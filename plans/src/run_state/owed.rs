@@ -73,7 +73,7 @@ pub enum Owed {
 pub enum Continuation {
     /// From the new tip, told of both sides of the conflict.
     AfterConflict(Attempt),
-    /// With the files as the earlier attempt left them.
+    /// The same attempt goes on, with the files as it left them: an interruption is nobody's try.
     AfterInterruption(Attempt),
 }
 
@@ -89,10 +89,9 @@ impl RunState {
     /// What has to happen now.
     pub fn owed(&self) -> Vec<Owed> {
         match self.phase {
-            Phase::Planning if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
+            Phase::Planning | Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Planning if self.over_budget.is_some() => vec![Owed::EndRun { status: RunStatus::OverBudget }],
             Phase::Planning => self.halt().map_or_else(|| vec![Owed::Plan], |halt| vec![halt]),
-            Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Review => vec![Owed::Review { revision: self.revision }],
             Phase::Rejected | Phase::Over(_) => Vec::new(),
             Phase::Underway => self.owed_underway(),
@@ -148,7 +147,10 @@ impl RunState {
         ready.sort_by_key(|&at| (std::cmp::Reverse(self.remaining[at]), at));
         let start = |at: usize| {
             let record = &self.tasks[at];
-            let attempt = Attempt(record.attempts + 1);
+            let attempt = match record.continuation {
+                Some(Continuation::AfterInterruption(attempt)) => attempt,
+                Some(Continuation::AfterConflict(_)) | None => Attempt(record.attempts + 1),
+            };
             Owed::Start { key: key(record, attempt), continuation: record.continuation }
         };
         ready.into_iter().take(free).map(start).collect()
@@ -185,9 +187,9 @@ impl RunState {
     }
 
     fn end_of(&self, at: usize, record: &TaskRecord, closing: bool, hopeless: bool) -> Option<(TaskEnd, String)> {
-        let last = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
+        let headline = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
         match &record.state {
-            TaskState::InTrouble { end } if hopeless => Some((*end, last())),
+            TaskState::InTrouble { end } if hopeless => Some((*end, headline())),
             TaskState::Waiting => {
                 let lost = |&at: &usize| matches!(self.tasks[at].state, TaskState::Ended { .. });
                 let lost = self.plan.as_ref().and_then(|plan| plan.dependencies(at).find(lost));

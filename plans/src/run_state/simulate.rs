@@ -112,8 +112,9 @@ impl World {
                 continue;
             };
             match &owed {
-                Owed::Start { key, .. } => {
-                    assert!(self.started.insert(key.clone()), "{key} started twice");
+                Owed::Start { key, continuation } => {
+                    let goes_on = *continuation == Some(Continuation::AfterInterruption(key.attempt));
+                    assert!(self.started.insert(key.clone()) != goes_on, "{key} started twice");
                     let plan = self.state.plan().unwrap();
                     let at = plan.index_of(&key.task).unwrap();
                     for before in plan.dependencies(at) {

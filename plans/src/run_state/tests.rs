@@ -134,7 +134,7 @@ fn text_of(state: &RunState, without: &str) -> String {
     tasks.iter().filter(|task| keep(&&task.id)).map(line).collect::<Vec<_>>().join("; ")
 }
 
-fn check(plan_text: &str, workers: u32, happenings: &str, expected: Expect) {
+fn check(plan_text: &str, workers: u32, happenings: &str, expected: &Expect) {
     let settings = Settings { workers, ..Settings::default() };
     let mut state = RunState::begin(&started(settings)).unwrap();
     let plan = Box::new(plan(plan_text));
@@ -155,11 +155,14 @@ fn check(plan_text: &str, workers: u32, happenings: &str, expected: Expect) {
             if announced.is_empty() {
                 break;
             }
-            announced.iter().for_each(|event| state.apply(event).unwrap());
+            for event in &announced {
+                state.apply(event).unwrap();
+            }
         }
         writeln!(story, "{what:16}{}", said.join(", ")).unwrap();
     }
-    expected.assert_eq(&story.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>());
+    let trimmed: Vec<&str> = story.lines().map(str::trim_end).collect();
+    expected.assert_eq(&(trimmed.join("\n") + "\n"));
 }
 
 #[test]
@@ -168,7 +171,7 @@ fn a_join_waits_for_all_its_branches() {
         "schema; api <- schema; ui <- schema; docs <- api ui",
         2,
         "done schema, landed schema, done ui, landed ui, done api, landed api, done docs, landed docs",
-        expect![[r#"
+        &expect![[r#"
             -               start schema #1
             done schema     land schema
             landed schema   start api #1, start ui #1
@@ -188,7 +191,7 @@ fn the_task_with_the_most_work_behind_it_starts_first() {
         "lone; first; second <- first; third <- second",
         1,
         "done first, landed first",
-        expect![[r#"
+        &expect![[r#"
         -               start first #1
         done first      land first, start lone #1
         landed first
@@ -202,7 +205,7 @@ fn a_failed_attempt_is_tried_again_then_goes_to_the_planner() {
         "a; b <- a",
         2,
         "fails a, fails a, revised a, done a, landed a",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1
         fails a         start a #2
         fails a         re-plan 1 for a
@@ -219,7 +222,7 @@ fn a_blocked_worker_and_a_red_gate_go_to_the_planner_at_once() {
         "a; b",
         4,
         "blocked a, done b, red b, no-replan, no-replan, no-replan",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1
         blocked a       re-plan 1 for a
         done b          land b
@@ -237,7 +240,7 @@ fn without_re_plans_left_what_cannot_land_ends_and_takes_its_dependents_along() 
         "a; b <- a; c <- b; d",
         1,
         "blocked a, no-replan, no-replan, no-replan, done d, landed d",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1
         blocked a       start d #1, re-plan 1 for a
         no-replan
@@ -255,7 +258,7 @@ fn a_conflict_is_tried_again_in_the_same_conversation_three_times() {
         "a; b",
         2,
         "done a, done b, landed a, conflict b, done b, conflict b, done b, conflict b",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1
         done a          land a
         done b
@@ -275,7 +278,7 @@ fn landings_are_one_at_a_time_in_the_order_of_finishing() {
         "a; b; c",
         3,
         "done c, done a, done b, landed c, landed a",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1, start c #1
         done c          land c
         done a
@@ -292,7 +295,7 @@ fn cancelling_stops_the_workers_and_then_names_every_end() {
         "a; b; c <- a",
         2,
         "done a, cancel, landed a, stopped b",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1
         done a          land a
         cancel          stop b #1
@@ -308,7 +311,7 @@ fn over_budget_nothing_starts_and_what_is_finished_still_lands() {
         "a; b; c <- a",
         2,
         "done a, over-budget, landed a, done b, landed b",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1
         done a          land a
         over-budget
@@ -325,16 +328,16 @@ fn an_endpoint_that_is_gone_halts_the_run_and_a_resume_goes_on() {
         "a; b",
         2,
         "unavailable a, stopped b, resumed, done a, landed a, done b, landed b",
-        expect![[r#"
-        -               start a #1, start b #1
-        unavailable a
-        stopped b       halt: no endpoint
-        resumed         start a #2 where #1 was, start b #2 where #1 was
-        done a          land a
-        landed a
-        done b          land b
-        landed b        end the run as complete
-    "#]],
+        &expect![[r#"
+            -               start a #1, start b #1
+            unavailable a
+            stopped b       halt: no endpoint
+            resumed         start a #1 where #1 was, start b #1 where #1 was
+            done a          land a
+            landed a
+            done b          land b
+            landed b        end the run as complete
+        "#]],
     );
 }
 
@@ -344,7 +347,7 @@ fn a_resume_takes_up_a_landing_that_was_cut_short_and_a_re_plan_anew() {
         "a; b",
         1,
         "done a, resumed, landed a, blocked b, resumed, revised b",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1
         done a          land a, start b #1
         resumed         land a, start b #2
@@ -362,14 +365,14 @@ fn a_resume_after_the_end_tries_again_what_did_not_land() {
         "a; b <- a",
         1,
         "cancel, stopped a, resumed, done a, landed a",
-        expect![[r#"
-        -               start a #1
-        cancel          stop a #1
-        stopped a       end a as cancelled, end b as cancelled, end the run as cancelled
-        resumed         start a #2 where #1 was
-        done a          land a
-        landed a        start b #1
-    "#]],
+        &expect![[r#"
+            -               start a #1
+            cancel          stop a #1
+            stopped a       end a as cancelled, end b as cancelled, end the run as cancelled
+            resumed         start a #1 where #1 was
+            done a          land a
+            landed a        start b #1
+        "#]],
     );
 }
 
@@ -379,7 +382,7 @@ fn a_revision_stops_a_running_task_that_it_renews_or_drops() {
         "a; b; c",
         3,
         "blocked a, revised b, stopped b, dropped c, stopped c",
-        expect![[r#"
+        &expect![[r#"
         -               start a #1, start b #1, start c #1
         blocked a       re-plan 1 for a
         revised b       stop b #1, re-plan 2 for a, stop b #1

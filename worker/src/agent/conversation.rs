@@ -4,14 +4,14 @@
 //! message, for some chat templates refuse two user messages in a row.
 //! **Invariant:** a message is in the transcript before a model sees it.
 
-use std::io;
+use std::{io, path::Path};
 
 use shared::{Money, Price, Tokens};
 
 use crate::{
     model::{Answer, Label, Message, estimate_tokens, tool_bytes},
     tool::ToolSpec,
-    transcript::{AnswerNote, Entry, Start, Transcript, tool_value},
+    transcript::{self, AnswerNote, Entry, Start, Transcript, tool_value},
 };
 
 /// What a conversation has taken.
@@ -49,6 +49,25 @@ impl Conversation {
     /// whole by itself.
     pub fn new(messages: Vec<Message>, transcript: Transcript) -> Self {
         Self { messages, transcript, written: 0, started: false, totals: Totals::default(), counted: None }
+    }
+
+    /// A conversation that was interrupted, with what it has taken so far. Its transcript goes on.
+    pub fn resume(path: &Path, price: Option<Price>) -> io::Result<Self> {
+        let transcript = Transcript::reopen(path)?;
+        let (mut written, mut totals) = (0, Totals::default());
+        for (_, entry) in transcript::read_entries(path)? {
+            match entry {
+                Entry::Message(_) => written += 1,
+                Entry::Answer(note) => {
+                    totals.turns += 1;
+                    totals.tokens += note.usage;
+                    totals.cost = price.map(|price| totals.cost.unwrap_or_default() + price.of(note.usage));
+                }
+                Entry::Start(_) | Entry::End(_) => {}
+            }
+        }
+        let messages = transcript::read(path)?;
+        Ok(Self { messages, transcript, written, started: written > 0, totals, counted: None })
     }
 
     /// All that was said.
