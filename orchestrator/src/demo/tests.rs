@@ -146,6 +146,7 @@ fn the_story_is_what_the_journal_says() {
     let detail = String::new();
     let proposed = plans::event::Author::Planner;
     expect![[r#"
+        What happened
           At once   invoice and tax were worked on at the same time, each in a worktree of its own.
           Conflict  tax and invoice had changed the same lines of crates/shop/src/lib.rs; invoice had landed first. The
                     worker of tax was shown both sides and did its change again in the same conversation (#2); it landed
@@ -183,6 +184,7 @@ fn the_story_is_what_the_journal_says() {
 #[test]
 fn what_did_not_happen_is_not_told() {
     expect![[r#"
+        What happened
           Result    The run has not ended; nothing landed.
     "#]]
     .assert_eq(&tell(vec![started("tax", 1, None)]));
@@ -196,7 +198,8 @@ fn tell(events: Vec<Event>) -> String {
         run: RunId::new("abcdefgh").unwrap(),
         event,
     };
-    story(&events.into_iter().enumerate().map(entry).collect::<Vec<_>>())
+    // The snapshot would take an indentation of all lines for its own.
+    format!("What happened\n{}", story(&events.into_iter().enumerate().map(entry).collect::<Vec<_>>()))
 }
 
 fn id(name: &str) -> TaskId {
