@@ -9,6 +9,8 @@ mod show;
 
 use std::path::PathBuf;
 
+pub(crate) use run::run_configured;
+
 use clap::CommandFactory as _;
 
 use crate::{
@@ -105,6 +107,6 @@ fn format_of(format: OutputFormat) -> Format {
 }
 
 /// All entries of a run.
-fn entries(folder: &RunFolder) -> Result<Vec<plans::event::Entry>, Error> {
+pub(crate) fn entries(folder: &RunFolder) -> Result<Vec<plans::event::Entry>, Error> {
     Ok(Journal::read_only(&folder.path, folder.run.clone())?.after(0)?)
 }

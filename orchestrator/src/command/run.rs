@@ -14,14 +14,16 @@ use shared::{Glob, Limits, Scope, TaskId};
 use super::{Here, format_of, overrides};
 use crate::{
     cli::{GoalArgs, HowArgs, LimitArgs, PlanArgs, ResumeArgs, RunArgs, RunName},
+    config::Config,
     dispatcher::Ending,
     error::{Error, exit_code_of},
     launch::{Launch, beginning},
     lease::Lease,
     recorder::Recorder,
+    repository::Repository,
     salvage,
     site::Site,
-    store::Store,
+    store::{RunFolder, Store},
     ui::{self, progress::Format, words},
 };
 
@@ -165,13 +167,40 @@ struct Kind {
     solo: bool,
 }
 
+/// A run of a goal in a repository, with a configuration that does not come from the person's files: the demo.
+pub(crate) async fn run_configured(
+    here: &Here,
+    repository: Repository,
+    config: Config,
+    goal: &str,
+) -> Result<(RunFolder, u8), Error> {
+    let kind = Kind { no_gate: false, solo: false };
+    let (launch, recorder) = begin_in(here, goal, Surroundings { repository, config, format: Format::Text }, kind).await?;
+    let (site, folder) = (launch.site()?, launch.folder.clone());
+    need_planner(&site)?;
+    let code = go_on(here, launch, recorder, site).await?;
+    Ok((folder, code))
+}
+
 async fn begin(here: &Here, goal: &str, how: &HowArgs, kind: Kind) -> Result<(Launch, Recorder), Error> {
     let repository = here.repository().await?;
     let config = here.config(&repository, overrides(&how.limits, how.yes, how.review))?;
+    begin_in(here, goal, Surroundings { repository, config, format: format_of(how.output_format) }, kind).await
+}
+
+/// Where a run begins, and how it is shown.
+struct Surroundings {
+    repository: Repository,
+    config: Config,
+    format: Format,
+}
+
+async fn begin_in(here: &Here, goal: &str, around: Surroundings, kind: Kind) -> Result<(Launch, Recorder), Error> {
+    let Surroundings { repository, config, format } = around;
     let folder = Store::new(&repository.state_dir()).create()?;
     let lease = take_lease(&folder.path, folder.run.as_str())?;
     let start = repository.starting_point(&folder.run).await?;
-    let (screen, format) = (here.screen.clone(), format_of(how.output_format));
+    let screen = here.screen.clone();
     say_start(here, &repository, &start, folder.run.as_str());
     let launch = Launch { repository, config, screen, format, folder, lease, no_gate: kind.no_gate, solo: kind.solo, told: 0 };
     launch.look_around(&start).await?;
@@ -182,7 +211,7 @@ async fn begin(here: &Here, goal: &str, how: &HowArgs, kind: Kind) -> Result<(La
     Ok((launch, recorder))
 }
 
-fn say_start(here: &Here, repository: &crate::repository::Repository, start: &crate::repository::StartingPoint, run: &str) {
+fn say_start(here: &Here, repository: &Repository, start: &crate::repository::StartingPoint, run: &str) {
     let from = match (&repository.branch, start.snapshot) {
         (Some(branch), false) => format!("{branch} at {}", start.commit.short()),
         (Some(branch), true) => format!("{branch} with your uncommitted changes, as snapshot {}", start.commit.short()),

@@ -101,6 +101,9 @@ impl Dispatcher {
             return Ok(false);
         }
         if self.policy.review == ReviewPolicy::Never {
+            if let Some(plan) = self.state().plan().cloned() {
+                self.reviewer.show(&self.sheet(plan, None, None));
+            }
             self.record(&Event::PlanApproved { revision, by: Approver::Policy })?;
             return Ok(true);
         }

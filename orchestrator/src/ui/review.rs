@@ -45,6 +45,9 @@ pub struct Sheet {
 pub trait Reviewer: Send + Sync {
     /// Shows the sheet and waits for an answer.
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>>;
+
+    /// Shows the sheet of a plan that a policy approves, and waits for nothing.
+    fn show(&self, sheet: &Sheet);
 }
 
 /// A person at a terminal, if there is one.
@@ -54,6 +57,10 @@ pub struct Terminal {
 }
 
 impl Reviewer for Terminal {
+    fn show(&self, sheet: &Sheet) {
+        self.screen.say(&describe(sheet, super::width()));
+    }
+
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
         let screen = self.screen.clone();
         Box::pin(async move {
