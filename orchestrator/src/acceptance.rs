@@ -71,7 +71,7 @@ impl Inspection {
                 return Err(Error::Interrupted);
             }
             if !end.succeeded() {
-                let said = format!("the verification `{command}` fails ({}):\n{}", end.in_words(), end.output.text.trim_end());
+                let said = format!("the verification `{command}` fails ({}):\n{}", end.status, end.output.text.trim_end());
                 return Ok(Verdict::Refused(said));
             }
         }

@@ -77,6 +77,6 @@ impl CommandJob {
 
     fn said(&self, end: &CommandEnd) -> String {
         let missing = if end.status == Status::Exited(127) { " (the shell did not find a program of that name)" } else { "" };
-        format!("`{}` {}{missing}\n{}", self.command, end.in_words(), end.output.text.trim_end())
+        format!("`{}` {}{missing}\n{}", self.command, end.status, end.output.text.trim_end())
     }
 }

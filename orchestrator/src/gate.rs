@@ -78,5 +78,11 @@ impl Gate {
 
 /// A failed command as evidence.
 pub fn red(proof: Proof, command: &str, end: &CommandEnd) -> RedVerdict {
-    RedVerdict { proof, command: command.to_owned(), ended: end.in_words(), output: end.output.text.clone(), red_before: None }
+    RedVerdict {
+        proof,
+        command: command.to_owned(),
+        ended: end.status.to_string(),
+        output: end.output.text.clone(),
+        red_before: None,
+    }
 }

@@ -48,7 +48,7 @@ impl Sweep<'_> {
         for holder in subfolders(&self.place()) {
             let name = name_of(&holder);
             if name.starts_with('_') {
-                found.extend(over.then(|| Found::Needless(holder)));
+                found.extend(over.then_some(Found::Needless(holder)));
                 continue;
             }
             for folder in subfolders(&holder) {

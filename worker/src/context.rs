@@ -42,7 +42,7 @@ pub fn opening(repository_brief: &str, brief: &Brief) -> Vec<Message> {
 pub fn shared_opening(repository_brief: &str) -> Message {
     match repository_brief.trim() {
         "" => Message::system(WORKER_SYSTEM.trim_end()),
-        repository => Message::system(format!("{WORKER_SYSTEM}\n# The repository\n{repository}")),
+        repository => Message::system(format!("{WORKER_SYSTEM}\n{repository}")),
     }
 }
 

@@ -109,7 +109,8 @@ impl View {
             Format::Json => print(&serde_json::to_string(entry).unwrap_or_default()),
             Format::Text => {
                 if let Some(line) = words::line(entry).filter(|_| is_news(&entry.event)) {
-                    self.show.screen.say(&format!("{:>7}  {line}", words::clock(self.began.elapsed())));
+                    let hanging = line.replace('\n', "\n         ");
+                    self.show.screen.say(&format!("{:>7}  {hanging}", words::clock(self.began.elapsed())));
                 }
             }
         }

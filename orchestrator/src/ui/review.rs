@@ -111,7 +111,7 @@ fn opening_tokens(sheet: &Sheet) -> u64 {
 fn limits_in_words(sheet: &Sheet, opening: u64) -> String {
     let Settings { workers, attempts, replans, task_limits, run_limits, .. } = &sheet.settings;
     let mut text = format!(
-        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt: {}\nthe whole run: {}\n",
+        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt, where its task says nothing else: {}\nthe whole run: {}\n",
         say_limits(task_limits),
         say_limits(run_limits),
     );

@@ -51,7 +51,8 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     say(&format!("branch   inspan/{run} at {}", state.tip().short()));
     say(&format!("spent    {}", words::spent(state.tokens(), state.cost())));
     if state.revision() > 0 {
-        say(&format!("plan     revision {}, {} re-plans", state.revision(), state.replans()));
+        let noun = if state.replans() == 1 { "re-plan" } else { "re-plans" };
+        say(&format!("plan     revision {}, {} {noun}", state.revision(), state.replans()));
     }
     if let Some(why) = state.halted().or(state.over_budget()) {
         say(&format!("stopped  {why}"));

@@ -46,7 +46,7 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::LandingPutBack { key, why } => format!("{key} was not landed yet: {why}"),
         Event::TaskLanded { key, commit } => format!("{} landed as {}", key.task, commit.short()),
         Event::ReplanStarted { number, causes } => format!("re-plan {number} for {}", join(causes)),
-        Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", indent(difference)),
+        Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", difference.trim_end()),
         Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
         Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
         Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),

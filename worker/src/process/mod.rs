@@ -22,7 +22,7 @@ mod strays;
 
 use std::{
     ffi::OsString,
-    io,
+    fmt, io,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
@@ -80,6 +80,19 @@ pub struct CommandEnd {
     pub left_running: bool,
 }
 
+/// Such as `exit 1`: the same words for the same end, however long it took.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Exited(code) => write!(f, "exit {code}"),
+            Status::Signalled(signal) => write!(f, "ended by signal {signal}"),
+            Status::TimedOut => f.write_str("stopped at its time limit"),
+            Status::Cancelled => f.write_str("cancelled"),
+            Status::NotStarted(why) => write!(f, "not started: {why}"),
+        }
+    }
+}
+
 impl CommandEnd {
     /// Whether it exited with code 0.
     pub fn succeeded(&self) -> bool {
@@ -88,13 +101,9 @@ impl CommandEnd {
 
     /// The end in one line, such as `exit 1 after 3.2 s`.
     pub fn in_words(&self) -> String {
-        let took = format!("{:.1} s", self.took.as_secs_f64());
         match &self.status {
-            Status::Exited(code) => format!("exit {code} after {took}"),
-            Status::Signalled(signal) => format!("ended by signal {signal} after {took}"),
-            Status::TimedOut => format!("stopped at its time limit after {took}"),
-            Status::Cancelled => format!("cancelled after {took}"),
-            Status::NotStarted(why) => format!("not started: {why}"),
+            Status::NotStarted(_) => self.status.to_string(),
+            _ => format!("{} after {:.1} s", self.status, self.took.as_secs_f64()),
         }
     }
 }
