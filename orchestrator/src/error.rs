@@ -136,6 +136,12 @@ pub enum Error {
         /// What one is needed for.
         what: String,
     },
+    /// A limit in money that cannot be kept.
+    #[error("the price of {model} is not known, so a limit in dollars cannot be kept")]
+    UnknownPrice {
+        /// The model.
+        model: String,
+    },
     /// A model cannot be asked.
     #[error("{what}")]
     Model {
@@ -190,6 +196,10 @@ impl Error {
                 "set `[gate] commands` in inspan.toml or in the plan, or say `--no-gate` to go without; nothing was started".to_owned()
             }
             Self::InvalidPlan { .. } => "mend the plan; nothing was started".to_owned(),
+            Self::UnknownPrice { model } => {
+                let (provider, name) = model.split_once('/').unwrap_or(("PROVIDER", model));
+                format!("use --max-tokens, or say the price in inspan.toml: `[providers.{provider}.models.\"{name}\"]` `price = {{ hit = …, miss = …, output = … }}`")
+            }
             Self::NoModel { .. } => "set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as ollama/qwen3-coder); or INSPAN_BASE_URL, \
                                      INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml"
                 .to_owned(),
@@ -219,6 +229,7 @@ impl Error {
             | Self::NoSuchRun { .. }
             | Self::AmbiguousRun { .. }
             | Self::NoModel { .. }
+            | Self::UnknownPrice { .. }
             | Self::Usage(_) => 2,
             Self::InvalidPlan { .. } | Self::NoPlan { .. } | Self::NobodyToReview { .. } | Self::Rejected => 4,
             Self::OverBudget(_) => 5,

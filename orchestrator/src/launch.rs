@@ -136,6 +136,11 @@ impl Launch {
         let damaged = |error: serde_json::Error| Error::Usage(format!("{} is damaged: {error}", path.display()));
         let Surroundings { survey, notes, repository_brief } = serde_json::from_str(&text).map_err(damaged)?;
         let (worker, planner) = (self.model(Role::Worker)?, self.model(Role::Planner)?);
+        if self.config.run.max_cost.is_some()
+            && let Some(model) = [&worker, &planner].into_iter().flatten().find(|model| model.price().is_none())
+        {
+            return Err(Error::UnknownPrice { model: model.id().to_owned() });
+        }
         let worktrees = self.config.worktrees.clone().ok_or_else(|| {
             Error::Usage("no place for worktrees: HOME is not set; set it, or `[paths] worktrees` in inspan.toml".to_owned())
         })?;

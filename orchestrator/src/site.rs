@@ -135,9 +135,12 @@ impl Site {
         sweep.remove_empty();
     }
 
-    /// A directory that is kept for the whole run: the gate's, the planner's. Made anew by each process.
-    pub async fn standing_worktree(&self, holder: &str, files: &CommitId) -> Result<Worktree, Error> {
-        let folder = self.worktrees.join(self.run().as_str()).join(holder);
-        Worktree::create(&self.repository.git, folder, self.owner(holder, files), files).await
+    /// A directory that is kept for the whole run, with its build output: the gate's, the planner's.
+    pub async fn standing_worktree(&self, holder: &str, base: &CommitId) -> Result<Worktree, Error> {
+        let (folder, owner) = (self.worktrees.join(self.run().as_str()).join(holder), self.owner(holder, base));
+        match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()) {
+            Some(worktree) => worktree.check_out(base).await.map(|()| worktree),
+            None => Worktree::create(&self.repository.git, folder, owner, base).await,
+        }
     }
 }

@@ -197,6 +197,7 @@ impl Agent {
         let prompt = session.talk.prompt(&session.tools);
         let reserved = self.budget.reserve(Tokens { output: room, ..prompt }).await;
         let reservation = reserved.map_err(|_| AgentEnd::OverBudget)?;
+        let room = reservation.estimate.output;
         self.observer.saw(Progress::Asking { turn });
         let streamed = AtomicU64::new(0);
         let on_delta = |delta: Delta<'_>| self.hear(delta, &streamed);

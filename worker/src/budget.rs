@@ -12,7 +12,7 @@ use shared::Tokens;
 pub struct Reservation {
     /// The ledger's number for it.
     pub id: u64,
-    /// What was asked for.
+    /// What was granted: what was asked for, or an answer that is shorter than that.
     pub estimate: Tokens,
 }
 

@@ -203,8 +203,17 @@ async fn begin_in(here: &Here, goal: &str, around: Surroundings, kind: Kind) -> 
     let screen = here.screen.clone();
     say_start(here, &repository, &start, folder.run.as_str());
     let launch = Launch { repository, config, screen, format, folder, lease, no_gate: kind.no_gate, solo: kind.solo, told: 0 };
-    launch.look_around(&start).await?;
-    let has_planner = launch.site()?.planner_model.is_some();
+    let site = match launch.look_around(&start).await {
+        Ok(()) => launch.site(),
+        Err(error) => Err(error),
+    };
+    let has_planner = match site {
+        Ok(site) => site.planner_model.is_some(),
+        Err(error) => {
+            abandon(&launch).await;
+            return Err(error);
+        }
+    };
     let first = beginning(goal, &launch.repository, &start, launch.settings(has_planner));
     let recorder = Recorder::begin(&launch.folder.path, launch.folder.run.clone(), &first)?;
     launch.repository.git.set_ref(&format!("refs/heads/inspan/{}", launch.folder.run), &start.commit).await?;
