@@ -38,13 +38,7 @@ pub(super) async fn plan(here: &Here, args: PlanArgs) -> Result<u8, Error> {
     let state = RunState::fold(&entries).map_err(crate::recorder::RecordError::from)?;
     let plan = state.plan().ok_or_else(|| Error::Defect("a plan was drafted and is not there".to_owned()))?.clone();
     let text = file::write_toml(&plan);
-    let sheet = ui::review::Sheet {
-        plan,
-        difference: None,
-        cause: None,
-        settings: state.settings().clone(),
-        site,
-    };
+    let sheet = ui::review::Sheet { plan, difference: None, cause: None, settings: state.settings().clone(), site };
     here.screen.say(&ui::review::describe(&sheet, here.screen.width()));
     match args.output {
         None => ui::print(&text),

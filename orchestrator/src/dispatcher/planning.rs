@@ -117,13 +117,7 @@ impl Dispatcher {
     }
 
     fn sheet(&self, plan: Plan, difference: Option<String>, cause: Option<String>) -> Sheet {
-        Sheet {
-            plan,
-            difference,
-            cause,
-            settings: self.state().settings().clone(),
-            site: self.site.clone(),
-        }
+        Sheet { plan, difference, cause, settings: self.state().settings().clone(), site: self.site.clone() }
     }
 
     fn ask_person(&self, sheet: Sheet, subject: Subject, me: &ActorRef<Self>) {
