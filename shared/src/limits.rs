@@ -14,6 +14,7 @@ pub struct Limits {
     /// Tokens of all kinds.
     pub tokens: Option<u64>,
     /// Money.
+    #[serde(rename = "cost_usd")]
     pub cost: Option<Money>,
     /// Minutes of wall time.
     pub minutes: Option<u32>,

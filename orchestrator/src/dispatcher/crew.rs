@@ -65,7 +65,7 @@ impl Dispatcher {
             }
             _ => (tip(state), tip(state)),
         };
-        let scope = LiveScope::new(state.scope_of(&task));
+        let scope = LiveScope::new(task.scope.clone());
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();

@@ -53,11 +53,6 @@ impl Dispatcher {
             key,
         })
     }
-
-    /// Ends the proofs of a landing that is under way; it is put back.
-    pub(super) fn interrupt_landing(&self) {
-        self.cancel.cancel();
-    }
 }
 
 async fn open_gate(site: Arc<Site>, base: &CommitId) -> Result<Gate, Error> {
