@@ -49,7 +49,7 @@ pub enum Limit {
     Context,
     /// How often `finish` may be refused.
     Finishes,
-    /// The same failing call, again and again.
+    /// The same call with the same result, again and again.
     Repetition,
     /// Answers without a tool call, again and again.
     Silence,
@@ -64,7 +64,7 @@ impl fmt::Display for Limit {
             Limit::Minutes => "the limit of minutes",
             Limit::Context => "the model's context window",
             Limit::Finishes => "the limit of refused finishes",
-            Limit::Repetition => "the limit of identical failing calls",
+            Limit::Repetition => "the limit of identical calls",
             Limit::Silence => "the limit of answers without a tool call",
         })
     }

@@ -23,12 +23,12 @@ use worker::{
     tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
-use super::{Dispatcher, scope_desk::Office, tip};
+use super::{Dispatcher, grants::ScopeRequests, tip};
 use crate::{
     acceptance::Inspection,
     command_worker::{self, CommandJob},
     error::Error,
-    ledger::Purse,
+    ledger::AttemptBudget,
     site::Site,
     worktree::Worktree,
 };
@@ -121,7 +121,7 @@ impl Dispatcher {
                     spill_dir: worktree.folder().join("spill"),
                     shell,
                     scope,
-                    office: Arc::new(Office { dispatcher: me.clone(), key: key.clone() }),
+                    office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
                 };
                 if let Err(why) = self.employ_agent(order, place, cancel, me) {
@@ -149,7 +149,7 @@ impl Dispatcher {
             limits: brief.limits,
             opening: self.opening(key, *continuation),
             brief,
-            budget: Arc::new(Purse::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
+            budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,
             toolbox: Arc::new(toolbox),
             observer: self.site.board.observer(key),

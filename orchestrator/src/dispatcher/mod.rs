@@ -12,10 +12,10 @@
 
 mod briefing;
 mod crew;
+mod grants;
 mod landings;
 mod planning;
 mod replanning;
-mod scope_desk;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -61,7 +61,7 @@ pub struct Dispatcher {
     policy: Policy,
     reviewer: Arc<dyn Reviewer>,
     crew: HashMap<AttemptKey, crew::Member>,
-    desk: planning::Desk,
+    drafting: planning::Drafting,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
     coordinator: Option<ActorRef<Coordinator>>,
@@ -94,7 +94,7 @@ impl Actor for Dispatcher {
             policy: args.policy,
             reviewer: args.reviewer,
             crew: HashMap::new(),
-            desk: planning::Desk::default(),
+            drafting: planning::Drafting::default(),
             ledger: None,
             planner: None,
             coordinator: None,

@@ -54,7 +54,7 @@ impl Policy {
 
 /// What is on its way, so that it is not asked for twice.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct Drafting {
     drafting: bool,
     reviewing: Option<u32>,
     /// The plan that the person saw last, to show the difference.
@@ -63,7 +63,7 @@ pub(super) struct Desk {
 
 impl Dispatcher {
     pub(super) fn draft(&mut self, me: &ActorRef<Self>) {
-        if !std::mem::replace(&mut self.desk.drafting, true) {
+        if !std::mem::replace(&mut self.drafting.drafting, true) {
             self.ask_for_plan(None, me);
         }
     }
@@ -95,13 +95,13 @@ impl Dispatcher {
             self.record(&Event::PlanApproved { revision, by: Approver::Policy })?;
             return Ok(true);
         }
-        if self.desk.reviewing == Some(revision) {
+        if self.drafting.reviewing == Some(revision) {
             return Ok(false);
         }
-        self.desk.reviewing = Some(revision);
+        self.drafting.reviewing = Some(revision);
         let plan = self.state().plan().cloned().ok_or_else(|| Error::Defect("a review without a plan".to_owned()))?;
-        let difference = self.desk.seen.as_ref().map(|seen| edit::diff(seen, &plan));
-        self.desk.seen = Some(plan.clone());
+        let difference = self.drafting.seen.as_ref().map(|seen| edit::diff(seen, &plan));
+        self.drafting.seen = Some(plan.clone());
         let sheet = self.sheet(plan, difference, None);
         self.ask_person(sheet, me, move |answer| Reviewed { revision, answer });
         Ok(false)
@@ -151,7 +151,7 @@ impl Dispatcher {
 
     fn propose(&mut self, plan: Plan, author: Author, warnings: Vec<String>) -> Result<(), Error> {
         let revision = self.state().revision() + 1;
-        self.desk.reviewing = None;
+        self.drafting.reviewing = None;
         self.record(&Event::PlanProposed { revision, plan: Box::new(plan), author, warnings })
     }
 }
@@ -177,7 +177,7 @@ impl Message<PlanDrafted> for Dispatcher {
 
     async fn handle(&mut self, PlanDrafted { result }: PlanDrafted, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        self.desk.drafting = false;
+        self.drafting.drafting = false;
         if !matches!(self.state().phase(), Phase::Planning | Phase::Review) || self.state().is_cancelling() {
             return;
         }

@@ -51,12 +51,12 @@ impl Message<ScopeWanted> for Dispatcher {
 }
 
 /// A worker's way to ask for scope.
-pub(super) struct Office {
+pub(super) struct ScopeRequests {
     pub(super) dispatcher: ActorRef<Dispatcher>,
     pub(super) key: AttemptKey,
 }
 
-impl ScopeOffice for Office {
+impl ScopeOffice for ScopeRequests {
     fn request(&self, globs: Vec<Glob>, reason: String) -> BoxFuture<'_, ScopeAnswer> {
         let (answer, hear) = oneshot::channel();
         let wanted = ScopeWanted { key: self.key.clone(), globs, reason, answer };
