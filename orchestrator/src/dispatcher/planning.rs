@@ -55,7 +55,7 @@ impl Policy {
 /// What is on its way, so that it is not asked for twice.
 #[derive(Default)]
 pub(super) struct Drafting {
-    drafting: bool,
+    asked: bool,
     reviewing: Option<u32>,
     /// The plan that the person saw last, to show the difference.
     seen: Option<Plan>,
@@ -63,7 +63,7 @@ pub(super) struct Drafting {
 
 impl Dispatcher {
     pub(super) fn draft(&mut self, me: &ActorRef<Self>) {
-        if !std::mem::replace(&mut self.drafting.drafting, true) {
+        if !std::mem::replace(&mut self.drafting.asked, true) {
             self.ask_for_plan(None, me);
         }
     }
@@ -177,7 +177,7 @@ impl Message<PlanDrafted> for Dispatcher {
 
     async fn handle(&mut self, PlanDrafted { result }: PlanDrafted, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        self.drafting.drafting = false;
+        self.drafting.asked = false;
         if !matches!(self.state().phase(), Phase::Planning | Phase::Review) || self.state().is_cancelling() {
             return;
         }

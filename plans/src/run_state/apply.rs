@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use shared::{AttemptKey, Outcome, Report, TaskId};
 
-use super::{Continuation, Phase, RunState, TaskRecord};
+use super::{Continuation, Origin, Phase, RunState, TaskRecord};
 use crate::{
     Plan, WorkerKind,
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
@@ -65,9 +65,7 @@ impl RunState {
         };
         Ok(Self {
             goal: goal.clone(),
-            base: base.clone(),
-            head: head.clone(),
-            snapshot: *snapshot,
+            origin: Origin { base: base.clone(), head: head.clone(), snapshot: *snapshot },
             settings: settings.clone(),
             phase: Phase::Planning,
             plan: None,

@@ -99,13 +99,19 @@ impl TaskRecord {
     }
 }
 
+/// Where a run started from.
+#[derive(Debug, Clone, PartialEq)]
+struct Origin {
+    base: CommitId,
+    head: CommitId,
+    snapshot: bool,
+}
+
 /// The state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
     goal: String,
-    base: CommitId,
-    head: CommitId,
-    snapshot: bool,
+    origin: Origin,
     settings: Settings,
     phase: Phase,
     plan: Option<Plan>,
@@ -140,17 +146,17 @@ impl RunState {
 
     /// The commit that the run started from.
     pub fn base(&self) -> &CommitId {
-        &self.base
+        &self.origin.base
     }
 
     /// HEAD of the person's checkout when the run started.
     pub fn head(&self) -> &CommitId {
-        &self.head
+        &self.origin.head
     }
 
     /// Whether the base is a snapshot of uncommitted changes.
     pub fn is_snapshot(&self) -> bool {
-        self.snapshot
+        self.origin.snapshot
     }
 
     /// How the run is to behave.
