@@ -333,7 +333,7 @@ fn attempts_at_a_task_are_numbered_over_the_whole_run_without_gaps() {
         }
         for (task, numbers) in numbers {
             seen = seen.max(numbers.len());
-            assert!(numbers.iter().copied().eq(1..=numbers.len() as u32), "seed {seed}, {task}: {numbers:?}");
+            assert!(numbers.iter().copied().eq((1..).take(numbers.len())), "seed {seed}, {task}: {numbers:?}");
         }
     }
     assert!(seen > 2, "the seeds hold a task that was tried several times");
