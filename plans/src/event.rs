@@ -239,7 +239,7 @@ pub enum Event {
     BudgetReached {
         /// Which.
         why: String,
-        /// Whether workers are stopped, too: when time is up they are; when money is, each ends by itself.
+        /// Whether everything is stopped at once: when time is up it is; when money is, what is under way ends by itself and lands.
         #[serde(default)]
         stop: bool,
     },

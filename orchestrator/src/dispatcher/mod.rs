@@ -277,7 +277,11 @@ impl Message<OutOfTime> for Dispatcher {
     async fn handle(&mut self, OutOfTime { minutes }: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
         let why = format!("the run's limit of {minutes} minutes");
-        self.record_and_pursue(&Event::BudgetReached { why, stop: true }, &me).await;
+        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
+            return self.finish(Err(error));
+        }
+        self.cancel.cancel();
+        self.pursue(&me).await;
     }
 }
 

@@ -130,7 +130,7 @@ impl RunState {
     }
 
     fn next_landing(&self) -> Option<Owed> {
-        if self.cancelling || self.landing().is_some() {
+        if self.cancelling || self.out_of_time || self.halted.is_some() || self.landing().is_some() {
             return None;
         }
         let record = self.task(self.queue.front()?)?;
@@ -180,7 +180,7 @@ impl RunState {
         if (self.halted.is_some() && !self.cancelling) || self.replanning {
             return Vec::new();
         }
-        let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.queue.is_empty());
+        let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.out_of_time || self.queue.is_empty());
         let hopeless = self.replans >= self.settings.possible_replans() || closing;
         let end = |(at, record): (usize, &TaskRecord)| {
             let (end, why) = self.end_of(at, record, closing, hopeless)?;

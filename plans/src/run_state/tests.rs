@@ -123,6 +123,7 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         "revised" => revised(text_of(state, ""), vec![TaskId::new(task).unwrap()]),
         "dropped" => revised(text_of(state, task), Vec::new()),
         "no-replan" => vec![Event::ReplanFailed { number: state.replans(), why: String::new() }],
+        "halt" => vec![Event::RunHalted { why: "no disk".to_owned() }],
         "cancel" => vec![Event::CancelRequested],
         "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
         "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
@@ -428,6 +429,39 @@ fn when_time_is_up_workers_are_stopped() {
         -               start a #1
         out-of-time     stop a #1
         stopped a       end a as cancelled, end b as cancelled, end the run as over_budget
+    "#]],
+    );
+}
+
+#[test]
+fn a_landing_that_cannot_be_carried_out_is_not_tried_again_before_a_resume() {
+    check(
+        "a; b",
+        2,
+        "done a, put-back a, halt, stopped b, resumed",
+        &expect![[r#"
+        -               start a #1, start b #1
+        done a          land a
+        put-back a      land a
+        halt
+        stopped b
+        resumed         land a, start b #1 where #1 was
+    "#]],
+    );
+}
+
+#[test]
+fn when_time_is_up_a_landing_is_not_begun_again() {
+    check(
+        "a; b",
+        2,
+        "done a, out-of-time, put-back a, stopped b",
+        &expect![[r#"
+        -               start a #1, start b #1
+        done a          land a
+        out-of-time     stop b #1
+        put-back a      stop b #1
+        stopped b       end a as cancelled, end b as cancelled, end the run as over_budget
     "#]],
     );
 }
