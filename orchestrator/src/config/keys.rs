@@ -193,7 +193,7 @@ pub(super) fn provider_key(name: &str) -> Option<&'static Key> {
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_lowercase();
     let likeness = |other: &str| {
-        let misplaced = if last(other) == last(name) { 0.99 } else { 0.0 };
+        let misplaced = if last(other) == last(name) { 0.9 } else { 0.0 };
         strsim::jaro_winkler(name, other).max(strsim::jaro_winkler(&last(name), &last(other)) - 0.05).max(misplaced)
     };
     let best = known.map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0));

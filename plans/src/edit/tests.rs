@@ -1,3 +1,5 @@
+//! A plan, edits as a model sends them, and what comes of it.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
 
 use std::{collections::BTreeSet, fmt::Write as _};

@@ -1,3 +1,5 @@
+//! Plan files, good and bad, and the way there and back.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
 
 use std::fmt::Write as _;

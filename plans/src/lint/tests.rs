@@ -1,3 +1,5 @@
+//! A plan, a repository, and what the linter says.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
 
 use std::fmt::Write as _;

@@ -1,3 +1,5 @@
+//! Plans as tables and graphs.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+//! Commands that end, do not end, shout, hide and leave others behind.
+
 use std::{future::Future, path::Path};
 
 use tempfile::TempDir;

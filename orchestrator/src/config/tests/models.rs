@@ -1,3 +1,5 @@
+//! Which model a role gets, from which provider, with which key.
+
 use expect_test::{Expect, expect};
 
 use super::{

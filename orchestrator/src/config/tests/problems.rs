@@ -1,3 +1,5 @@
+//! What is said of files that cannot be read as configuration.
+
 use expect_test::{Expect, expect};
 
 use super::{super::Overrides, load, sources};

@@ -1,4 +1,6 @@
-use expect_test::expect;
+//! What `inspan config` and `inspan init` print.
+
+use expect_test::{expect, expect_file};
 
 use super::{
     super::{commented_defaults, keys::KEYS},
@@ -77,89 +79,7 @@ fn secrets_are_shown_nowhere() {
 
 #[test]
 fn the_commented_file_explains_every_key() {
-    expect![[r##"
-        # How inspan works in this repository. Flags go before the environment, the environment before this file, this file before the
-        # user's own (~/.config/inspan/config.toml). `inspan config` shows what is in effect, and where each value comes from.
-
-        # The model of every role, as provider/model. Without one: DeepSeek, where DEEPSEEK_API_KEY is set. Not set.
-        # model = "deepseek/deepseek-flash"
-
-        [models]
-        # The planner's model, where it is another. Not set.
-        # planner = "deepseek/deepseek-v4-pro"
-
-        # The workers' model, where it is another. Not set.
-        # worker = "deepseek/deepseek-flash"
-
-        [run]
-        # How many workers there are at once.
-        # workers = 4
-
-        # When a person approves: each plan and re-plan (always), the plan (first), nothing (never).
-        # review = "first"
-
-        # What a whole run may cost. Not set.
-        # max_cost_usd = 5.00
-
-        # How many tokens a whole run may use. Not set.
-        # max_tokens = 20_000_000
-
-        # How long a whole run may take. Not set.
-        # max_minutes = 240
-
-        # How often a task is tried before its failure goes to the planner.
-        # attempts = 2
-
-        # How often a task that conflicts is tried again from the new tip.
-        # conflict_attempts = 3
-
-        # How often the plan may be changed.
-        # replans = 3
-
-        [task]
-        # Model turns of one attempt, unless the plan says otherwise.
-        # turns = 80
-
-        # Tokens of one attempt. Not set.
-        # tokens = 600_000
-
-        # What one attempt may cost. Not set.
-        # cost_usd = 0.50
-
-        # How long one attempt may take.
-        # minutes = 30
-
-        [gate]
-        # What must pass before the run branch moves. Left out, it is guessed from the manifests. Not set.
-        # commands = ["cargo test --workspace"]
-
-        # How long each of these commands may take.
-        # timeout = "20m"
-
-        [env]
-        # Variables that commands of workers may see, beyond PATH and its like; a trailing * stands for any ending. Keys of models are never passed.
-        # pass = []
-
-        [paths]
-        # Where worktrees are made. Left out, in the user's cache directory. Not set.
-        # worktrees = "~/.cache/inspan"
-
-        # A server of your own, or other prices and limits for one that is built in: deepseek, openai, openrouter, ollama, llamacpp, vllm.
-        # Its models are then named example/MODEL.
-        # [providers.example]
-        # base_url = "https://example.org/v1"              # The address, up to and including /v1.
-        # dialect = "openai-chat"                          # How it is spoken to.
-        # api_key_env = "EXAMPLE_API_KEY"                  # The variable that holds the key. Left out, no key is sent.
-        # context_window = 128_000                         # How many tokens a request and its answer may be together.
-        # max_output = 16_384                              # How many tokens one answer may have.
-        # reasoning_roundtrip = false                      # Whether earlier reasoning must be sent back.
-        # strict_tools = false                             # Whether the server knows strict tools.
-        # extra_body = { temperature = 0.2 }               # Further members of each request.
-        # price = { hit = 0.1, miss = 0.5, output = 2.0 }  # Dollars a million tokens: cached, other, written.
-        # retries = 5                                      # How often a request that failed for a passing reason is sent again.
-        # idle_timeout = "3m"                              # How long nothing at all may come.
-        # request_timeout = "20m"                          # How long one answer may take.
-    "##]].assert_eq(&commented_defaults());
+    expect_file!["commented.toml"].assert_eq(&commented_defaults());
 }
 
 /// Takes the comment sign off every line that is a key or the head of a table.

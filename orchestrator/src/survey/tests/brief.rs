@@ -1,3 +1,5 @@
+//! The text about a repository that prompts begin with.
+
 use expect_test::{Expect, expect};
 
 use super::{super::repository_brief, survey_of};

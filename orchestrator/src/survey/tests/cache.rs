@@ -1,3 +1,5 @@
+//! What is parsed again and what is remembered.
+
 use std::{fs, path::Path};
 
 use plans::Survey;

@@ -1,3 +1,5 @@
+//! Import edges, a small repository for each language.
+
 use expect_test::{Expect, expect};
 
 use super::survey_of;
@@ -243,10 +245,7 @@ import missing from '@shop/none'
     );
 }
 
-#[test]
-fn go_imports_lead_to_the_files_that_declare_the_names_in_use() {
-    check(
-        r#"
+const GO_SHOP: &str = r#"
 ## go.mod
 module example.com/shop
 
@@ -308,7 +307,12 @@ var _ = tool.Run
 package tool
 
 func Run() {}
-"#,
+"#;
+
+#[test]
+fn go_imports_lead_to_the_files_that_declare_the_names_in_use() {
+    check(
+        GO_SHOP,
         &expect![[r#"
             main.go -> money/currency.go
             main.go -> money/money.go

@@ -1,3 +1,5 @@
+//! Which commands are thought to prove a repository.
+
 use super::survey_of;
 
 fn check(files: &str, commands: &[&str]) {
