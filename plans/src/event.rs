@@ -277,6 +277,14 @@ pub struct Settings {
     pub run_limits: Limits,
     /// Whether the run goes without a gate.
     pub no_gate: bool,
+    /// Whether the run has a planner: without one nobody can be asked for a plan, or to mend one.
+    #[serde(default = "yes")]
+    pub planner: bool,
+}
+
+/// Journals of before it was written had a planner.
+fn yes() -> bool {
+    true
 }
 
 impl Default for Settings {
@@ -289,6 +297,7 @@ impl Default for Settings {
             task_limits: Limits { turns: Some(80), minutes: Some(30), ..Limits::default() },
             run_limits: Limits::default(),
             no_gate: false,
+            planner: true,
         }
     }
 }

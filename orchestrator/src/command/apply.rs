@@ -2,13 +2,13 @@
 
 use plans::{event::Event, run_state::RunState};
 
-use super::Here;
+use super::{Here, begin::take_lease};
 use crate::{
     apply::{How, Outcome, apply as bring_in},
     cli::ApplyArgs,
     error::Error,
     journal::Journal,
-    lease::Lease,
+    lease::Work,
     recorder::RecordError,
 };
 
@@ -17,10 +17,7 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
     let run = folder.run.to_string();
-    let _lease = match Lease::take(&folder.path).map_err(Error::disk(&folder.path))? {
-        Ok(lease) => lease,
-        Err(held) => return Err(Error::Busy { run, pid: held.pid }),
-    };
+    let _lease = take_lease(&folder, Work::Apply)?;
     let state = RunState::fold(&super::entries(&folder)?).map_err(RecordError::from)?;
     if state.landed().is_empty() {
         let (what, hint) = (

@@ -12,7 +12,7 @@ use crate::{
     cli::CleanArgs,
     config::Overrides,
     error::Error,
-    lease::Lease,
+    lease::{Lease, Work},
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
@@ -30,7 +30,7 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
     };
     let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
     for folder in &folders {
-        let Ok(Ok(_lease)) = Lease::take(&folder.path) else {
+        let Ok(Ok(_lease)) = Lease::take(&folder.path, Work::Clean) else {
             here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
             continue;
         };

@@ -13,7 +13,6 @@ use plans::{
     Plan,
     edit::{self, Revised},
     event::{Approver, Author, Event},
-    lint::LintRules,
     run_state::Phase,
     task_state::TaskState,
 };
@@ -46,14 +45,6 @@ pub struct Policy {
     pub review: ReviewPolicy,
     /// Only draft a plan, and stop there.
     pub plan_only: bool,
-    /// What the linter asks for.
-    pub rules: LintRules,
-}
-
-impl Policy {
-    pub(super) fn lint_rules(&self) -> LintRules {
-        self.rules.clone()
-    }
 }
 
 /// What is on its way, so that it is not asked for twice.
@@ -120,7 +111,8 @@ impl Dispatcher {
     }
 
     fn sheet(&self, plan: Plan, difference: Option<String>, cause: Option<String>) -> Sheet {
-        Sheet { plan, difference, cause, settings: self.state().settings().clone(), site: self.site.clone() }
+        let settled = self.settled();
+        Sheet { difference, cause, settled, ..self.site.sheet(plan, self.state().settings()) }
     }
 
     fn ask_person(&self, sheet: Sheet, subject: Subject, me: &ActorRef<Self>) {
@@ -141,7 +133,7 @@ impl Dispatcher {
                 self.record(&Event::PlanRejected { revision, why: "a person rejected it".to_owned() })?;
                 self.finish(Err(Error::Rejected));
             }
-            Answer::Edited(plan) => self.propose(*plan, Author::Person, Vec::new())?,
+            Answer::Edited(edited) => self.propose(edited.plan, Author::Person, edited.warnings)?,
             Answer::Comment(comment) => {
                 let plan = self.state().plan().cloned();
                 self.ask_for_plan(plan.map(|plan| (plan, comment)), me);
@@ -184,7 +176,7 @@ impl Dispatcher {
     fn heard_of_mended_plan(&mut self, number: u32, mended: &Mended, me: &ActorRef<Self>) -> Result<(), Error> {
         let state = self.state();
         let Some(plan) = state.plan() else { return Ok(()) };
-        let revised = match edit::apply(plan, &mended.edits, &self.settled()) {
+        let revised = match self.site.rules.mended(plan, &mended.edits, &self.settled(), &self.site.survey) {
             Ok(revised) => revised,
             Err(problems) => {
                 let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -229,7 +221,8 @@ impl Dispatcher {
                 self.replan(number, Some(comment), me);
                 Ok(())
             }
-            Answer::Edited(plan) => {
+            Answer::Edited(edited) => {
+                let plan = edited.plan;
                 let old = self.state().plan().cloned();
                 let same = |id: &TaskId| old.as_ref().and_then(|old| old.get(id)) == plan.get(id);
                 let touched = |id: &TaskId| revised.retried.contains(id) || !same(id);
@@ -237,11 +230,7 @@ impl Dispatcher {
                 let gone =
                     |old: &Plan| old.tasks().iter().map(|task| task.id.clone()).filter(|id| plan.get(id).is_none()).collect();
                 let dropped = old.as_ref().map(gone).unwrap_or_default();
-                self.take_effect(
-                    number,
-                    Revised { plan: *plan, retried: fresh, dropped },
-                    &format!("{cause}\nedited by a person"),
-                )
+                self.take_effect(number, Revised { plan, retried: fresh, dropped }, &format!("{cause}\nedited by a person"))
             }
         }
     }

@@ -83,11 +83,13 @@ impl View {
     /// Reads from the journal what was not heard.
     fn catch_up(&mut self) {
         let journal = Journal::read_only(&self.show.folder, self.show.run.clone());
-        let Ok(all) = journal.and_then(|journal| journal.after(0)) else { return };
+        // What was shown by an earlier process is folded once, to go on counting from there.
+        let from = if self.state.is_some() { self.last } else { 0 };
+        let Ok(missed) = journal.and_then(|journal| journal.after(from)) else { return };
         if self.state.is_none() {
-            self.state = RunState::fold(all.iter().take_while(|entry| entry.seq <= self.last)).ok();
+            self.state = RunState::fold(missed.iter().take_while(|entry| entry.seq <= self.last)).ok();
         }
-        for entry in &all {
+        for entry in &missed {
             self.see(entry);
         }
     }
