@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Where the plan comes from.
-enum Source {
+pub(super) enum Source {
     /// A file: its name and its text.
     File(String, String),
     /// The goal alone.
@@ -58,7 +58,7 @@ pub(crate) async fn run_configured(
     Ok((folder, go_on(here, begun).await?))
 }
 
-async fn begin(here: &Here, around: Surroundings, kind: Kind, source: Source) -> Result<Begun, Error> {
+pub(super) async fn begin(here: &Here, around: Surroundings, kind: Kind, source: Source) -> Result<Begun, Error> {
     let prepared = prepare(here, around, kind).await?;
     let (goal, proposed) = propose(&prepared.site, source);
     prepared.begin(here, &goal, proposed).await
