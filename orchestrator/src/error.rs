@@ -86,7 +86,7 @@ pub enum Error {
         runs: Vec<String>,
     },
     /// Another process is at it.
-    #[error("run {run} is {}", say_held(.held))]
+    #[error("run {run} is {}", say_held(*.held))]
     Busy {
         /// The run.
         run: String,
@@ -292,7 +292,7 @@ pub fn exit_code_of(status: RunStatus) -> u8 {
     }
 }
 
-fn say_held(held: &Held) -> String {
+fn say_held(held: Held) -> String {
     let doing = match held.work {
         Some(Work::Run) => "worked on",
         Some(Work::Apply) => "brought into a branch",
@@ -312,4 +312,26 @@ fn say_problems(source: &str, problems: &[Problem]) -> String {
     let list: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
     let noun = if problems.len() == 1 { "problem" } else { "problems" };
     format!("{source} has {} {noun}:\n{}", problems.len(), list.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_or_out_of_reach_is_no_fault_of_the_command_line() {
+        let damaged = Error::Damaged { path: "surroundings.json".into(), why: "no JSON".to_owned() };
+        let unreachable = Error::Unreachable { pid: 7, source: std::io::ErrorKind::PermissionDenied.into() };
+        for error in [damaged, unreachable, Error::Survey("a broken file".to_owned())] {
+            assert_eq!(error.exit_code(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_cancelled_is_advised_to_be_cancelled() {
+        for (work, cancel) in [(Some(Work::Run), true), (Some(Work::Apply), false), (Some(Work::Clean), false), (None, false)] {
+            let error = Error::Busy { run: "r".to_owned(), held: Held { pid: 7, work } };
+            assert_eq!(error.hint().unwrap_or_default().contains("cancel"), cancel, "{error}");
+        }
+    }
 }

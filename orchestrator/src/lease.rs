@@ -54,15 +54,13 @@ impl Lease {
     pub fn take(folder: &Path, work: Work) -> std::io::Result<Result<Self, Held>> {
         let path = folder.join(FILE);
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        loop {
-            match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                // Whoever had it may have gone between the two questions.
-                Err(Errno::AGAIN | Errno::ACCESS) => match holder_of(&file, folder)? {
-                    Some(held) => return Ok(Err(held)),
-                    None => continue,
-                },
-                Err(error) => return Err(error.into()),
+        while let Err(error) = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if !matches!(error, Errno::AGAIN | Errno::ACCESS) {
+                return Err(error.into());
+            }
+            // Whoever had it may have gone between the two questions; then it is asked for again.
+            if let Some(held) = holder_of(&file, folder)? {
+                return Ok(Err(held));
             }
         }
         file.set_len(0)?;

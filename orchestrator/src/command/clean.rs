@@ -11,12 +11,12 @@ use plans::{
     task_state::TaskState,
 };
 
-use super::Here;
+use super::{Here, begin::take_lease};
 use crate::{
     cli::CleanArgs,
     config::Overrides,
     error::Error,
-    lease::{Lease, Work},
+    lease::Work,
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
@@ -34,9 +34,13 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
     };
     let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
     for folder in &folders {
-        let Ok(Ok(_lease)) = Lease::take(&folder.path, Work::Clean) else {
-            here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
-            continue;
+        let _lease = match take_lease(folder, Work::Clean) {
+            Ok(lease) => lease,
+            Err(busy) if args.run.run.is_some() => return Err(busy),
+            Err(_) => {
+                here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
+                continue;
+            }
         };
         let entries = super::entries(folder)?;
         let state = RunState::fold(&entries).map_err(RecordError::from)?;
