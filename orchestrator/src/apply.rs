@@ -40,8 +40,8 @@ pub struct Result<'a> {
     pub goal: &'a str,
     /// Where the run started.
     pub base: &'a CommitId,
-    /// Whether that was a snapshot of uncommitted changes.
-    pub snapshot: bool,
+    /// Where the person's branch was, if `base` is a snapshot of uncommitted changes on top of it.
+    pub snapshot: Option<&'a CommitId>,
     /// The tip of the run branch.
     pub tip: &'a CommitId,
 }
@@ -77,7 +77,7 @@ async fn target(repository: &Repository, result: &Result<'_>, how: How) -> Outco
     }
     let message = message(result);
     // The person has committed just what the snapshot held: the result continues that commit as it is.
-    let committed = result.snapshot && !forward && git.tree(head).await? == git.tree(result.base).await?;
+    let committed = result.snapshot.is_some() && !forward && git.tree(head).await? == git.tree(result.base).await?;
     let tree = if forward || committed { git.tree(result.tip).await? } else { merged(repository, result).await? };
     match how {
         How::Plain if committed => on_top_of(git, head, result).await,
@@ -101,10 +101,14 @@ async fn on_top_of(git: &Git, head: &CommitId, result: &Result<'_>) -> Outcome<C
 
 async fn merged(repository: &Repository, result: &Result<'_>) -> Outcome<String> {
     let (git, head) = (&repository.git, &repository.head);
-    let base = git.text(["merge-base", &head.0, &result.tip.0]).await.map(CommitId);
-    let no_history =
-        |_| refuse("the current branch and the run have no common history", "check out the branch that the run started from");
-    match git.merge_trees(&base.map_err(no_history)?, head, result.tip).await? {
+    let no_history = "check out the branch that the run started from";
+    let base = if holds_snapshot(git, head, result).await? {
+        result.base.clone()
+    } else {
+        let base = git.text(["merge-base", &head.0, &result.tip.0]).await;
+        CommitId(base.map_err(|_| refuse("the current branch and the run have no common history", no_history))?)
+    };
+    match git.merge_trees(&base, head, result.tip).await? {
         Merge::Clean { tree } => Ok(tree),
         Merge::Conflicted { paths, .. } => {
             let list: Vec<String> = paths.iter().map(ToString::to_string).collect();
@@ -112,6 +116,13 @@ async fn merged(repository: &Repository, result: &Result<'_>) -> Outcome<String>
             Err(refuse(&what, &format!("merge it yourself: `git merge inspan/{}`", result.run)))
         }
     }
+}
+
+/// Whether the person has committed what the snapshot held, and perhaps more: then the snapshot is what both sides grew from.
+async fn holds_snapshot(git: &Git, head: &CommitId, result: &Result<'_>) -> Outcome<bool> {
+    let Some(before) = result.snapshot else { return Ok(false) };
+    let tree = git.tree(head).await?;
+    Ok(git.merge_trees(before, head, result.base).await? == Merge::Clean { tree })
 }
 
 /// A merge, a rebase or the like of the person's is theirs to end.
@@ -152,7 +163,7 @@ async fn nothing_in_the_way(repository: &Repository, result: &Result<'_>, target
     }
     let shown = in_the_way.iter().take(10).copied().collect::<Vec<_>>().join(", ");
     let what = format!("the result changes files that you have changed or made and not committed: {shown}");
-    let hint = if result.snapshot {
+    let hint = if result.snapshot.is_some() {
         "the run took your uncommitted changes along: commit them as they are (`git add -A && git commit`), then apply again; nothing is lost or doubled"
     } else {
         "commit, stash or move these files, then apply again"
@@ -196,7 +207,7 @@ mod tests {
         folder: tempfile::TempDir,
         base: CommitId,
         tip: CommitId,
-        snapshot: bool,
+        snapshot: Option<CommitId>,
     }
 
     /// A repository and a run that changed `a` and added `new`.
@@ -221,6 +232,7 @@ mod tests {
         );
         let tip = sh(dir, &make);
         sh(dir, &format!("git worktree remove --force {}", tree.path().join("w").display()));
+        let snapshot = snapshot.then(|| CommitId(sh(dir, "git rev-parse HEAD")));
         Bench { folder, base: CommitId(base), tip: CommitId(tip), snapshot }
     }
 
@@ -232,7 +244,8 @@ mod tests {
         async fn apply(&self, how: How) -> Outcome<CommitId> {
             let repository = Repository::find(self.folder.path()).await.unwrap();
             let run = RunId::new("abcdefgh").unwrap();
-            let result = Result { run: &run, goal: "The goal", base: &self.base, snapshot: self.snapshot, tip: &self.tip };
+            let result =
+                Result { run: &run, goal: "The goal", base: &self.base, snapshot: self.snapshot.as_ref(), tip: &self.tip };
             apply(&repository, &result, how).await
         }
 
@@ -313,5 +326,13 @@ mod tests {
             assert_eq!(bench.sh("cat a new untracked; git status --porcelain"), "1\nmine\n2\nn\nu", "{how:?}");
             assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_besides_the_uncommitted_changes_is_merged() {
+        let bench = bench("echo mine >> a", true);
+        bench.sh("git add -A; git commit -qm mine; echo more >> b; git commit -qam more");
+        bench.apply(How::Plain).await.unwrap();
+        assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\nmine\n2\n1\nmore\nn");
     }
 }

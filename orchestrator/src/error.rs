@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 
 use plans::{Problem, event::RunStatus};
 
-use crate::{git::GitError, journal::JournalError, recorder::RecordError};
+use crate::{
+    git::GitError,
+    journal::JournalError,
+    lease::{Held, Work},
+    recorder::RecordError,
+};
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +86,33 @@ pub enum Error {
         runs: Vec<String>,
     },
     /// Another process is at it.
-    #[error("run {run} is being worked on by process {pid}")]
+    #[error("run {run} is {}", say_held(*.held))]
     Busy {
         /// The run.
         run: String,
         /// The process.
-        pid: u32,
+        held: Held,
     },
+    /// The process that carries the run cannot be told to stop.
+    #[error("process {pid}, which carries the run, cannot be reached: {source}")]
+    Unreachable {
+        /// The process.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the run cannot be read as what it is.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The repository could not be looked at.
+    #[error("the repository could not be surveyed: {0}")]
+    Survey(String),
     /// A plan that is none.
     #[error("{}", say_problems(.source_name, .problems))]
     InvalidPlan {
@@ -95,6 +120,8 @@ pub enum Error {
         source_name: String,
         /// Everything that is wrong.
         problems: Vec<Problem>,
+        /// Commands that probably prove the repository, for a plan that has no gate.
+        guess: Vec<String>,
     },
     /// The planner could not make a plan.
     #[error("the planner could not make a valid plan: {why}")]
@@ -191,10 +218,13 @@ impl Error {
             Self::NoRuns => "start one: `inspan run \"what you want changed\"`".to_owned(),
             Self::NoSuchRun { .. } => "`inspan status` lists the runs".to_owned(),
             Self::AmbiguousRun { .. } => "give more letters".to_owned(),
-            Self::Busy { run, .. } => format!("wait for it (`inspan status {run}`), or stop it: `inspan cancel {run}`"),
-            Self::InvalidPlan { problems, .. } if problems.iter().any(|problem| problem.rule == "no-gate") => {
-                "set `[gate] commands` in inspan.toml or in the plan, or say `--no-gate` to go without; nothing was started".to_owned()
+            Self::Busy { run, held: Held { work: Some(Work::Run), .. } } => {
+                format!("wait for it (`inspan status {run}`), or stop it: `inspan cancel {run}`")
             }
+            Self::Busy { .. } => "it is over in a moment; try again then".to_owned(),
+            Self::Unreachable { pid, .. } => format!("stop it where it was started, or as its owner: `kill -INT {pid}`"),
+            Self::Damaged { .. } => "what landed is safe in the run's branch; `inspan clean RUN --give-up` removes the rest".to_owned(),
+            Self::InvalidPlan { problems, guess, .. } if problems.iter().any(|problem| problem.rule == "no-gate") => say_gate(guess),
             Self::InvalidPlan { .. } => "mend the plan; nothing was started".to_owned(),
             Self::UnknownPrice { model } => {
                 let (provider, name) = model.split_once('/').unwrap_or(("PROVIDER", model));
@@ -238,6 +268,9 @@ impl Error {
             | Self::NotOurs { .. }
             | Self::Disk { .. }
             | Self::Busy { .. }
+            | Self::Unreachable { .. }
+            | Self::Damaged { .. }
+            | Self::Survey(_)
             | Self::Halted { .. }
             | Self::Refused { .. }
             | Self::Model { .. }
@@ -259,8 +292,46 @@ pub fn exit_code_of(status: RunStatus) -> u8 {
     }
 }
 
+fn say_held(held: Held) -> String {
+    let doing = match held.work {
+        Some(Work::Run) => "worked on",
+        Some(Work::Apply) => "brought into a branch",
+        Some(Work::Clean) => "cleared away",
+        None => "taken up",
+    };
+    format!("being {doing} by process {}", held.pid)
+}
+
+fn say_gate(guess: &[String]) -> String {
+    let commands: Vec<String> = guess.iter().map(|command| format!("{command:?}")).collect();
+    let example = if commands.is_empty() { String::new() } else { format!(" (probably `commands = [{}]`)", commands.join(", ")) };
+    format!("set `[gate] commands` in inspan.toml or in the plan{example}, or say `--no-gate` to go without; nothing was started")
+}
+
 fn say_problems(source: &str, problems: &[Problem]) -> String {
     let list: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
     let noun = if problems.len() == 1 { "problem" } else { "problems" };
     format!("{source} has {} {noun}:\n{}", problems.len(), list.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_or_out_of_reach_is_no_fault_of_the_command_line() {
+        let damaged = Error::Damaged { path: "surroundings.json".into(), why: "no JSON".to_owned() };
+        let unreachable = Error::Unreachable { pid: 7, source: std::io::ErrorKind::PermissionDenied.into() };
+        for error in [damaged, unreachable, Error::Survey("a broken file".to_owned())] {
+            assert_eq!(error.exit_code(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_cancelled_is_advised_to_be_cancelled() {
+        for (work, cancel) in [(Some(Work::Run), true), (Some(Work::Apply), false), (Some(Work::Clean), false), (None, false)] {
+            let error = Error::Busy { run: "r".to_owned(), held: Held { pid: 7, work } };
+            assert_eq!(error.hint().unwrap_or_default().contains("cancel"), cancel, "{error}");
+        }
+    }
 }

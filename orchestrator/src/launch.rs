@@ -3,12 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use kameo::actor::{ActorRef, Spawn as _};
-use plans::{
-    Gate, Survey,
-    event::{Event, Settings},
-    lint::{GateRule, LintRules},
-    run_state::RunState,
-};
+use plans::{Gate, Survey, admission::PlanRules, event::Settings, run_state::RunState};
 use serde::{Deserialize, Serialize};
 use shared::Limits;
 use tokio::{signal::unix::SignalKind, sync::oneshot};
@@ -23,7 +18,7 @@ use crate::{
     lease::Lease,
     recorder::{RecordError, Recorder},
     repository::{Repository, StartingPoint},
-    site::{PlanRules, Site},
+    site::Site,
     store::RunFolder,
     survey::{BlobId, SurveyRequest, repository_brief, survey},
     ui::{
@@ -48,12 +43,55 @@ pub struct Launch {
     pub folder: RunFolder,
     /// The right to write its journal.
     pub lease: Lease,
-    /// Whether the run goes without a gate.
-    pub no_gate: bool,
-    /// Whether the run goes without a planner.
-    pub solo: bool,
+    /// How the run is to behave.
+    pub settings: Settings,
     /// The number of the last event that an earlier process has told of.
     pub told: u64,
+}
+
+/// A client for each role that has a model; a run that only stops needs none.
+#[derive(Default)]
+pub struct Models {
+    /// The workers'.
+    pub worker: Option<Arc<dyn Model>>,
+    /// The planner's.
+    pub planner: Option<Arc<dyn Model>>,
+}
+
+impl Models {
+    /// The models that are configured.
+    pub fn connect(config: &Config, root: &Path) -> Result<Self, Error> {
+        let of = |role| match config.model(role) {
+            Ok(choice) => connect(&choice, root).map(Some),
+            Err(ConfigError::NoModel | ConfigError::NoModelThere) => Ok(None),
+            Err(error) => Err(Error::Usage(error.to_string())),
+        };
+        Ok(Self { worker: of(Role::Worker)?, planner: of(Role::Planner)? })
+    }
+
+    /// Refuses a limit in money that cannot be kept.
+    pub fn can_keep(&self, limits: &Limits) -> Result<(), Error> {
+        let unpriced = [&self.worker, &self.planner].into_iter().flatten().find(|model| model.price().is_none());
+        match unpriced {
+            Some(model) if limits.cost.is_some() => Err(Error::UnknownPrice { model: model.id().to_owned() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How a new run is to behave, as flags and configuration say.
+pub fn settings(config: &Config, no_gate: bool, planner: bool) -> Settings {
+    let run = &config.run;
+    Settings {
+        workers: run.workers.max(1),
+        attempts: run.attempts.max(1),
+        conflict_attempts: run.conflict_attempts.max(1),
+        replans: if planner { run.replans } else { 0 },
+        task_limits: config.task,
+        run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
+        no_gate,
+        planner,
+    }
 }
 
 /// What is known about the repository at the start of a run; kept, so that a resumed run begins its prompts with the same bytes.
@@ -79,7 +117,7 @@ impl Launch {
         };
         let work = tokio::task::spawn_blocking(move || survey(&request));
         let survey =
-            work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Usage(error.to_string()))?;
+            work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Survey(error.to_string()))?;
         let surroundings =
             Surroundings { notes: self.notes(start), repository_brief: repository_brief(&survey, BRIEF_BYTES), survey };
         let path = self.folder.surroundings();
@@ -105,47 +143,21 @@ impl Launch {
         notes
     }
 
-    /// How the run is to behave, as far as flags and configuration say.
-    pub fn settings(&self, has_planner: bool) -> Settings {
-        let run = &self.config.run;
-        Settings {
-            workers: run.workers.max(1),
-            attempts: run.attempts.max(1),
-            conflict_attempts: run.conflict_attempts.max(1),
-            replans: run.replans,
-            planner: has_planner && !self.solo,
-            task_limits: self.config.task,
-            run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
-            no_gate: self.no_gate,
-        }
-    }
-
-    /// What plans are held against.
-    pub fn lint_rules(&self) -> LintRules {
-        let run = &self.config.run;
-        let gate = if self.no_gate { GateRule::NotWanted } else { GateRule::Required };
-        LintRules {
-            gate,
-            run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
-        }
-    }
-
-    /// The surroundings of the run, with a model for each role that has one.
-    pub fn site(&self) -> Result<Arc<Site>, Error> {
+    /// The surroundings of the run.
+    pub fn site(&self, models: Models) -> Result<Arc<Site>, Error> {
         let path = self.folder.surroundings();
         let text = std::fs::read_to_string(&path).map_err(Error::disk(&path))?;
-        let damaged = |error: serde_json::Error| Error::Usage(format!("{} is damaged: {error}", path.display()));
+        let damaged = |error: serde_json::Error| Error::Damaged { path: path.clone(), why: error.to_string() };
         let Surroundings { survey, notes, repository_brief } = serde_json::from_str(&text).map_err(damaged)?;
-        let (worker, planner) = (self.model(Role::Worker)?, self.model(Role::Planner)?);
-        if self.config.run.max_cost.is_some()
-            && let Some(model) = [&worker, &planner].into_iter().flatten().find(|model| model.price().is_none())
-        {
-            return Err(Error::UnknownPrice { model: model.id().to_owned() });
-        }
         let worktrees = self.config.worktrees.clone().ok_or_else(|| {
             Error::Usage("no place for worktrees: HOME is not set; set it, or `[paths] worktrees` in inspan.toml".to_owned())
         })?;
-        let rules = PlanRules { configured: self.configured_gate(), guess: self.guessed_gate(&survey), no_gate: self.no_gate };
+        let rules = PlanRules {
+            configured: self.configured_gate(),
+            guess: self.guessed_gate(&survey),
+            no_gate: self.settings.no_gate,
+            run_limits: self.settings.run_limits,
+        };
         Ok(Arc::new(Site {
             folder: self.folder.clone(),
             repository: self.repository.clone(),
@@ -154,8 +166,8 @@ impl Launch {
             survey: Arc::new(survey),
             repository_brief,
             notes,
-            worker_model: worker,
-            planner_model: planner.filter(|_| !self.solo),
+            worker_model: models.worker,
+            planner_model: models.planner.filter(|_| self.settings.planner),
             rules,
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
@@ -171,14 +183,6 @@ impl Launch {
         Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout }
     }
 
-    fn model(&self, role: Role) -> Result<Option<Arc<dyn Model>>, Error> {
-        match self.config.model(role) {
-            Ok(choice) => connect(&choice, &self.repository.root).map(Some),
-            Err(ConfigError::NoModel | ConfigError::NoModelThere) => Ok(None),
-            Err(error) => Err(Error::Usage(error.to_string())),
-        }
-    }
-
     /// Runs until the end. The journal must hold the run's beginning.
     pub async fn carry_through(self, recorder: Recorder, plan_only: bool, site: Arc<Site>) -> Result<Ending, Error> {
         let review = match self.config.run.review {
@@ -186,7 +190,7 @@ impl Launch {
             crate::config::Review::First => ReviewPolicy::First,
             crate::config::Review::Never => ReviewPolicy::Never,
         };
-        let policy = Policy { review, plan_only, rules: self.lint_rules() };
+        let policy = Policy { review, plan_only };
         let entries = recorder.listen();
         let watched = Show {
             screen: self.screen.clone(),
@@ -264,11 +268,4 @@ async fn listen_for_signals(dispatcher: ActorRef<Dispatcher>, screen: Screen) {
         // A dispatcher that is gone has stopped.
         let _ = dispatcher.tell(Interrupt).await;
     }
-}
-
-/// The first event of a run.
-pub fn beginning(goal: &str, repository: &Repository, start: &StartingPoint, settings: Settings) -> Event {
-    let (goal, base, head) = (goal.to_owned(), start.commit.clone(), repository.head.clone());
-    let program = env!("CARGO_PKG_VERSION").to_owned();
-    Event::RunStarted { goal, base, head, snapshot: start.snapshot, settings, program }
 }

@@ -1,8 +1,13 @@
 //! What all actors of one run share: where things are, what the repository is like, which models answer. Made once, read only.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use plans::{Gate, Survey, event::CommitId, file::Reading, run_state::RunState};
+use plans::{
+    Plan, Survey,
+    admission::PlanRules,
+    event::{CommitId, Event, Settings},
+    run_state::RunState,
+};
 use shared::{AttemptKey, RunId};
 use tokio_util::task::TaskTracker;
 use worker::model::Model;
@@ -10,12 +15,19 @@ use worker::model::Model;
 use crate::{
     environment::Environment,
     error::Error,
+    journal::Journal,
     repository::Repository,
     store::RunFolder,
     sweep::{Found, Sweep},
-    ui::board::Board,
+    ui::{
+        board::Board,
+        review::{Sheet, Team},
+    },
     worktree::{Owner, Worktree},
 };
+
+/// What every worker's first request holds beside the text about the repository.
+const OPENING_BYTES: u64 = 6 << 10;
 
 /// The surroundings of one run.
 pub struct Site {
@@ -37,7 +49,7 @@ pub struct Site {
     pub worker_model: Option<Arc<dyn Model>>,
     /// The model of the planner; none if the run goes without.
     pub planner_model: Option<Arc<dyn Model>>,
-    /// What a plan is completed with.
+    /// What plans are completed with and held against.
     pub rules: PlanRules,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
@@ -45,40 +57,43 @@ pub struct Site {
     pub chores: TaskTracker,
 }
 
-/// What the harness knows better than whoever writes a plan.
-#[derive(Debug, Clone, Default)]
-pub struct PlanRules {
-    /// The gate that the person configured: it stands, whatever a plan says.
-    pub configured: Option<Gate>,
-    /// The gate for a plan that names none.
-    pub guess: Gate,
-    /// Whether the person wants no gate.
-    pub no_gate: bool,
-}
-
-impl PlanRules {
-    /// Puts the goal and the gate into a plan that a model wrote.
-    pub fn complete(&self, goal: &str, reading: &mut Reading) {
-        reading.fill(goal, self.configured.as_ref().unwrap_or(&self.guess));
-        goal.clone_into(&mut reading.draft.goal);
-        self.set_gate(&mut reading.draft.gate);
-    }
-
-    /// Puts the person's own gate in the place of a plan's.
-    pub fn set_gate(&self, gate: &mut Gate) {
-        if let Some(configured) = &self.configured {
-            gate.clone_from(configured);
-        }
-        if self.no_gate {
-            gate.commands.clear();
-        }
-    }
-}
-
 impl Site {
     /// The run.
     pub fn run(&self) -> &RunId {
         &self.folder.run
+    }
+
+    /// What a person is shown of a plan of this run.
+    pub fn sheet(&self, plan: Plan, settings: &Settings) -> Sheet {
+        let model = self.worker_model.as_ref();
+        let team = Team {
+            model: model.map(|model| model.id().to_owned()),
+            price: model.and_then(|model| model.price()),
+            opening: worker::model::estimate_tokens(self.repository_brief.len() as u64 + OPENING_BYTES),
+        };
+        Sheet {
+            warnings: self.warnings(&plan),
+            plan,
+            difference: None,
+            cause: None,
+            settled: BTreeSet::new(),
+            settings: settings.clone(),
+            team,
+            rules: self.rules.clone(),
+            survey: self.survey.clone(),
+            draft: self.folder.path.join("plan.toml"),
+        }
+    }
+
+    /// What was remarked of the plan when it was proposed; of one that never was, what the linter says now.
+    fn warnings(&self, plan: &Plan) -> Vec<String> {
+        let journal = Journal::read_only(&self.folder.path, self.run().clone());
+        let entries = journal.and_then(|journal| journal.after(0)).unwrap_or_default();
+        let recorded = entries.into_iter().rev().find_map(|entry| match entry.event {
+            Event::PlanProposed { plan: proposed, warnings, .. } if *proposed == *plan => Some(warnings),
+            _ => None,
+        });
+        recorded.unwrap_or_else(|| self.rules.remarks(plan, &self.survey))
     }
 
     /// The short name of the run branch.

@@ -281,7 +281,6 @@ pub struct Settings {
     /// Re-plans of the whole run.
     pub replans: u32,
     /// Whether the run has a planner. Without one nothing is re-planned, and failed attempts are tried again as they are.
-    #[serde(default = "yes")]
     pub planner: bool,
     /// Limits of an attempt where its task names none.
     pub task_limits: Limits,
@@ -311,10 +310,6 @@ impl Settings {
     pub fn possible_replans(&self) -> u32 {
         if self.planner { self.replans } else { 0 }
     }
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Who wrote a plan.

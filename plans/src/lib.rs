@@ -5,6 +5,7 @@
 //!
 //! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
 
+pub mod admission;
 #[cfg(test)]
 mod arbitrary;
 pub mod edit;

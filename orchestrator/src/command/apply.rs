@@ -1,14 +1,17 @@
 //! `apply`: the result of a run goes into the person's branch.
 
-use plans::{event::Event, run_state::RunState};
+use plans::{
+    event::{CommitId, Entry, Event},
+    run_state::RunState,
+};
 
-use super::Here;
+use super::{Here, begin::take_lease};
 use crate::{
     apply::{self, How},
     cli::ApplyArgs,
     error::Error,
     journal::Journal,
-    lease::Lease,
+    lease::Work,
     recorder::RecordError,
 };
 
@@ -17,11 +20,13 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
     let run = folder.run.to_string();
-    let _lease = match Lease::take(&folder.path).map_err(Error::disk(&folder.path))? {
-        Ok(lease) => lease,
-        Err(held) => return Err(Error::Busy { run, pid: held.pid }),
-    };
-    let state = RunState::fold(&super::entries(&folder)?).map_err(RecordError::from)?;
+    let _lease = take_lease(&folder, Work::Apply)?;
+    let entries = super::entries(&folder)?;
+    let state = RunState::fold(&entries).map_err(RecordError::from)?;
+    let there = repository.git.commit(&format!("refs/heads/inspan/{run}")).await;
+    if let Some(commit) = there.as_ref().filter(|commit| *commit != state.tip() && has_passed(&entries, commit)) {
+        return Err(cut_short(&run, commit));
+    }
     if state.landed().is_empty() {
         let (what, hint) = (
             format!("nothing of run {run} has landed, so there is nothing to bring in"),
@@ -29,19 +34,16 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
         );
         return Err(Error::Refused { what, hint });
     }
-    let branch_ref = format!("refs/heads/inspan/{run}");
-    if repository.git.commit(&branch_ref).await.as_ref() != Some(state.tip()) {
-        let what = format!("inspan/{run} is not where the run left it ({}); nothing was changed", state.tip().short());
-        let hint = format!("put it back: `git branch -f inspan/{run} {}`", state.tip());
-        return Err(Error::Refused { what, hint });
+    if there.as_ref() != Some(state.tip()) {
+        return Err(astray(&run, state.tip(), there.as_ref()));
     }
     let how = match (args.squash, args.merge) {
         (true, _) => How::Squash,
         (_, true) => How::Merge,
         _ => How::Plain,
     };
-    let (base, snapshot) = (state.base(), state.is_snapshot());
-    let result = apply::Result { run: &folder.run, goal: state.goal(), base, snapshot, tip: state.tip() };
+    let snapshot = state.is_snapshot().then(|| state.head());
+    let result = apply::Result { run: &folder.run, goal: state.goal(), base: state.base(), snapshot, tip: state.tip() };
     let commit = apply::apply(&repository, &result, how).await?;
     let branch = repository.branch.clone().unwrap_or_default();
     Journal::open(&folder.path, folder.run.clone())?
@@ -52,4 +54,50 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
         here.screen.say(&format!("{missing} tasks did not land; `inspan resume {run}` tries them again."));
     }
     Ok(0)
+}
+
+/// Whether the gate has passed on this very commit.
+fn has_passed(entries: &[Entry], there: &CommitId) -> bool {
+    entries.iter().any(|entry| matches!(&entry.event, Event::GatePassed { commit, .. } if commit == there))
+}
+
+/// The branch has moved and the process died before it could say so: what is ahead is landed work.
+fn cut_short(run: &str, there: &CommitId) -> Error {
+    let what = format!(
+        "run {run} was interrupted as a task landed: inspan/{run} is at {}, which passed the gate and is not in the journal yet; \
+         nothing was changed",
+        there.short()
+    );
+    Error::Refused {
+        what,
+        hint: format!("`inspan resume {run}` takes note of it and goes on, `inspan cancel {run}` ends the run; then apply"),
+    }
+}
+
+/// Somebody else has moved the branch, or removed it. What it names now is kept under another name.
+fn astray(run: &str, tip: &CommitId, there: Option<&CommitId>) -> Error {
+    let what = format!("inspan/{run} is not where the run left it ({}); nothing was changed", tip.short());
+    let back = format!("git branch inspan/{run} {tip}");
+    let hint = match there {
+        None => format!("put it back: `{back}`"),
+        Some(_) => {
+            format!("keep what is there under another name, and put it back: `git branch -m inspan/{run} moved/{run} && {back}`")
+        }
+    };
+    Error::Refused { what, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_hint_loses_what_the_branch_names() {
+        let commit = CommitId("c".repeat(40));
+        for error in [cut_short("r", &commit), astray("r", &commit, None), astray("r", &commit, Some(&commit))] {
+            let hint = error.hint().unwrap();
+            assert!(!hint.contains("-f") && !hint.contains("-D"), "{hint}");
+        }
+        assert!(cut_short("r", &commit).hint().unwrap().starts_with("`inspan resume r`"));
+    }
 }

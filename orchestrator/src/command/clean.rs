@@ -1,18 +1,22 @@
 //! `clean`: directories that nobody needs any more, and, where a run is named, all of a run whose result is in a branch.
 //!
 //! **Invariant:** only what is safe elsewhere is removed: a worktree whose attempt has ended and was committed under its ref; a run
-//! whose tip is in a branch of the person's, or that they give up in so many words.
+//! that is over, whose result the person has and of which no attempt left more; or one that they give up in so many words.
 
 use std::path::Path;
 
-use plans::run_state::{Phase, RunState};
+use plans::{
+    event::{Entry, Event},
+    run_state::{Phase, RunState},
+    task_state::TaskState,
+};
 
-use super::Here;
+use super::{Here, begin::take_lease};
 use crate::{
     cli::CleanArgs,
     config::Overrides,
     error::Error,
-    lease::Lease,
+    lease::Work,
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
@@ -30,19 +34,61 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
     };
     let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
     for folder in &folders {
-        let Ok(Ok(_lease)) = Lease::take(&folder.path) else {
-            here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
-            continue;
+        let _lease = match take_lease(folder, Work::Clean) {
+            Ok(lease) => lease,
+            Err(busy) if args.run.run.is_some() => return Err(busy),
+            Err(_) => {
+                here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
+                continue;
+            }
         };
-        let state = RunState::fold(&super::entries(folder)?).map_err(RecordError::from)?;
+        let entries = super::entries(folder)?;
+        let state = RunState::fold(&entries).map_err(RecordError::from)?;
         if let Some(worktrees) = &worktrees {
             cleaner.worktrees(worktrees, folder, &state).await?;
         }
         if args.run.run.is_some() {
-            cleaner.run(folder, &state, args.give_up).await?;
+            if !args.give_up {
+                let contained = cleaner.is_in_a_branch(&state).await?;
+                refuse_what_is_needed(folder, &state, contained || was_applied(&entries))?;
+            }
+            cleaner.run(folder).await?;
         }
     }
     Ok(0)
+}
+
+fn was_applied(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry.event, Event::ResultApplied { .. }))
+}
+
+/// What makes a run worth keeping; `safe` says that its result is in a branch of the person's.
+fn reason_to_keep(state: &RunState, safe: bool) -> Option<&'static str> {
+    let never_tried = state.tasks().iter().chain(state.gone()).all(|record| record.attempts == 0);
+    if never_tried {
+        return None;
+    }
+    let unlanded = |state: &TaskState| !matches!(state, TaskState::Landed { .. });
+    let left = state.tasks().iter().any(|record| unlanded(&record.state) && record.left.is_some());
+    match state.phase() {
+        Phase::Rejected => None,
+        Phase::Over(_) if left => Some("holds what attempts left that did not land"),
+        Phase::Over(_) if state.landed().is_empty() || safe => None,
+        Phase::Over(_) => Some("has a result that is in no branch of yours"),
+        Phase::Planning | Phase::Review | Phase::Underway => Some("is not over: it can be resumed"),
+    }
+}
+
+fn refuse_what_is_needed(folder: &RunFolder, state: &RunState, safe: bool) -> Result<(), Error> {
+    let run = &folder.run;
+    let Some(why) = reason_to_keep(state, safe) else { return Ok(()) };
+    let next = match state.phase() {
+        Phase::Over(_) if !safe && !state.landed().is_empty() => format!("`inspan apply {run}` brings the result in"),
+        Phase::Over(_) => format!("`inspan status {run}` shows what is there, `inspan resume {run}` tries again"),
+        _ => format!("`inspan resume {run}` goes on with it, `inspan cancel {run}` ends it"),
+    };
+    let what = format!("run {run} {why}; it is kept");
+    Err(Error::Refused { what, hint: format!("{next}; `inspan clean {run} --give-up` removes it for good") })
 }
 
 struct Cleaner<'a> {
@@ -75,22 +121,18 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    async fn run(&self, folder: &RunFolder, state: &RunState, give_up: bool) -> Result<(), Error> {
-        let git = &self.repository.git;
-        let run = &folder.run;
-        let branches =
-            git.text(["for-each-ref", "--format=%(refname:short)", "--contains", &state.tip().0, "refs/heads"]).await?;
-        let own = format!("inspan/{run}");
-        let elsewhere = branches.lines().any(|branch| branch != own);
-        if !(elsewhere || give_up || state.landed().is_empty() && matches!(state.phase(), Phase::Rejected)) {
-            let what = format!("the result of run {run} is in no branch of yours; it is kept");
-            return Err(Error::Refused {
-                what,
-                hint: format!("`inspan apply {run}` brings it in; `inspan clean {run} --give-up` removes it for good"),
-            });
-        }
+    /// Whether a branch of the person's holds the result.
+    async fn is_in_a_branch(&self, state: &RunState) -> Result<bool, Error> {
+        let args = ["for-each-ref", "--format=%(refname:short)", "--contains", &state.tip().0, "refs/heads"];
+        let branches = self.repository.git.text(args).await?;
+        // A later run may have started from this one's result; its branch is none of the person's.
+        Ok(branches.lines().any(|branch| !branch.starts_with("inspan/")))
+    }
+
+    async fn run(&self, folder: &RunFolder) -> Result<(), Error> {
+        let (git, run) = (&self.repository.git, &folder.run);
         let mut refs: Vec<String> = git.refs(&format!("refs/inspan/{run}/")).await?.into_iter().map(|(name, _)| name).collect();
-        refs.push(format!("refs/heads/{own}"));
+        refs.push(format!("refs/heads/inspan/{run}"));
         self.here.screen.say(&format!("{} run {run}: {} refs, its journal and its transcripts", self.verb(), refs.len()));
         if self.dry {
             return Ok(());
@@ -103,5 +145,70 @@ impl Cleaner<'_> {
 
     fn verb(&self) -> &'static str {
         if self.dry { "Would remove" } else { "Removed" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plans::event::{Approver, Author, CommitId, RunStatus, Settings};
+    use shared::{Attempt, AttemptKey, Outcome, TaskId};
+
+    use super::*;
+
+    fn commit(letter: &str) -> CommitId {
+        CommitId(letter.repeat(40))
+    }
+
+    fn key() -> AttemptKey {
+        AttemptKey { task: TaskId::new("a").unwrap(), attempt: Attempt(1) }
+    }
+
+    /// A run of one task after as many of these steps.
+    fn run(steps: &[&str]) -> RunState {
+        let settings = Settings::default();
+        let first = Event::RunStarted {
+            goal: "g".to_owned(),
+            base: commit("b"),
+            head: commit("b"),
+            snapshot: false,
+            settings,
+            program: String::new(),
+        };
+        let mut state = RunState::begin(&first).unwrap();
+        for step in steps {
+            state.apply(&event(step)).unwrap();
+        }
+        state
+    }
+
+    fn event(step: &str) -> Event {
+        let text = "version = 1\ngoal = \"g\"\n[gate]\ncommands = [\"true\"]\n[[task]]\nid = \"a\"\ntitle = \"A\"\ninstructions = \"do\"\nwrite = [\"a\"]\n";
+        let plan = || Box::new(plans::file::parse_toml(text).unwrap());
+        let (key, why) = (key(), String::new());
+        match step {
+            "propose" => Event::PlanProposed { revision: 1, plan: plan(), author: Author::File, warnings: Vec::new() },
+            "approve" => Event::PlanApproved { revision: 1, by: Approver::Policy },
+            "reject" => Event::PlanRejected { revision: 1, why },
+            "start" => Event::AttemptStarted { key, base: commit("b"), continues: None },
+            "fail" => Event::AttemptEnded { key, commit: Some(commit("f")), outcome: Outcome::Cancelled },
+            "fail empty" => Event::AttemptEnded { key, commit: None, outcome: Outcome::Cancelled },
+            "halt" => Event::RunHalted { why },
+            "cancel" => Event::CancelRequested,
+            "end" => Event::RunEnded { status: RunStatus::Cancelled, tip: commit("b") },
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_run_goes_only_once_nothing_of_it_is_needed() {
+        let kept = |steps: &[&str], safe| reason_to_keep(&run(steps), safe);
+        let tried = ["propose", "approve", "start", "fail"];
+        assert_eq!(kept(&["propose", "approve"], false), None, "no attempt was made");
+        assert_eq!(kept(&["propose", "reject"], false), None);
+        let halted = [&tried[..], &["halt"]].concat();
+        assert_eq!(kept(&halted, true), Some("is not over: it can be resumed"), "a tip that is the base is in main, too");
+        let over = [&tried[..], &["cancel", "end"]].concat();
+        assert_eq!(kept(&over, true), Some("holds what attempts left that did not land"));
+        assert_eq!(kept(&["propose", "approve", "start", "fail empty", "cancel", "end"], true), None);
     }
 }

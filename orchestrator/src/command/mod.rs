@@ -1,9 +1,13 @@
 //! What each command means. One file a command, or a family.
 
 mod apply;
+mod begin;
+mod cancel;
 mod clean;
 mod doctor;
 mod look;
+mod plan;
+mod resume;
 mod run;
 mod show;
 
@@ -38,13 +42,14 @@ pub(crate) async fn carry_out(args: Args, screen: Screen) -> Result<u8, Error> {
     let directory = given.canonicalize().map_err(|_| Error::Usage(format!("there is no directory {}", given.display())))?;
     let here = Here { directory, screen };
     match args.command {
-        Command::Plan(args) => run::plan(&here, args).await,
+        Command::Plan(args) => plan::plan(&here, args).await,
         Command::Run(args) => run::run(&here, args).await,
-        Command::Review(args) | Command::Resume(args) => run::resume(&here, args).await,
+        Command::Review(args) => resume::review(&here, args).await,
+        Command::Resume(args) => resume::resume(&here, args).await,
         Command::Status(args) => look::status(&here, &args).await,
         Command::Diff(args) => look::diff(&here, &args).await,
         Command::Log(args) => look::log(&here, &args).await,
-        Command::Cancel(args) => run::cancel(&here, args).await,
+        Command::Cancel(args) => cancel::cancel(&here, args).await,
         Command::Apply(args) => apply::apply(&here, &args).await,
         Command::Clean(args) => clean::clean(&here, &args).await,
         Command::Config(args) => show::config(&here, &args).await,

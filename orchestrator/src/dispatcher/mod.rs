@@ -143,9 +143,11 @@ impl Dispatcher {
             });
         }
         let ledger = Ledger::spawn(Ledger::new(limits, spent, me.clone().recipient::<TurnPaid>()));
-        self.planner = self.site.planner_model.clone().map(|model| {
-            Planner::spawn(Planner::new(self.site.clone(), model, ledger.clone(), self.cancel.clone(), self.policy.lint_rules()))
-        });
+        self.planner = self
+            .site
+            .planner_model
+            .clone()
+            .map(|model| Planner::spawn(Planner::new(self.site.clone(), model, ledger.clone(), self.cancel.clone())));
         self.ledger = Some(ledger);
     }
 

@@ -12,7 +12,6 @@ use kameo::{
 use plans::{
     Plan, edit,
     event::{Approver, Author, Event},
-    lint::LintRules,
     run_state::Phase,
 };
 
@@ -42,14 +41,6 @@ pub struct Policy {
     pub review: ReviewPolicy,
     /// Only draft a plan, and stop there.
     pub plan_only: bool,
-    /// What the linter asks for.
-    pub rules: LintRules,
-}
-
-impl Policy {
-    pub(super) fn lint_rules(&self) -> LintRules {
-        self.rules.clone()
-    }
 }
 
 /// What is on its way, so that it is not asked for twice.
@@ -108,7 +99,8 @@ impl Dispatcher {
     }
 
     pub(super) fn sheet(&self, plan: Plan, difference: Option<String>, cause: Option<String>) -> Sheet {
-        Sheet { plan, difference, cause, settings: self.state().settings().clone(), site: self.site.clone() }
+        let settled = self.state().settled();
+        Sheet { difference, cause, settled, ..self.site.sheet(plan, self.state().settings()) }
     }
 
     /// Asks whoever reviews. The answer comes as a message that `tell` makes; there is none when the run is being stopped.
@@ -136,7 +128,7 @@ impl Dispatcher {
                 self.record(&Event::PlanRejected { revision, why: "a person rejected it".to_owned() })?;
                 self.finish(Err(Error::Rejected));
             }
-            Answer::Edited(plan) => self.propose(*plan, Author::Person, Vec::new())?,
+            Answer::Edited(edited) => self.propose(edited.plan, Author::Person, edited.warnings)?,
             Answer::Comment(comment) => {
                 let plan = self.state().plan().cloned();
                 self.ask_for_plan(plan.map(|plan| (plan, comment)), me);

@@ -69,7 +69,7 @@ impl Dispatcher {
         let state = self.state();
         let Some(plan) = state.plan() else { return Err(Vec::new()) };
         match proposal {
-            Proposal::Edits(edits) => edit::apply(plan, &edits, &state.settled()),
+            Proposal::Edits(edits) => self.site.rules.mended(plan, &edits, &state.settled(), &self.site.survey),
             Proposal::Whole(new) => edit::replace(plan, *new, &state.settled()),
         }
     }
@@ -100,8 +100,8 @@ impl Dispatcher {
             Some(Answer::Approve) => self.take_effect(number, proposal, &cause),
             Some(Answer::Reject) => self.record(&refused("a person rejected it")),
             Some(Answer::Nobody) => self.record(&refused("it waits for a review, and this is not a terminal")),
-            Some(Answer::Edited(plan)) => {
-                self.take_effect(number, Proposal::Whole(plan), &format!("{cause}\nedited by a person"))
+            Some(Answer::Edited(admitted)) => {
+                self.take_effect(number, Proposal::Whole(Box::new(admitted.plan)), &format!("{cause}\nedited by a person"))
             }
             Some(Answer::Comment(comment)) => {
                 self.replan(number, Some(comment), me);

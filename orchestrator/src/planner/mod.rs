@@ -4,9 +4,7 @@
 //! stands, what went wrong. So a run that was taken up by another process plans no worse than one that was never interrupted, and
 //! what a person reads in the transcript is what led to the plan.
 //!
-//! **Invariant:** what comes out is a plan that reader and linter accept. A refused one goes back with all its problems, at most
-//! three times.
-//! **Invariant:** the goal and, where the person configured one, the gate are the person's, whatever the model writes.
+//! **Invariant:** what comes out was admitted (`plans::admission`). A refused one goes back with all its problems, at most three times.
 
 mod session;
 mod tools;
@@ -21,10 +19,10 @@ use kameo::{
 };
 use plans::{
     Plan,
-    edit::{self, PlanEdit, Revised},
+    admission::Admitted,
+    edit::{self, PlanEdit},
     event::CommitId,
-    file::{self, Reading},
-    lint::{self, LintRules},
+    file,
 };
 use serde_json::Value;
 use shared::TaskId;
@@ -49,19 +47,12 @@ struct Desk {
     model: Arc<dyn Model>,
     ledger: ActorRef<Ledger>,
     cancel: CancellationToken,
-    rules: LintRules,
     /// Where it looks at the repository; made when it is first asked.
     lookout: Mutex<Option<crate::worktree::Worktree>>,
 }
 
 /// A plan with what the linter remarked.
-#[derive(Debug, Clone)]
-pub struct Drafted {
-    /// The plan.
-    pub plan: Plan,
-    /// Remarks, for the review.
-    pub warnings: Vec<String>,
-}
+pub type Drafted = Admitted;
 
 /// Edits of a plan that hold together.
 #[derive(Debug, Clone)]
@@ -72,14 +63,8 @@ pub struct Mended {
 
 impl Planner {
     /// At its desk.
-    pub fn new(
-        site: Arc<Site>,
-        model: Arc<dyn Model>,
-        ledger: ActorRef<Ledger>,
-        cancel: CancellationToken,
-        rules: LintRules,
-    ) -> Self {
-        Self { desk: Arc::new(Desk { site, model, ledger, cancel, rules, lookout: Mutex::new(None) }) }
+    pub fn new(site: Arc<Site>, model: Arc<dyn Model>, ledger: ActorRef<Ledger>, cancel: CancellationToken) -> Self {
+        Self { desk: Arc::new(Desk { site, model, ledger, cancel, lookout: Mutex::new(None) }) }
     }
 }
 
@@ -155,29 +140,13 @@ impl Desk {
     }
 
     fn judge_plan(&self, goal: &str, arguments: &Value) -> Judged<Drafted> {
-        let mut reading = Reading::of_json(arguments);
-        self.site.rules.complete(goal, &mut reading);
-        let checked = lint::check(&reading, &self.site.survey, &self.rules);
-        match checked.plan {
-            Some(plan) => Ok(Drafted { plan, warnings: checked.problems.iter().map(ToString::to_string).collect() }),
-            None => Err(say(&checked.problems)),
-        }
+        self.site.rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
     }
 
     fn judge_edits(&self, plan: &Plan, landed: &BTreeSet<TaskId>, arguments: &Value) -> Judged<Mended> {
         let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
-        if edits.is_empty() {
-            return Err(
-                "there is no edit; nothing would change. If nothing can be done, `drop` the tasks that cannot land".to_owned()
-            );
-        }
-        let Revised { plan: revised, .. } = edit::apply(plan, &edits, landed).map_err(|problems| say(&problems))?;
-        if revised.tasks().is_empty() {
-            return Err("the plan would have no task left".to_owned());
-        }
-        let errors: Vec<_> =
-            lint::lint(&revised, &self.site.survey, &self.rules).into_iter().filter(plans::Problem::is_error).collect();
-        if errors.is_empty() { Ok(Mended { edits }) } else { Err(say(&errors)) }
+        let mended = self.site.rules.mended(plan, &edits, landed, &self.site.survey);
+        mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
     }
 }
 

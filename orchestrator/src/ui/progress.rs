@@ -83,11 +83,13 @@ impl View {
     /// Reads from the journal what was not heard.
     fn catch_up(&mut self) {
         let journal = Journal::read_only(&self.show.folder, self.show.run.clone());
-        let Ok(all) = journal.and_then(|journal| journal.after(0)) else { return };
+        // What was shown by an earlier process is folded once, to go on counting from there.
+        let from = if self.state.is_some() { self.last } else { 0 };
+        let Ok(missed) = journal.and_then(|journal| journal.after(from)) else { return };
         if self.state.is_none() {
-            self.state = RunState::fold(all.iter().take_while(|entry| entry.seq <= self.last)).ok();
+            self.state = RunState::fold(missed.iter().take_while(|entry| entry.seq <= self.last)).ok();
         }
-        for entry in &all {
+        for entry in &missed {
             self.see(entry);
         }
     }
@@ -196,4 +198,40 @@ fn describe(who: &Who, activity: &Activity) -> String {
     let turn = if activity.turn == 0 { String::new() } else { format!("turn {}  {spent}  ", activity.turn) };
     let doing: String = activity.doing.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     format!("  {name:24} {}  {turn}{doing}", words::clock(activity.since.elapsed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use plans::event::{CommitId, Settings};
+
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_read_from_where_the_view_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::new("abcdefgh").unwrap();
+        let mut journal = Journal::open(folder.path(), run.clone()).unwrap();
+        let (base, settings) = (CommitId("b".repeat(40)), Settings::default());
+        let first = Event::RunStarted {
+            goal: "g".to_owned(),
+            head: base.clone(),
+            base,
+            snapshot: false,
+            settings,
+            program: String::new(),
+        };
+        journal.append(&first).unwrap();
+        let screen = Screen::of_process(true);
+        let board = Arc::new(Board::default());
+        let show = Show { screen, format: Format::Text, board, run, folder: folder.path().to_owned() };
+        let mut view = View { last: 1, state: None, live: Live::new(&show.screen), show, began: Instant::now() };
+        view.catch_up();
+        assert_eq!((view.last, view.state.as_ref().map(RunState::goal)), (1, Some("g")), "folded, not shown again");
+        let unseen = journal.append(&Event::RunHalted { why: "h".to_owned() }).unwrap();
+        let next = journal.append(&Event::CancelRequested).unwrap();
+        view.see(&next);
+        assert_eq!((view.last, unseen.seq), (3, 2));
+        let state = view.state.as_ref().unwrap();
+        assert!(state.halted().is_some() && state.is_cancelling(), "both were folded, each once");
+    }
 }

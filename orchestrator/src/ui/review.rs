@@ -3,14 +3,26 @@
 //! **Invariant:** nobody is waited for who cannot answer: without a terminal, and at the end of the input, the answer is
 //! [`Answer::Nobody`].
 
-use std::{fmt::Write as _, path::Path, process::Command, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
-use plans::{Plan, WorkerKind, estimate, event::Settings, file, lint, render};
-use shared::Limits;
+use plans::{
+    Plan, Survey, WorkerKind,
+    admission::{Admitted, Before, PlanRules},
+    estimate,
+    event::Settings,
+    file, render,
+};
+use shared::{Limits, Price, TaskId};
 
 use super::{Screen, words};
-use crate::{error::Error, site::Site};
+use crate::error::Error;
 
 /// What a person says to a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +32,7 @@ pub enum Answer {
     /// Do not.
     Reject,
     /// This instead.
-    Edited(Box<Plan>),
+    Edited(Box<Admitted>),
     /// Think again.
     Comment(String),
     /// There is nobody.
@@ -35,10 +47,31 @@ pub struct Sheet {
     pub difference: Option<String>,
     /// Why it changed.
     pub cause: Option<String>,
+    /// What was remarked of it.
+    pub warnings: Vec<String>,
+    /// Tasks of it that have landed: not the person's to change.
+    pub settled: BTreeSet<TaskId>,
     /// How the run will behave.
     pub settings: Settings,
-    /// The surroundings.
-    pub site: Arc<Site>,
+    /// Who carries it out.
+    pub team: Team,
+    /// What an edited plan is held against,
+    pub rules: PlanRules,
+    /// in the light of this repository.
+    pub survey: Arc<Survey>,
+    /// The file in which the person edits it.
+    pub draft: PathBuf,
+}
+
+/// What is known about the workers' cost.
+#[derive(Debug, Clone, Default)]
+pub struct Team {
+    /// Their model, if there is one.
+    pub model: Option<String>,
+    /// Its price, if it is known.
+    pub price: Option<Price>,
+    /// How many tokens every conversation begins with.
+    pub opening: u64,
 }
 
 /// Whoever answers.
@@ -90,25 +123,17 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
     part("Goal", plan.goal());
     part("Why the plan changes", sheet.cause.as_deref().unwrap_or_default());
     part("What changes", sheet.difference.as_deref().unwrap_or_default());
-    let opening = opening_tokens(sheet);
-    let limits = sheet.settings.task_limits;
-    let price = sheet.site.worker_model.as_ref().and_then(|model| model.price());
-    let facts = render::TableFacts { width: width - 2, ..estimate::facts(plan, limits, opening, price) };
+    let (limits, team) = (sheet.settings.task_limits, &sheet.team);
+    let facts = render::TableFacts { width: width - 2, ..estimate::facts(plan, limits, team.opening, team.price) };
     part("Tasks", &render::table(plan, &facts));
     part("Order", &render::graph(plan, width - 2, |_| None));
-    part("Limits", &limits_in_words(sheet, opening));
-    let problems = lint::lint(plan, &sheet.site.survey, &lint::LintRules::default());
-    let warnings: Vec<String> =
-        problems.iter().filter(|problem| !problem.is_error()).map(|problem| format!("- {problem}")).collect();
+    part("Limits", &limits_in_words(sheet));
+    let warnings: Vec<String> = sheet.warnings.iter().map(|warning| format!("- {warning}")).collect();
     part("Warnings", &warnings.join("\n"));
     text
 }
 
-fn opening_tokens(sheet: &Sheet) -> u64 {
-    worker::model::estimate_tokens(sheet.site.repository_brief.len() as u64 + (6 << 10))
-}
-
-fn limits_in_words(sheet: &Sheet, opening: u64) -> String {
+fn limits_in_words(sheet: &Sheet) -> String {
     let Settings { workers, attempts, replans, task_limits, run_limits, .. } = &sheet.settings;
     let mut text = format!(
         "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt, where its task says nothing else: {}\nthe whole run: {}\n",
@@ -116,11 +141,9 @@ fn limits_in_words(sheet: &Sheet, opening: u64) -> String {
         say_limits(run_limits),
     );
     if sheet.plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent) {
-        let total = estimate::total(&sheet.plan, *task_limits, opening);
-        let (model, price) = match &sheet.site.worker_model {
-            Some(model) => (model.id(), model.price()),
-            None => ("no model", None),
-        };
+        let Team { model, price, opening } = &sheet.team;
+        let total = estimate::total(&sheet.plan, *task_limits, *opening);
+        let model = model.as_deref().unwrap_or("no model");
         let cost = price.map_or("its price is not known".to_owned(), |price| format!("about {}", price.of(total)));
         writeln!(text, "expected with {model}: about {} tokens; {cost}", words::count(total.total()))
             .expect("writing to a string");
@@ -153,8 +176,8 @@ fn converse(screen: &Screen, sheet: &Sheet) -> Result<Answer, Error> {
             "r" | "reject" | "n" | "no" | "q" | "quit" => return Ok(Answer::Reject),
             "m" | "mermaid" => screen.insist(&render::mermaid(&sheet.plan)),
             "e" | "edit" => match edit(screen, sheet)? {
-                Some(plan) if plan == sheet.plan => screen.insist("Nothing has changed."),
-                Some(plan) => return Ok(Answer::Edited(Box::new(plan))),
+                Some(edited) if edited.plan == sheet.plan => screen.insist("Nothing has changed."),
+                Some(edited) => return Ok(Answer::Edited(Box::new(edited))),
                 None => screen.insist("The plan is as it was."),
             },
             "c" | "comment" => {
@@ -182,27 +205,24 @@ fn read_line() -> Option<String> {
 }
 
 /// Opens the plan in the person's editor until it is one, or until they give up.
-fn edit(screen: &Screen, sheet: &Sheet) -> Result<Option<Plan>, Error> {
-    let path = sheet.site.folder.path.join("plan.toml");
-    std::fs::write(&path, file::write_toml(&sheet.plan)).map_err(Error::disk(&path))?;
+fn edit(screen: &Screen, sheet: &Sheet) -> Result<Option<Admitted>, Error> {
+    let path = &sheet.draft;
+    std::fs::write(path, file::write_toml(&sheet.plan)).map_err(Error::disk(path))?;
+    let before = Before { plan: &sheet.plan, settled: &sheet.settled };
     loop {
-        if let Err(why) = open_editor(&path) {
+        if let Err(why) = open_editor(path) {
             screen.insist(&format!(
                 "The editor could not be used: {why}. Set EDITOR, or edit {} and run it with --plan.",
                 path.display()
             ));
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(Error::disk(&path))?;
-        let mut reading = file::Reading::of_toml(&text);
-        sheet.site.rules.set_gate(&mut reading.draft.gate);
-        let gate = if sheet.settings.no_gate { lint::GateRule::NotWanted } else { lint::GateRule::Required };
-        let rules = lint::LintRules { gate, run_limits: sheet.settings.run_limits };
-        let checked = lint::check(&reading, &sheet.site.survey, &rules);
-        if let Some(plan) = checked.plan {
-            return Ok(Some(plan));
-        }
-        let problems: Vec<String> = checked.problems.iter().map(|problem| format!("  {problem}")).collect();
+        let text = std::fs::read_to_string(path).map_err(Error::disk(path))?;
+        let problems = match sheet.rules.edited(&text, before, &sheet.survey) {
+            Ok(admitted) => return Ok(Some(admitted)),
+            Err(problems) => problems,
+        };
+        let problems: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
         screen.insist(&format!("The edited plan has problems:\n{}", problems.join("\n")));
         let again = ask(screen, "Edit again?  [y]es  [n]o, keep the plan as it was");
         if !again.is_some_and(|answer| matches!(answer.trim(), "" | "y" | "yes" | "e")) {

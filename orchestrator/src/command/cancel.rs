@@ -1,0 +1,63 @@
+//! `cancel`: a run is stopped, be it alive or left behind by a process that is gone.
+//!
+//! **Invariant:** no model, no price and no person is needed to stop a run.
+
+use plans::{
+    event::{Event, RunStatus},
+    run_state::Phase,
+};
+
+use super::{Here, begin::take_lease, overrides};
+use crate::{
+    cli::{LimitArgs, RunName},
+    dispatcher::Ending,
+    error::Error,
+    launch::{Launch, Models},
+    lease::{Held, Lease, Work},
+    recorder::Recorder,
+    repository::Repository,
+    salvage,
+    store::RunFolder,
+    ui::progress::Format,
+};
+
+/// `inspan cancel`.
+pub(super) async fn cancel(here: &Here, args: RunName) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = super::find(&repository, args.run.as_deref())?;
+    match Lease::holder(&folder.path) {
+        Some(held) => interrupt(here, &folder, held),
+        None => end(here, repository, folder).await,
+    }
+}
+
+fn interrupt(here: &Here, folder: &RunFolder, held: Held) -> Result<u8, Error> {
+    let run = folder.run.to_string();
+    let asked = held.interrupt(&folder.path).map_err(|source| Error::Unreachable { pid: held.pid, source })?;
+    if !asked {
+        return Err(Error::Busy { run, held });
+    }
+    here.screen.say(&format!("Run {run} is being stopped by process {}; what its workers have is kept.", held.pid));
+    Ok(0)
+}
+
+/// Takes up what a process left, to bring it to its end.
+async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u8, Error> {
+    let lease = take_lease(&folder, Work::Run)?;
+    let mut recorder = Recorder::take_up(&folder.path, folder.run.clone())?;
+    if matches!(recorder.state().phase(), Phase::Over(_) | Phase::Rejected) {
+        here.screen.say(&format!("Run {} is over already.", folder.run));
+        return Ok(0);
+    }
+    let config = here.config(&repository, overrides(&LimitArgs::default(), true, None))?;
+    let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
+    let format = Format::Text;
+    let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), told };
+    let site = launch.site(Models::default())?;
+    salvage::bring_in_order(&mut recorder, &site).await?;
+    recorder.record(&Event::RunResumed { settings })?;
+    recorder.record(&Event::CancelRequested)?;
+    let ending = launch.carry_through(recorder, false, site).await?;
+    here.screen.say("Cancelled; what its workers left is kept.");
+    Ok(u8::from(ending != Ending::Over(RunStatus::Cancelled)))
+}

@@ -1,0 +1,154 @@
+//! `resume` and `review`: a run goes on in a new process.
+//!
+//! **Invariant:** it behaves as its journal says. Only a flag that is given now changes that: a budget is never lost by a crash.
+
+use plans::{
+    event::{Event, RunStatus, Settings},
+    run_state::{Phase, RunState},
+};
+
+use super::{
+    Here,
+    begin::{Begun, need_planner, need_workers, take_lease},
+    format_of, overrides,
+    run::go_on,
+};
+use crate::{
+    cli::{HowArgs, LimitArgs, ResumeArgs},
+    config::Config,
+    error::Error,
+    launch::{Launch, Models},
+    lease::Work,
+    recorder::Recorder,
+    repository::Repository,
+    salvage,
+    store::RunFolder,
+};
+
+/// `inspan resume`.
+pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
+    take_up(here, Stopped { repository, folder }, &args.how, |_, _| Ok(())).await
+}
+
+/// `inspan review`.
+pub(super) async fn review(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
+    take_up(here, Stopped { repository, folder }, &args.how, refuse_without_review).await
+}
+
+/// A run that no process is at.
+struct Stopped {
+    repository: Repository,
+    folder: RunFolder,
+}
+
+async fn take_up(
+    here: &Here,
+    stopped: Stopped,
+    how: &HowArgs,
+    refuse: impl FnOnce(&RunState, &str) -> Result<(), Error>,
+) -> Result<u8, Error> {
+    let Stopped { repository, folder } = stopped;
+    let config = here.config(&repository, overrides(&how.limits, how.yes, how.review))?;
+    let lease = take_lease(&folder, Work::Run)?;
+    let mut recorder = Recorder::take_up(&folder.path, folder.run.clone())?;
+    refuse_what_is_over(recorder.state(), folder.run.as_str())?;
+    refuse(recorder.state(), folder.run.as_str())?;
+    let models = Models::connect(&config, &repository.root)?;
+    let settings = amended(recorder.state().settings(), &config, &how.limits);
+    models.can_keep(&settings.run_limits)?;
+    let (screen, format, told) = (here.screen.clone(), format_of(how.output_format), recorder.last());
+    let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), told };
+    let site = launch.site(models)?;
+    match recorder.state().plan() {
+        Some(plan) => need_workers(&site, plan)?,
+        None => need_planner(&site)?,
+    }
+    salvage::bring_in_order(&mut recorder, &site).await?;
+    recorder.record(&Event::RunResumed { settings })?;
+    go_on(here, Begun { launch, recorder, site }).await
+}
+
+/// The journaled settings, changed by the flags that were given, whose values the configuration has checked.
+fn amended(journaled: &Settings, config: &Config, flags: &LimitArgs) -> Settings {
+    let mut settings = journaled.clone();
+    if flags.workers.is_some() {
+        settings.workers = config.run.workers.max(1);
+    }
+    if flags.max_cost.is_some() {
+        settings.run_limits.cost = config.run.max_cost;
+    }
+    if flags.max_tokens.is_some() {
+        settings.run_limits.tokens = config.run.max_tokens;
+    }
+    if flags.max_minutes.is_some() {
+        settings.run_limits.minutes = config.run.max_minutes;
+    }
+    settings
+}
+
+fn refuse_what_is_over(state: &RunState, run: &str) -> Result<(), Error> {
+    match state.phase() {
+        Phase::Over(RunStatus::Complete) => Err(refused(
+            run,
+            "is complete; there is nothing left to do",
+            format!("bring it into your branch with `inspan apply {run}`"),
+        )),
+        Phase::Rejected => Err(refused(run, "was rejected", "start another one with `inspan run`".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_without_review(state: &RunState, run: &str) -> Result<(), Error> {
+    if state.phase() == Phase::Review {
+        return Ok(());
+    }
+    let hint = format!("`inspan status {run}` shows how it stands, `inspan resume {run}` goes on with it");
+    Err(refused(run, "has no plan that waits for a review", hint))
+}
+
+fn refused(run: &str, what: &str, hint: String) -> Error {
+    Error::Refused { what: format!("run {run} {what}"), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use plans::event::CommitId;
+    use shared::{Limits, Money};
+
+    use super::*;
+    use crate::config::Sources;
+
+    fn config(flags: &LimitArgs) -> Config {
+        let flags = overrides(flags, false, None);
+        let toml = "[run]\nworkers = 9\nmax_tokens = 5\nreplans = 7\n";
+        let repo = Some(("inspan.toml".into(), toml.to_owned()));
+        Config::load(Sources { repo, flags, ..Sources::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_resumed_run_keeps_its_settings_but_for_the_flags_that_are_given_now() {
+        let budget = Limits { cost: Some(Money { nano_usd: 1_000_000_000 }), ..Limits::default() };
+        let journaled = Settings { workers: 2, replans: 0, planner: false, run_limits: budget, ..Settings::default() };
+        let none = LimitArgs::default();
+        assert_eq!(amended(&journaled, &config(&none), &none), journaled, "the configuration changes nothing");
+        let more = LimitArgs { max_cost: Some(2.5), workers: Some(3), ..LimitArgs::default() };
+        let after = amended(&journaled, &config(&more), &more);
+        let budget = Limits { cost: Some(Money { nano_usd: 2_500_000_000 }), ..budget };
+        assert_eq!(after, Settings { workers: 3, run_limits: budget, ..journaled });
+    }
+
+    #[test]
+    fn only_a_plan_that_waits_for_a_review_is_reviewed() {
+        let commit = CommitId("c".repeat(40));
+        let settings = Settings::default();
+        let (base, head) = (commit.clone(), commit);
+        let first = Event::RunStarted { goal: "g".to_owned(), base, head, snapshot: false, settings, program: String::new() };
+        let state = RunState::begin(&first).unwrap();
+        let error = refuse_without_review(&state, "abc").unwrap_err();
+        assert!(error.hint().unwrap().contains("`inspan resume abc`"), "{error}");
+    }
+}
