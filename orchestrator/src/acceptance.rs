@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** done is observed, not claimed: only changes within scope, everything delivered, own verification green.
 //!
+//! What the verification itself writes outside the scope (a lock file, a snapshot) is put back: it was the harness's command.
+//!
 //! A refusal is an instruction to the worker; what it does not mend ends the attempt. The same look is taken once more from outside
 //! when the attempt is committed (scope) and when it lands (verification, on the merged tree).
 
@@ -35,9 +37,10 @@ pub struct Inspection {
 impl Inspection {
     async fn look(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
         let tree = self.worktree.snapshot().await?;
-        let outside = self.worktree.outside(&tree, &self.scope.now()).await?;
+        let scope = self.scope.now();
+        let outside = self.worktree.outside(&tree, &scope).await?;
         if !outside.is_empty() {
-            return Ok(Verdict::Refused(say_outside(&outside)));
+            return Ok(Verdict::Refused(self.say_outside(&outside)));
         }
         if let Some(missing) = self.missing(&tree).await {
             return Ok(Verdict::Refused(missing));
@@ -48,7 +51,11 @@ impl Inspection {
                 "no file has changed, and nothing else proves this task; make the change first".to_owned(),
             ));
         }
-        self.verify(cancel).await
+        let verdict = self.verify(cancel).await;
+        // Nothing outside was changed before, so what is changed there now is the verification's doing, and no worker can mend it.
+        let after = self.worktree.snapshot().await?;
+        self.worktree.put_back(&tree, &after, &scope).await?;
+        verdict
     }
 
     async fn missing(&self, tree: &str) -> Option<String> {
@@ -64,6 +71,16 @@ impl Inspection {
         (!missing.is_empty()).then(|| format!("these files must be delivered: {}", missing.join(", ")))
     }
 
+    fn say_outside(&self, paths: &[RepoPath]) -> String {
+        let list: Vec<&str> = paths.iter().take(20).map(RepoPath::as_str).collect();
+        format!(
+            "files outside your scope have changed: {}. Put each back (`git checkout {} -- FILE`, or `rm` what is new), or ask for it \
+             with request_scope; otherwise the attempt ends and nothing of it lands",
+            list.join(", "),
+            self.worktree.base().short()
+        )
+    }
+
     async fn verify(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
         for command in &self.task.verify {
             let end = self.shell.run(command, self.timeout, cancel).await;
@@ -77,15 +94,6 @@ impl Inspection {
         }
         Ok(Verdict::Accepted)
     }
-}
-
-fn say_outside(paths: &[RepoPath]) -> String {
-    let list: Vec<&str> = paths.iter().take(20).map(RepoPath::as_str).collect();
-    format!(
-        "files outside your scope have changed: {}. Put each back (`git checkout HEAD -- FILE`, or `rm` what is new), or ask for it with \
-         request_scope; otherwise the attempt ends and nothing of it lands",
-        list.join(", ")
-    )
 }
 
 impl Acceptance for Inspection {

@@ -2,7 +2,8 @@
 //!
 //! The gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
 //!
-//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every check.
+//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every command. A command that
+//! rewrites files (a formatter, a test that writes snapshots) neither helps nor harms the next one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,7 +11,7 @@ use plans::event::{CommitId, Proof, RedVerdict};
 use tokio_util::sync::CancellationToken;
 use worker::process::{CommandEnd, Shell, Status, end_strays};
 
-use crate::{error::Error, worktree::Worktree};
+use crate::{error::Error, site::Site, worktree::Worktree};
 
 /// A place to prove things in.
 pub struct Gate {
@@ -33,8 +34,18 @@ pub struct Claim<'a> {
 }
 
 impl Gate {
+    /// In a worktree that is kept for the whole run. Making it is a whole checkout.
+    pub async fn open(site: &Site, base: &CommitId) -> Result<Self, Error> {
+        const HOLDER: &str = "_gate";
+        let worktree = site.standing_worktree(HOLDER, base).await?;
+        let mark = site.mark(HOLDER);
+        let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
+        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        Ok(Self::new(worktree, shell, mark))
+    }
+
     /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
-    pub fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
+    fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
         Self { worktree, shell, mark, known: HashMap::new() }
     }
 
@@ -45,8 +56,8 @@ impl Gate {
         claim: Claim<'_>,
         cancel: &CancellationToken,
     ) -> Result<Option<RedVerdict>, Error> {
-        self.worktree.check_out(commit).await?;
         for command in claim.commands {
+            self.worktree.check_out(commit).await?;
             let end = self.shell.run(command, claim.timeout, cancel).await;
             end_strays(&self.mark);
             if end.status == Status::Cancelled {

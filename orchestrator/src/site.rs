@@ -14,7 +14,7 @@ use crate::{
     store::RunFolder,
     sweep::{Found, Sweep},
     ui::board::Board,
-    worktree::{Owner, Worktree},
+    worktree::{self, Owner, Worktree},
 };
 
 /// The surroundings of one run.
@@ -98,7 +98,7 @@ impl Site {
 
     /// The mark in the environment of an attempt's commands, by which strays are found.
     pub fn mark(&self, holder: &str) -> String {
-        format!("{}/{}", self.run(), holder.replace(' ', ""))
+        worktree::mark(self.run(), holder)
     }
 
     /// The ownership record of a directory.
@@ -108,7 +108,7 @@ impl Site {
     }
 
     /// Removes a worktree whose content is safe, while the run goes on.
-    pub fn remove_later(&self, worktree: Worktree) {
+    pub fn remove_later(&self, worktree: Arc<Worktree>) {
         self.chores.spawn_blocking(move || {
             if let Err(error) = worktree.remove() {
                 tracing::warn!(%error, "a worktree could not be removed; `inspan clean` tries again");
@@ -138,7 +138,7 @@ impl Site {
     /// A directory that is kept for the whole run, with its build output: the gate's, the planner's.
     pub async fn standing_worktree(&self, holder: &str, base: &CommitId) -> Result<Worktree, Error> {
         let (folder, owner) = (self.worktrees.join(self.run().as_str()).join(holder), self.owner(holder, base));
-        match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()) {
+        match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()).await? {
             Some(worktree) => worktree.check_out(base).await.map(|()| worktree),
             None => Worktree::create(&self.repository.git, folder, owner, base).await,
         }

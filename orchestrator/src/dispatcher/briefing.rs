@@ -1,10 +1,13 @@
 //! What a worker is told when it starts: its brief, or how it goes on with an earlier conversation.
 
+use std::path::Path;
+
 use plans::{Task, evidence::Setback, run_state::Continuation};
 use shared::{AttemptKey, Brief, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
     context::{Conflict, conflict_notice},
+    transcript::{self, Entry},
 };
 
 use super::Dispatcher;
@@ -44,19 +47,24 @@ impl Dispatcher {
         self.site.notes.iter().cloned().chain(note).collect()
     }
 
-    /// How the conversation begins: anew, or where an earlier attempt left off, if its transcript is still there.
+    /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it.
     pub(super) fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
-        let fresh = || Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
-        let Some(continuation) = continuation else { return fresh() };
-        let earlier = AttemptKey { task: key.task.clone(), attempt: continuation.of() };
-        let transcript = self.site.folder.transcript(&earlier);
-        if !transcript.exists() {
-            return fresh();
-        }
+        let own = self.site.folder.transcript(key);
+        let Some((continuation, transcript)) = continuation.and_then(|continuation| {
+            let earlier = AttemptKey { task: key.task.clone(), attempt: continuation.of() };
+            let transcript = self.site.folder.transcript(&earlier);
+            holds_an_answer(&transcript).then_some((continuation, transcript))
+        }) else {
+            set_aside(&own);
+            return Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
+        };
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.about_conflict(key),
             Continuation::AfterInterruption(_) => AFTER_INTERRUPTION.to_owned(),
         };
+        if transcript != own {
+            set_aside(&own);
+        }
         Opening::Continue { transcript, notice }
     }
 
@@ -80,5 +88,22 @@ impl Dispatcher {
             Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
         };
         tasks.filter_map(hand_off).collect()
+    }
+}
+
+fn holds_an_answer(transcript: &Path) -> bool {
+    let entries = transcript::read_entries(transcript).unwrap_or_default();
+    entries.iter().any(|(_, entry)| matches!(entry, Entry::Answer(_)))
+}
+
+/// Moves a transcript that an attempt cannot go on with out of its way, for it is never written over.
+fn set_aside(transcript: &Path) {
+    let aside = |number: u32| transcript.with_extension(format!("torn-{number}.jsonl"));
+    let free = (1..=u32::MAX).map(aside).find(|path| !path.exists());
+    if let Some(path) = free.filter(|_| transcript.exists())
+        && let Err(error) = std::fs::rename(transcript, path)
+    {
+        // The worker says so when it cannot begin.
+        tracing::warn!(%error, transcript = %transcript.display(), "a torn transcript could not be moved");
     }
 }

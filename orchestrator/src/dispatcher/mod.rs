@@ -36,7 +36,6 @@ pub use planning::{Policy, ReviewPolicy};
 use crate::{
     coordinator::{Coordinator, Lane},
     error::Error,
-    gate::Gate,
     ledger::{Ledger, TurnPaid},
     planner::Planner,
     recorder::Recorder,
@@ -59,7 +58,7 @@ pub struct Dispatcher {
     recorder: Recorder,
     policy: Policy,
     reviewer: Arc<dyn Reviewer>,
-    crew: HashMap<AttemptKey, crew::Member>,
+    crew: HashMap<AttemptKey, crew::LiveAttempt>,
     desk: planning::Desk,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
@@ -221,13 +220,8 @@ impl Dispatcher {
         }
     }
 
-    fn coordinator(&mut self, gate: Gate, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
-        let lane = Lane {
-            git: self.site.repository.git.clone(),
-            branch: self.site.branch_ref(),
-            gate: tokio::sync::Mutex::new(gate),
-            cancel: self.cancel.child_token(),
-        };
+    fn coordinator(&self, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
+        let lane = Lane::new(self.site.clone(), self.state().base().clone(), self.cancel.child_token());
         Coordinator::spawn(Coordinator::new(lane, me.clone().recipient()))
     }
 }
@@ -256,7 +250,7 @@ impl Message<OutOfTime> for Dispatcher {
 
     async fn handle(&mut self, OutOfTime { why }: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        self.crew.values().for_each(crew::Member::stop);
+        self.crew.values().for_each(crew::LiveAttempt::stop);
         self.record_and_pursue(&Event::BudgetReached { why }, &me).await;
     }
 }
