@@ -104,3 +104,47 @@ impl Acceptance for Inspection {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plans::file;
+    use shared::{Glob, Scope};
+
+    use super::*;
+    use crate::site::testing::{Ground, key, sh};
+
+    async fn check(work: &str, verify: &str) -> (Verdict, String) {
+        let ground = Ground::new().await;
+        let worktree = Arc::new(ground.worktree().await);
+        sh(&worktree.tree(), work);
+        let plan = format!(
+            "version = 1\ngoal = 'g'\n[[task]]\nid = 't'\ntitle = 't'\ninstructions = 'i'\nwrite = ['src/**']\nverify = ['{verify}']\n"
+        );
+        let task = file::parse_toml(&plan).unwrap().get(&key().task).unwrap().clone();
+        let env = ground.site.environment.of_gate(ground.site.run(), worktree.folder(), "mark");
+        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
+        let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout: Duration::from_secs(60) };
+        let verdict = inspection.accept(&CancellationToken::new()).await;
+        let tree = worktree.snapshot().await.unwrap();
+        let outside = worktree.outside(&tree, &Scope::default()).await.unwrap();
+        (verdict, outside.iter().map(RepoPath::as_str).collect::<Vec<_>>().join(" "))
+    }
+
+    #[tokio::test]
+    async fn what_a_verification_writes_outside_the_scope_is_put_back() {
+        let changed = |paths: &str| (Verdict::Accepted, paths.to_owned());
+        assert_eq!(check("echo b > src/a", "echo locked > lock; touch new.snap; echo c > src/c").await, changed("src/a src/c"));
+        let (verdict, changed) = check("echo b > src/a", "rm lock; false").await;
+        assert!(matches!(verdict, Verdict::Refused(_)));
+        assert_eq!(changed, "src/a");
+    }
+
+    #[tokio::test]
+    async fn what_the_worker_wrote_outside_the_scope_is_its_own_to_mend() {
+        let (verdict, changed) = check("echo mine > lock", "true").await;
+        let Verdict::Refused(why) = verdict else { panic!() };
+        assert!(why.starts_with("files outside your scope have changed: lock. Put each back (`git checkout "), "{why}");
+        assert_eq!(changed, "lock");
+    }
+}

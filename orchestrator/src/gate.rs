@@ -97,3 +97,31 @@ pub fn red(proof: Proof, command: &str, end: &CommandEnd) -> RedVerdict {
         red_before: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::Ground;
+
+    async fn check(commands: &[&str]) -> Option<RedVerdict> {
+        let ground = Ground::new().await;
+        let commit = ground.commit("later", "echo later > src/a").await;
+        let mut gate = Gate::open(&ground.site, &ground.base).await.unwrap();
+        let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
+        let claim = Claim { proof: Proof::Gate, commands: &commands, timeout: Duration::from_secs(60) };
+        gate.check(&commit, claim, &CancellationToken::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_command_runs_on_the_commit_whatever_the_one_before_wrote() {
+        let red = check(&["echo mended > src/a; rm lock; touch new; mkdir -p nested/.git", "grep mended src/a"]).await;
+        assert_eq!(red.unwrap().command, "grep mended src/a");
+        let green = check(&["echo mended > src/a; rm lock; touch new", "grep later src/a && test -e lock -a ! -e new"]).await;
+        assert_eq!(green, None);
+    }
+
+    #[tokio::test]
+    async fn git_shows_the_commit_without_a_difference() {
+        assert_eq!(check(&["test \"$(git rev-parse HEAD)\" && test -z \"$(git status --porcelain)\"", "git diff --exit-code"]).await, None);
+    }
+}

@@ -365,3 +365,37 @@ impl Default for Call {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::{Ground, sh};
+
+    #[tokio::test]
+    async fn a_branch_that_was_moved_made_or_deleted_by_somebody_else_is_not_overwritten() {
+        let ground = Ground::new().await;
+        let (git, base) = (&ground.site.repository.git, &ground.base);
+        let later = ground.commit("later", "echo later > src/a").await;
+        let swap = async |old| git.swap_ref("refs/heads/run", &later, old).await.unwrap();
+        assert_eq!(swap(Some(base)).await, Swap::Lost, "it is not there");
+        assert_eq!(swap(None).await, Swap::Done);
+        assert_eq!(swap(None).await, Swap::Lost, "it is there");
+        assert_eq!(swap(Some(base)).await, Swap::Lost, "it is elsewhere");
+        assert_eq!(swap(Some(&later)).await, Swap::Done);
+    }
+
+    #[tokio::test]
+    async fn a_conflict_in_a_file_with_an_odd_name_is_a_conflict() {
+        let ground = Ground::new().await;
+        let (git, base) = (&ground.site.repository.git, &ground.base);
+        let ours = ground.commit("ours", "echo ours > '~'").await;
+        let theirs = ground.commit("theirs", "echo theirs > '~'").await;
+        let merge = git.merge_trees(base, &ours, &theirs).await.unwrap();
+        let Merge::Conflicted { paths, .. } = merge else { panic!("{merge:?}") };
+        assert_eq!(paths.iter().map(RepoPath::as_str).collect::<Vec<_>>(), ["\"~\""]);
+        let changes = git.changes(&base.0, &ours.0).await.unwrap();
+        assert_eq!(changes[0].path.bytes(), b"~");
+        let root = &ground.site.repository.root;
+        assert_eq!(changes[0].before, format!("000000 {}", sh(root, "printf %040d 0")));
+    }
+}

@@ -1,5 +1,8 @@
 //! What all actors of one run share: where things are, what the repository is like, which models answer. Made once, read only.
 
+#[cfg(test)]
+pub mod testing;
+
 use std::{path::PathBuf, sync::Arc};
 
 use plans::{Gate, Survey, event::CommitId, file::Reading, run_state::RunState};
