@@ -122,6 +122,9 @@ mod tests {
 
     #[tokio::test]
     async fn git_shows_the_commit_without_a_difference() {
-        assert_eq!(check(&["test \"$(git rev-parse HEAD)\" && test -z \"$(git status --porcelain)\"", "git diff --exit-code"]).await, None);
+        assert_eq!(
+            check(&["test \"$(git rev-parse HEAD)\" && test -z \"$(git status --porcelain)\"", "git diff --exit-code"]).await,
+            None
+        );
     }
 }

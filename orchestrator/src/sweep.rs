@@ -60,8 +60,7 @@ impl Sweep<'_> {
                 let key = TaskId::new(&name).ok().zip(name_of(&folder).parse().ok());
                 let Some(key) = key.map(|(task, number)| AttemptKey { task, attempt: Attempt(number) }) else { continue };
                 let kept = format!("refs/inspan/{}/{}/{}", self.run, key.task, key.attempt);
-                let safe =
-                    !alive.contains(&key) && !Worktree::is_unsaved(&folder) && self.git.commit(&kept).await.is_some();
+                let safe = !alive.contains(&key) && !Worktree::is_unsaved(&folder) && self.git.commit(&kept).await.is_some();
                 found.push(if safe { Found::Needless(folder) } else { Found::Needed(folder) });
             }
         }

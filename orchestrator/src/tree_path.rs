@@ -24,7 +24,8 @@ pub enum TreePath {
 impl TreePath {
     /// The path with this name in git's `-z` output.
     pub fn new(bytes: &[u8]) -> Self {
-        let plain = std::str::from_utf8(bytes).ok().and_then(|text| RepoPath::new(text).ok().filter(|path| path.as_str() == text));
+        let plain =
+            std::str::from_utf8(bytes).ok().and_then(|text| RepoPath::new(text).ok().filter(|path| path.as_str() == text));
         match plain {
             Some(path) => Self::Plain(path),
             None => Self::Odd { bytes: bytes.to_vec(), shown: quoted(bytes) },

@@ -29,12 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use landing::Landing;
 
-use crate::{
-    error::Error,
-    gate::Gate,
-    git::Swap,
-    site::Site,
-};
+use crate::{error::Error, gate::Gate, git::Swap, site::Site};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
 pub struct Coordinator {
@@ -175,3 +170,6 @@ impl Message<MoveBranch> for Coordinator {
         let _ = self.tell.tell(step).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

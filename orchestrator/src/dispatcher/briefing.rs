@@ -1,6 +1,6 @@
 //! What a worker is told when it starts: its brief, or how it goes on with an earlier conversation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plans::{Task, evidence::Setback, run_state::Continuation};
 use shared::{AttemptKey, Brief, TaskId, brief::HandOff};
@@ -49,22 +49,16 @@ impl Dispatcher {
 
     /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it.
     pub(super) fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
-        let own = self.site.folder.transcript(key);
-        let Some((continuation, transcript)) = continuation.and_then(|continuation| {
-            let earlier = AttemptKey { task: key.task.clone(), attempt: continuation.of() };
-            let transcript = self.site.folder.transcript(&earlier);
-            holds_an_answer(&transcript).then_some((continuation, transcript))
-        }) else {
-            set_aside(&own);
+        let earlier = continuation.map(|continuation| AttemptKey { task: key.task.clone(), attempt: continuation.of() });
+        let earlier = earlier.map(|earlier| self.site.folder.transcript(&earlier));
+        let transcript = to_go_on_in(earlier, &self.site.folder.transcript(key));
+        let Some((transcript, continuation)) = transcript.zip(continuation) else {
             return Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
         };
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.about_conflict(key),
             Continuation::AfterInterruption(_) => AFTER_INTERRUPTION.to_owned(),
         };
-        if transcript != own {
-            set_aside(&own);
-        }
         Opening::Continue { transcript, notice }
     }
 
@@ -91,6 +85,15 @@ impl Dispatcher {
     }
 }
 
+/// The earlier transcript, if there is something to go on with. An attempt's own that is not gone on with is moved out of its way.
+fn to_go_on_in(earlier: Option<PathBuf>, own: &Path) -> Option<PathBuf> {
+    let transcript = earlier.filter(|transcript| holds_an_answer(transcript));
+    if transcript.as_deref() != Some(own) {
+        set_aside(own);
+    }
+    transcript
+}
+
 fn holds_an_answer(transcript: &Path) -> bool {
     let entries = transcript::read_entries(transcript).unwrap_or_default();
     entries.iter().any(|(_, entry)| matches!(entry, Entry::Answer(_)))
@@ -105,5 +108,33 @@ fn set_aside(transcript: &Path) {
     {
         // The worker says so when it cannot begin.
         tracing::warn!(%error, transcript = %transcript.display(), "a torn transcript could not be moved");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = r#"{"version":1,"turn":1,"message":{"role":"user","content":"u"}}"#;
+    const ANSWERED: &str = r#"{"version":1,"turn":1,"answer":{"max_tokens":9,"finish":"stop","usage":{"hit":0,"miss":0,"output":0},"estimated":false}}"#;
+
+    #[test]
+    fn only_a_transcript_with_an_answer_is_gone_on_with_and_another_one_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, earlier) = (folder.path().join("2.jsonl"), folder.path().join("1.jsonl"));
+        let answered = format!("{SAID}\n{ANSWERED}\n");
+        let torn = [String::new(), "{".to_owned(), format!("{SAID}\n"), format!("{{\n{answered}")];
+        for (number, text) in torn.iter().enumerate() {
+            std::fs::write(&own, text).unwrap();
+            assert_eq!(to_go_on_in(Some(own.clone()), &own), None, "{text}");
+            assert!(!own.exists());
+            let aside = folder.path().join(format!("2.torn-{}.jsonl", number + 1));
+            assert_eq!(std::fs::read_to_string(aside).unwrap(), *text, "it is kept");
+        }
+        std::fs::write(&own, format!("{answered}{{\"torn")).unwrap();
+        assert_eq!(to_go_on_in(Some(own.clone()), &own), Some(own.clone()));
+        assert_eq!(to_go_on_in(Some(earlier.clone()), &own), None, "there is no earlier one");
+        std::fs::write(&earlier, answered).unwrap();
+        assert_eq!(to_go_on_in(Some(earlier.clone()), &own), Some(earlier));
     }
 }

@@ -83,11 +83,7 @@ impl Dispatcher {
             let owner = site.owner(&key.to_string(), &base);
             let git = site.repository.git.clone();
             let made = tokio::spawn(async move {
-                let left = if continues.is_some() {
-                    Worktree::reopen(&git, folder.clone(), owner.clone()).await?
-                } else {
-                    None
-                };
+                let left = if continues.is_some() { Worktree::reopen(&git, folder.clone(), owner.clone()).await? } else { None };
                 match left {
                     Some(worktree) => Ok(worktree),
                     None => Worktree::create(&git, folder, owner, &files).await,

@@ -22,7 +22,7 @@ pub fn key() -> AttemptKey {
 
 /// A run's surroundings.
 pub struct Ground {
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub site: Arc<Site>,
     pub base: CommitId,
 }
@@ -54,7 +54,7 @@ impl Ground {
             chores: tokio_util::task::TaskTracker::new(),
             repository,
         };
-        Self { folder, site: Arc::new(site), base }
+        Self { _folder: folder, site: Arc::new(site), base }
     }
 
     /// The worktree of the first attempt.
@@ -75,7 +75,12 @@ impl Ground {
     /// A commit on top of the base that a script makes in a checkout of its own.
     pub async fn commit(&self, name: &str, script: &str) -> CommitId {
         let root = &self.site.repository.root;
-        sh(root, &format!("git worktree add -q --detach ../{name}; cd ../{name}; {script}\ngit add -A; git commit -qm {name}; git branch {name}"));
+        sh(
+            root,
+            &format!(
+                "git worktree add -q --detach ../{name}; cd ../{name}; {script}\ngit add -A; git commit -qm {name}; git branch {name}"
+            ),
+        );
         self.site.repository.git.commit(name).await.unwrap()
     }
 }

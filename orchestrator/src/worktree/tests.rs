@@ -145,7 +145,10 @@ async fn a_directory_that_was_half_made_is_made_again_and_never_worked_in() {
 #[tokio::test]
 async fn a_checkout_that_is_cut_short_leaves_no_directory_to_go_on_in() {
     let bench = bench().await;
-    sh(&bench.repository, "echo x > gone.txt; git add .; git commit -qm more; rm -f .git/objects/$(git rev-parse HEAD:gone.txt | sed 's|..|&/|')");
+    sh(
+        &bench.repository,
+        "echo x > gone.txt; git add .; git commit -qm more; rm -f .git/objects/$(git rev-parse HEAD:gone.txt | sed 's|..|&/|')",
+    );
     let files = bench.git.commit("main").await.unwrap();
     let made = Worktree::create(&bench.git, bench.place.clone(), bench.owner.clone(), &files).await;
     assert!(made.is_err());
@@ -169,7 +172,7 @@ async fn a_resumed_attempt_sees_its_changes_against_the_base() {
     let worktree = Worktree::create(&bench.git, bench.place.clone(), bench.owner.clone(), &left).await.unwrap();
     let tree = worktree.tree();
     assert_eq!(sh(&tree, "git rev-parse HEAD"), bench.owner.base.0);
-    assert_eq!(sh(&tree, "git status --porcelain"), "M src/a.txt\n D run\n?? new.txt");
+    assert_eq!(sh(&tree, "git status --porcelain"), "D run\n M src/a.txt\n?? new.txt");
     sh(&tree, "git checkout -q HEAD -- run; git checkout HEAD -- src/a.txt; rm new.txt");
     assert_eq!(worktree.snapshot().await.unwrap(), bench.git.tree(&bench.owner.base).await.unwrap());
 }
