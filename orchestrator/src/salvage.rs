@@ -6,8 +6,9 @@
 use std::path::Path;
 
 use plans::{
+    WorkerKind,
     event::{CommitId, Event},
-    run_state::{Continuation, TaskRecord},
+    run_state::{Continuation, RunState, TaskRecord},
     task_state::TaskState,
 };
 use shared::{Attempt, AttemptKey, Outcome, Scope};
@@ -29,7 +30,21 @@ pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), 
         let (commit, outcome) = take_in(site, &key, &base).await;
         recorder.record(&Event::AttemptEnded { key, commit, outcome })?;
     }
+    save_the_rest(site, recorder.state()).await;
     finish_landing(recorder, site).await
+}
+
+/// Attempts that could not be saved and that nobody goes on with are tried once more. What cannot be saved now either stays where it is.
+async fn save_the_rest(site: &Site, state: &RunState) {
+    for record in state.tasks().iter().filter(|record| record.attempts > 0) {
+        let task = state.plan().and_then(|plan| plan.get(&record.id));
+        let goes_on = record.state == TaskState::Waiting && task.is_some_and(|task| task.worker == WorkerKind::Agent);
+        let key = AttemptKey { task: record.id.clone(), attempt: Attempt(record.attempts) };
+        let unsaved = Worktree::is_unsaved(&Worktree::folder_of(&site.worktrees, site.run(), &key));
+        if let Some(base) = record.base.as_ref().filter(|_| unsaved && !goes_on) {
+            take_in(site, &key, base).await;
+        }
+    }
 }
 
 /// Saves the attempt of a process that is gone. The directory stays: the attempt goes on in it, with its build output.

@@ -24,6 +24,7 @@ const PLAN: &str = r#"
     id = "u"
     title = "u"
     instructions = "i"
+    worker = { command = "true" }
     write = ["docs/**"]
 "#;
 
@@ -89,6 +90,23 @@ async fn an_attempt_that_cannot_be_saved_stays_and_goes_on_in_its_directory() {
     bring_in_order(&mut recorder, site).await.unwrap();
     let left = recorder.state().task(&key().task).unwrap().left.clone().unwrap();
     assert!(site.repository.git.text(["cat-file", "-e", &format!("{left}:src/b")]).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_nobody_goes_on_with_is_saved_by_a_later_resume() {
+    let ground = Ground::new().await;
+    let (site, mut recorder) = (&ground.site, interrupted(&ground));
+    let folder = Worktree::folder_of(&site.worktrees, site.run(), &other());
+    let owner = site.owner(&other().to_string(), &ground.base);
+    Worktree::create(&site.repository.git, folder.clone(), owner, &ground.base).await.unwrap();
+    let lock = site.repository.root.join(format!(".git/refs/inspan/{}/u/1.lock", site.run()));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    bring_in_order(&mut recorder, site).await.unwrap();
+    assert_eq!(looked_at(&ground, &recorder).await, [Found::Needed(folder.clone())]);
+    std::fs::remove_file(&lock).unwrap();
+    bring_in_order(&mut recorder, site).await.unwrap();
+    assert_eq!(looked_at(&ground, &recorder).await, [Found::Needless(folder)]);
 }
 
 #[tokio::test]
