@@ -120,6 +120,18 @@ mod tests {
         assert_eq!(green, None);
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_an_earlier_process_left_running_is_ended_before_the_gate_is_opened() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let ground = Ground::new().await;
+        let mark = ground.site.mark("_gate");
+        let mut stray = std::process::Command::new("sleep").arg("600").env("INSPAN_ATTEMPT", mark).spawn().unwrap();
+        let _gate = Gate::open(&ground.site, &ground.base).await.unwrap();
+        assert_eq!(stray.wait().unwrap().signal(), Some(9));
+    }
+
     #[tokio::test]
     async fn git_shows_the_commit_without_a_difference() {
         assert_eq!(

@@ -12,7 +12,6 @@ use plans::{
     task_state::TaskState,
 };
 use shared::{Attempt, AttemptKey, Outcome, Scope};
-use worker::process::end_strays;
 
 use crate::{error::Error, recorder::Recorder, site::Site, worktree::Worktree};
 
@@ -50,8 +49,7 @@ async fn save_the_rest(site: &Site, state: &RunState) {
 /// Saves the attempt of a process that is gone. The directory stays: the attempt goes on in it, with its build output.
 async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<CommitId>, Outcome) {
     let folder = Worktree::folder_of(&site.worktrees, site.run(), key);
-    let mark = site.mark(&key.to_string());
-    end_all(mark).await;
+    site.end_strays(&key.to_string()).await;
     match Worktree::reopen(&site.repository.git, folder.clone(), site.owner(&key.to_string(), base)).await {
         Ok(Some(worktree)) => keep(site, &worktree, key, Outcome::Cancelled, &Scope::default()).await,
         // No directory, or one that was never finished: what was committed before, if anything, is all there is.
@@ -69,7 +67,7 @@ pub async fn keep(
     outcome: Outcome,
     scope: &Scope,
 ) -> (Option<CommitId>, Outcome) {
-    end_all(site.mark(&key.to_string())).await;
+    site.end_strays(&key.to_string()).await;
     match commit(site, worktree, key, &outcome, scope).await {
         Ok((commit, Some(violation))) => (Some(commit), violation),
         Ok((commit, None)) => (Some(commit), outcome),
@@ -94,11 +92,6 @@ async fn commit(
     let outside = worktree.outside(&commit.0, scope).await?;
     let violation = (!outside.is_empty()).then_some(Outcome::ScopeViolation { paths: outside });
     Ok((commit, violation))
-}
-
-/// A failed look for strays costs nothing but the strays.
-async fn end_all(mark: String) {
-    let _ = tokio::task::spawn_blocking(move || end_strays(&mark)).await;
 }
 
 fn unsaved(key: &AttemptKey, error: &Error, folder: &Path) -> Outcome {

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 use plans::{Gate, Survey, event::CommitId, file::Reading, run_state::RunState};
 use shared::{AttemptKey, RunId};
 use tokio_util::task::TaskTracker;
-use worker::model::Model;
+use worker::{model::Model, process::end_strays};
 
 use crate::{
     environment::Environment,
@@ -138,8 +138,16 @@ impl Site {
         sweep.remove_empty();
     }
 
+    /// Ends whatever still runs in a holder's name: its commands, and calls of git whose harness was killed.
+    pub async fn end_strays(&self, holder: &str) {
+        let mark = self.mark(holder);
+        // A failed look for strays costs nothing but the strays.
+        let _ = tokio::task::spawn_blocking(move || end_strays(&mark)).await;
+    }
+
     /// A directory that is kept for the whole run, with its build output: the gate's, the planner's.
     pub async fn standing_worktree(&self, holder: &str, base: &CommitId) -> Result<Worktree, Error> {
+        self.end_strays(holder).await;
         let (folder, owner) = (self.worktrees.join(self.run().as_str()).join(holder), self.owner(holder, base));
         match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()).await? {
             Some(worktree) => worktree.check_out(base).await.map(|()| worktree),
