@@ -26,6 +26,16 @@ pub enum JournalError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A line of a later version of this program.
+    #[error(
+        "the journal {path} was written by a later version of inspan (format {found}, this one knows {VERSION}); use that version"
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// The version of its lines.
+        found: u64,
+    },
     /// A line that this program cannot read.
     #[error(
         "event {seq} of the journal {path} cannot be read ({source}); it was written by another version of inspan, or damaged"
@@ -117,8 +127,17 @@ impl Journal {
             .query_row("select body from event where seq = 1", [], |row| row.get(0))
             .optional()
             .map_err(database)?;
-        let read = |body: String| serde_json::from_str(&body);
-        body.map(read).transpose().map_err(|source| JournalError::Unreadable { path: self.path.clone(), seq: 1, source })
+        body.map(|body| self.parse(1, &body)).transpose()
+    }
+
+    /// The version is looked at first: a later one may have other events.
+    fn parse(&self, seq: u64, body: &str) -> Result<Entry, JournalError> {
+        let unreadable = |source| JournalError::Unreadable { path: self.path.clone(), seq, source };
+        let value: serde_json::Value = serde_json::from_str(body).map_err(unreadable)?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(found) if found > u64::from(VERSION) => Err(JournalError::Newer { path: self.path.clone(), found }),
+            _ => serde_json::from_value(value).map_err(unreadable),
+        }
     }
 
     /// All events after the one of this number, in order.
@@ -129,7 +148,7 @@ impl Journal {
         let rows = select.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?))).map_err(database)?;
         let read = |row: rusqlite::Result<(u64, String)>| {
             let (seq, body) = row.map_err(database)?;
-            serde_json::from_str(&body).map_err(|source| JournalError::Unreadable { path: self.path.clone(), seq, source })
+            self.parse(seq, &body)
         };
         rows.map(read).collect()
     }
@@ -151,6 +170,16 @@ mod tests {
         drop(journal);
         let next = Journal::open(folder.path(), run).unwrap().append(&Event::CancelRequested).unwrap();
         assert_eq!(next.seq, 4);
+    }
+
+    #[test]
+    fn lines_of_a_later_version_are_named_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), RunId::new("abcdefgh").unwrap()).unwrap();
+        let line = r#"{"version":99,"seq":1,"time":"t","run":"abcdefgh","type":"never_heard_of"}"#;
+        journal.connection.execute("insert into event values (1, 't', 'never_heard_of', ?1)", [line]).unwrap();
+        let error = journal.after(0).unwrap_err().to_string();
+        assert!(error.contains("later version"), "{error}");
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl Launch {
             workers: run.workers.max(1),
             attempts: run.attempts.max(1),
             conflict_attempts: run.conflict_attempts.max(1),
-            replans: if has_planner && !self.solo { run.replans } else { 0 },
+            replans: run.replans,
+            planner: has_planner && !self.solo,
             task_limits: self.config.task,
             run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
             no_gate: self.no_gate,
@@ -268,5 +269,6 @@ async fn listen_for_signals(dispatcher: ActorRef<Dispatcher>, screen: Screen) {
 /// The first event of a run.
 pub fn beginning(goal: &str, repository: &Repository, start: &StartingPoint, settings: Settings) -> Event {
     let (goal, base, head) = (goal.to_owned(), start.commit.clone(), repository.head.clone());
-    Event::RunStarted { goal, base, head, snapshot: start.snapshot, settings }
+    let program = env!("CARGO_PKG_VERSION").to_owned();
+    Event::RunStarted { goal, base, head, snapshot: start.snapshot, settings, program }
 }

@@ -177,8 +177,8 @@ impl Message<Settle> for Ledger {
     }
 }
 
-/// The purse of one attempt or of one conversation of the planner.
-pub struct Purse {
+/// The budget of one attempt or of one conversation of the planner.
+pub struct AttemptBudget {
     /// The books.
     pub ledger: ActorRef<Ledger>,
     /// Whose it is: none for the planner.
@@ -188,20 +188,20 @@ pub struct Purse {
     turns: std::sync::atomic::AtomicU32,
 }
 
-impl Purse {
-    /// A purse without turns yet.
+impl AttemptBudget {
+    /// A budget without turns yet.
     pub fn new(ledger: ActorRef<Ledger>, attempt: Option<AttemptKey>, price: Option<Price>) -> Self {
         Self { ledger, attempt, price, turns: std::sync::atomic::AtomicU32::new(0) }
     }
 
-    /// The purse of an attempt that has had turns already.
+    /// The budget of an attempt that has had turns already.
     #[must_use]
     pub fn after_turns(self, turns: u32) -> Self {
         Self { turns: std::sync::atomic::AtomicU32::new(turns), ..self }
     }
 }
 
-impl Budget for Purse {
+impl Budget for AttemptBudget {
     fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
         let ask = Reserve { estimate, price: self.price };
         Box::pin(async move { self.ledger.ask(ask).await.map_err(|_| OverBudget) })

@@ -50,6 +50,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if wrong.use_stderr() { 2 } else { 0 });
         }
     };
+    hide_environment();
     let screen = ui::Screen::of_process(args.quiet);
     start_tracing();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -72,6 +73,14 @@ pub fn run() -> ExitCode {
     // A thread that still waits for a line from the terminal must not keep the process.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// Keys stand in this process's environment; commands of workers, which run as the same user, are not to read them there. (Root can.)
+fn hide_environment() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the environment of this process can be read by its children");
+    }
 }
 
 fn start_tracing() {

@@ -1,5 +1,6 @@
 //! The journal and the state that it folds to, kept in step.
 //!
+//! **Invariant:** the journal has no holes: after an event that could not be written, none is.
 //! **Invariant:** [`Recorder::record`] returns only after the event is on disk; whoever acts on an event acts after that.
 //!
 //! Listeners (the screen, `--output-format json`) get every entry through a channel that drops the oldest when they are slow; they
@@ -22,6 +23,9 @@ pub enum RecordError {
     /// The disk says no.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// An earlier event could not be written.
+    #[error("the journal could not be written before, so nothing more is recorded")]
+    Closed,
     /// The event does not follow from what has happened.
     #[error("this cannot have happened: {0}; the run is kept as it was, please report this")]
     Illegal(#[from] IllegalEvent),
@@ -32,6 +36,8 @@ pub enum RecordError {
 pub struct Recorder {
     journal: Journal,
     state: RunState,
+    /// The state is ahead of the journal: nothing may be written any more, or the journal would have a hole.
+    closed: bool,
     listeners: broadcast::Sender<Arc<Entry>>,
 }
 
@@ -41,14 +47,14 @@ impl Recorder {
         let state = RunState::begin(first)?;
         let mut journal = Journal::open(folder, run)?;
         journal.append(first)?;
-        Ok(Self { journal, state, listeners: broadcast::channel(1024).0 })
+        Ok(Self { journal, state, closed: false, listeners: broadcast::channel(1024).0 })
     }
 
     /// Takes up a run where its journal ends.
     pub fn take_up(folder: &Path, run: RunId) -> Result<Self, RecordError> {
         let journal = Journal::open(folder, run)?;
         let state = RunState::fold(&journal.after(0)?)?;
-        Ok(Self { journal, state, listeners: broadcast::channel(1024).0 })
+        Ok(Self { journal, state, closed: false, listeners: broadcast::channel(1024).0 })
     }
 
     /// The number of the last event.
@@ -63,8 +69,11 @@ impl Recorder {
 
     /// Folds the event, writes it and tells the listeners.
     pub fn record(&mut self, event: &Event) -> Result<(), RecordError> {
+        if self.closed {
+            return Err(RecordError::Closed);
+        }
         self.state.apply(event)?;
-        let entry = self.journal.append(event)?;
+        let entry = self.journal.append(event).inspect_err(|_| self.closed = true)?;
         // Nobody listening is fine.
         let _ = self.listeners.send(Arc::new(entry));
         Ok(())

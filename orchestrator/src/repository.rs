@@ -84,13 +84,14 @@ impl Repository {
     /// The commit that a run starts from. Uncommitted work becomes a snapshot commit, which `refs/inspan/<run>/base` keeps.
     pub async fn starting_point(&self, run: &RunId) -> Result<StartingPoint, Error> {
         let here = || Call::new().dir(&self.root);
+        self.branch_name_is_free().await?;
         let unmerged = here().args(["ls-files", "--unmerged", "-z"]).bytes().await?;
         if !unmerged.is_empty() {
             return Err(Error::Unmerged { path: self.root.clone() });
         }
         let status =
             here().args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=dirty"]).bytes().await?;
-        let keep = format!("refs/inspan/{run}/base");
+        let keep = base_ref(run);
         if status.is_empty() {
             self.git.set_ref(&keep, &self.head).await?;
             return Ok(StartingPoint { commit: self.head.clone(), snapshot: false, left_out: Vec::new() });
@@ -101,19 +102,45 @@ impl Repository {
         Ok(StartingPoint { commit, snapshot, left_out })
     }
 
+    /// A branch called `inspan` would be in the way of every `inspan/RUN`.
+    async fn branch_name_is_free(&self) -> Result<(), Error> {
+        if self.git.commit("refs/heads/inspan").await.is_none() {
+            return Ok(());
+        }
+        let what =
+            "there is a branch called `inspan`, so git cannot have the run branch `inspan/RUN`; nothing was started".to_owned();
+        Err(Error::Refused { what, hint: "rename it: `git branch -m inspan inspan-work`".to_owned() })
+    }
+
     async fn snapshot(&self, run: &RunId) -> Result<(CommitId, Vec<String>), Error> {
         let folder = self.state_dir();
         std::fs::create_dir_all(&folder).map_err(Error::disk(&folder))?;
         let index = folder.join(format!("snapshot-{run}.index"));
-        let here = || Call::new().dir(&self.root).env("GIT_INDEX_FILE", &index);
-        here().args(["read-tree", &self.head.0]).bytes().await?;
+        let outcome = self.snapshot_with(&index, run).await;
+        // It is a copy; what matters is in the object store by now.
+        let _ = std::fs::remove_file(&index);
+        outcome
+    }
+
+    /// Begins with a copy of the person's index, which knows what is staged, what a sparse checkout leaves out and what they told git
+    /// to leave alone.
+    async fn snapshot_with(&self, index: &Path, run: &RunId) -> Result<(CommitId, Vec<String>), Error> {
+        let here = || Call::new().dir(&self.root).env("GIT_INDEX_FILE", index);
+        let theirs =
+            Call::new().dir(&self.root).args(["rev-parse", "--path-format=absolute", "--git-path", "index"]).text().await?;
+        match std::fs::copy(&theirs, index) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                drop(here().args(["read-tree", &self.head.0]).bytes().await?)
+            }
+            Err(error) => return Err(Error::disk(index)(error)),
+        }
         here().args(["add", "--update", "--ignore-errors", "--", ":/"]).bytes().await?;
         let untracked =
             here().args(["ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/"]).bytes().await?;
         let (taken, left_out) = self.sort_untracked(&untracked);
         here().args(["update-index", "--add", "-z", "--stdin"]).input(taken).bytes().await?;
         let tree = here().args(["write-tree"]).text().await?;
-        std::fs::remove_file(&index).map_err(Error::disk(&index))?;
         if tree == self.git.tree(&self.head).await? {
             return Ok((self.head.clone(), left_out));
         }
@@ -144,6 +171,11 @@ impl Repository {
     }
 }
 
+/// The ref that keeps the commit that a run started from. No task can be called `_base`.
+pub fn base_ref(run: &RunId) -> String {
+    format!("refs/inspan/{run}/_base")
+}
+
 fn looks_secret(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let sample = name.ends_with(".example") || name.ends_with(".sample") || name.ends_with(".template");
@@ -167,6 +199,59 @@ async fn submodules(git: &Git, head: &CommitId) -> Result<Vec<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sh(dir: &Path, script: &str) -> String {
+        let out = std::process::Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
+        assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    /// What a snapshot of a changed checkout holds that HEAD does not, after this script.
+    async fn snapshot_after(script: &str) -> (String, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        sh(
+            dir,
+            "git init -q -b main; git config user.name A; git config user.email a@localhost; echo ignored > .gitignore
+                 mkdir d1 d2; echo a > d1/a; echo b > d2/b; echo s > settings; git add .; git commit -qm base",
+        );
+        sh(dir, script);
+        let before = sh(dir, "git status --porcelain; git ls-files -sv; git stash list; cat .git/HEAD");
+        let run = RunId::new("abcdefgh").unwrap();
+        let start = Repository::find(dir).await.unwrap().starting_point(&run).await.unwrap();
+        assert_eq!(
+            sh(dir, "git status --porcelain; git ls-files -sv; git stash list; cat .git/HEAD"),
+            before,
+            "the index is as it was"
+        );
+        assert_eq!(sh(dir, "git rev-parse refs/inspan/abcdefgh/_base"), start.commit.0);
+        (sh(dir, &format!("git diff-tree -r --name-status HEAD {}", start.commit)), start.left_out)
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_takes_changed_staged_and_new_files_and_says_what_it_leaves_out() {
+        let script = "echo 2 >> d1/a; rm d2/b; echo n > new; echo t > staged; git add staged; echo x > ignored; echo k > .env
+                      echo f > forced.log; echo '*.log' >> .git/info/exclude; git add -f forced.log";
+        let (changes, left_out) = snapshot_after(script).await;
+        assert_eq!(changes, "M\td1/a\nD\td2/b\nA\tforced.log\nA\tnew\nA\tstaged");
+        assert_eq!(left_out, [".env (looks like a secret)"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_sparse_checkout_leaves_out_is_not_deleted_and_what_git_was_told_to_leave_alone_is_not_taken() {
+        let script =
+            "git sparse-checkout set d1; git update-index --assume-unchanged settings; echo secret > settings; echo 2 >> d1/a";
+        assert_eq!(snapshot_after(script).await.0, "M\td1/a");
+    }
+
+    #[tokio::test]
+    async fn a_branch_in_the_way_of_run_branches_is_named_before_anything_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        sh(folder.path(), "git init -q; git -c user.name=a -c user.email=b commit -q --allow-empty -m x; git branch inspan");
+        let repository = Repository::find(folder.path()).await.unwrap();
+        let error = repository.starting_point(&RunId::new("abcdefgh").unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("`inspan`"), "{error}");
+    }
 
     #[test]
     fn untracked_files_that_look_like_secrets_are_told_from_those_that_do_not() {

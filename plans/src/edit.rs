@@ -11,6 +11,7 @@
 mod apply;
 mod diff;
 mod read;
+mod replace;
 mod schema;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::{
 pub use apply::apply;
 pub use diff::diff;
 pub use read::read_edits;
+pub use replace::replace;
 pub use schema::edit_plan_schema;
 
 /// One change and the evidence that caused it. Serialised in the form that a model sends.

@@ -63,6 +63,9 @@ pub enum Event {
         snapshot: bool,
         /// How the run is to behave.
         settings: Settings,
+        /// The version of the program that began it.
+        #[serde(default)]
+        program: String,
     },
     /// A plan stands for review.
     PlanProposed {
@@ -101,13 +104,16 @@ pub enum Event {
     },
     /// A model turn was paid for.
     TurnTaken {
-        /// The attempt, or none for the planner.
-        attempt: Option<AttemptKey>,
+        /// The attempt's task; none for the planner.
+        task: Option<TaskId>,
+        /// The attempt; none for the planner.
+        attempt: Option<Attempt>,
         /// Counted from 1 within the attempt.
         turn: u32,
         /// What the provider counted.
         tokens: Tokens,
         /// What it cost, where the price is known.
+        #[serde(rename = "cost_usd")]
         cost: Option<Money>,
     },
     /// A worker may write more than its plan says.
@@ -229,10 +235,13 @@ pub enum Event {
     },
     /// Somebody wants the run to stop.
     CancelRequested,
-    /// The budget is used up: nothing new starts, what is finished still lands.
+    /// A budget is used up: nothing new starts, what is finished still lands.
     BudgetReached {
-        /// Which budget, and how much was spent.
+        /// Which.
         why: String,
+        /// Whether everything is stopped at once: when time is up it is; when money is, what is under way ends by itself and lands.
+        #[serde(default)]
+        stop: bool,
     },
     /// The run cannot go on for a reason outside of it; `inspan resume` goes on.
     RunHalted {
@@ -269,8 +278,11 @@ pub struct Settings {
     pub attempts: u32,
     /// Tries at a task after textual conflicts before its conflict is evidence.
     pub conflict_attempts: u32,
-    /// Re-plans of the whole run. None are possible without a planner.
+    /// Re-plans of the whole run.
     pub replans: u32,
+    /// Whether the run has a planner. Without one nothing is re-planned, and failed attempts are tried again as they are.
+    #[serde(default = "yes")]
+    pub planner: bool,
     /// Limits of an attempt where its task names none.
     pub task_limits: Limits,
     /// What the whole run may spend.
@@ -286,11 +298,23 @@ impl Default for Settings {
             attempts: 2,
             conflict_attempts: 3,
             replans: 3,
+            planner: true,
             task_limits: Limits { turns: Some(80), minutes: Some(30), ..Limits::default() },
             run_limits: Limits::default(),
             no_gate: false,
         }
     }
+}
+
+impl Settings {
+    /// How many re-plans there can be.
+    pub fn possible_replans(&self) -> u32 {
+        if self.planner { self.replans } else { 0 }
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Who wrote a plan.

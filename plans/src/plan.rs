@@ -12,7 +12,7 @@ use petgraph::{
     algo::{tarjan_scc, toposort},
     graph::{DiGraph, NodeIndex},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shared::TaskId;
 
 use crate::{
@@ -38,7 +38,7 @@ impl Default for Gate {
 }
 
 /// A plan before it is known to be one.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PlanDraft {
     /// The goal in the person's words.
     pub goal: String,
@@ -48,9 +48,8 @@ pub struct PlanDraft {
     pub tasks: Vec<Task>,
 }
 
-/// A valid plan. Serialised as its draft, and checked again when it is read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "PlanDraft", into = "PlanDraft")]
+/// A valid plan. It is serialised as the JSON form of a plan file, a document with a version of its own, and checked again when read.
+#[derive(Debug, Clone)]
 pub struct Plan {
     draft: PlanDraft,
     /// An edge leads from a task to each that depends on it. Node i is task i.
@@ -146,16 +145,17 @@ impl Plan {
     }
 }
 
-impl TryFrom<PlanDraft> for Plan {
-    type Error = String;
-    fn try_from(draft: PlanDraft) -> Result<Self, String> {
-        Self::new(draft).map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::file::write_json(self).serialize(serializer)
     }
 }
 
-impl From<Plan> for PlanDraft {
-    fn from(plan: Plan) -> Self {
-        plan.draft
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = serde_json::Value::deserialize(deserializer)?;
+        let all = |problems: Vec<Problem>| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
+        crate::file::parse_json(&document).map_err(|problems| serde::de::Error::custom(all(problems)))
     }
 }
 

@@ -140,6 +140,11 @@ impl TaskState {
         }
     }
 
+    /// Whether it has landed or is landing: what it says can no longer be changed.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, TaskState::Landed { .. } | TaskState::Landing { .. })
+    }
+
     /// Whether nothing more will happen to it.
     pub fn is_over(&self) -> bool {
         matches!(self, TaskState::Landed { .. } | TaskState::Ended { .. })

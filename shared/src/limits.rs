@@ -14,6 +14,7 @@ pub struct Limits {
     /// Tokens of all kinds.
     pub tokens: Option<u64>,
     /// Money.
+    #[serde(rename = "cost_usd")]
     pub cost: Option<Money>,
     /// Minutes of wall time.
     pub minutes: Option<u32>,
@@ -48,7 +49,7 @@ pub enum Limit {
     Context,
     /// How often `finish` may be refused.
     Finishes,
-    /// The same failing call, again and again.
+    /// The same call with the same result, again and again.
     Repetition,
     /// Answers without a tool call, again and again.
     Silence,
@@ -63,7 +64,7 @@ impl fmt::Display for Limit {
             Limit::Minutes => "the limit of minutes",
             Limit::Context => "the model's context window",
             Limit::Finishes => "the limit of refused finishes",
-            Limit::Repetition => "the limit of identical failing calls",
+            Limit::Repetition => "the limit of identical calls",
             Limit::Silence => "the limit of answers without a tool call",
         })
     }

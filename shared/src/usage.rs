@@ -47,8 +47,10 @@ impl Sum for Tokens {
     }
 }
 
-/// An amount in billionths of a US dollar.
+/// An amount in billionths of a US dollar. Written to files and events as dollars, which a float holds exactly enough: nine digits
+/// after the point of up to nine million dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Money {
     /// Billionths of a dollar.
     pub nano_usd: u64,
@@ -73,6 +75,19 @@ impl Money {
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self { nano_usd: self.nano_usd.saturating_sub(other.nano_usd) }
+    }
+}
+
+impl From<Money> for f64 {
+    fn from(money: Money) -> f64 {
+        money.usd()
+    }
+}
+
+impl TryFrom<f64> for Money {
+    type Error = String;
+    fn try_from(usd: f64) -> Result<Self, String> {
+        Self::from_usd(usd).ok_or_else(|| format!("{usd} is not an amount of money"))
     }
 }
 
@@ -133,6 +148,15 @@ mod tests {
         let price = Price { hit: usd(0.003), miss: usd(0.15), output: usd(0.60) };
         assert_eq!(price.of(Tokens { hit: 1, miss: 0, output: 0 }).nano_usd, 3);
         assert_eq!(price.of(Tokens { hit: 1_000_000, miss: 1_000_000, output: 1_000_000 }), usd(0.753));
+    }
+
+    #[test]
+    fn money_is_written_in_dollars_and_read_back_to_the_billionth() {
+        for nano_usd in [0, 1, 3, 999_999_999, 1_234_567_890_123, 9_000_000_000_000_001] {
+            let text = serde_json::to_string(&Money { nano_usd }).unwrap();
+            assert_eq!(serde_json::from_str::<Money>(&text).unwrap(), Money { nano_usd }, "{text}");
+        }
+        assert!(serde_json::from_str::<Money>("-1").is_err());
     }
 
     #[test]

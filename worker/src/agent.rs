@@ -236,7 +236,7 @@ impl Agent {
         for (call, outcome) in answer.turn.calls.iter().zip(outcomes) {
             let content = match outcome {
                 ToolOutcome::Ok(content) => {
-                    session.patience.succeeded();
+                    verdicts.push(session.patience.succeeded(&call.name, &call.arguments, &content));
                     content
                 }
                 ToolOutcome::Failed(instruction) => {

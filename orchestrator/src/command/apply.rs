@@ -4,7 +4,7 @@ use plans::{event::Event, run_state::RunState};
 
 use super::Here;
 use crate::{
-    apply::{How, Outcome, apply as bring_in},
+    apply::{self, How},
     cli::ApplyArgs,
     error::Error,
     journal::Journal,
@@ -40,8 +40,9 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
         (_, true) => How::Merge,
         _ => How::Plain,
     };
-    let result = Outcome { run: &folder.run, goal: state.goal(), tip: state.tip() };
-    let commit = bring_in(&repository, &result, how).await?;
+    let (base, snapshot) = (state.base(), state.is_snapshot());
+    let result = apply::Result { run: &folder.run, goal: state.goal(), base, snapshot, tip: state.tip() };
+    let commit = apply::apply(&repository, &result, how).await?;
     let branch = repository.branch.clone().unwrap_or_default();
     Journal::open(&folder.path, folder.run.clone())?
         .append(&Event::ResultApplied { branch: branch.clone(), commit: commit.clone() })?;

@@ -92,7 +92,7 @@ pub(super) async fn run(here: &Here, args: RunArgs) -> Result<u8, Error> {
 /// Nothing has begun: the run would only stand in the list.
 async fn abandon(launch: &Launch) {
     let (git, run) = (&launch.repository.git, &launch.folder.run);
-    for name in [format!("refs/inspan/{run}/base"), format!("refs/heads/inspan/{run}")] {
+    for name in [format!("refs/inspan/{run}/_base"), format!("refs/heads/inspan/{run}")] {
         // A ref that stays names a commit that the person has anyway.
         let _ = git.delete_ref(&name).await;
     }

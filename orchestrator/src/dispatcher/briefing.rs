@@ -29,7 +29,7 @@ impl Dispatcher {
             goal: state.goal().to_owned(),
             title: task.title.clone(),
             instructions: task.instructions.clone(),
-            scope: state.scope_of(task),
+            scope: task.scope.clone(),
             deliver: task.deliver.clone(),
             verify: task.verify.clone(),
             hand_off: task.hand_off.clone(),

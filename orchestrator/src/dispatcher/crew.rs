@@ -25,12 +25,12 @@ use worker::{
     tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
-use super::{Dispatcher, scope_desk::Office, tip};
+use super::{Dispatcher, grants::ScopeRequests, tip};
 use crate::{
     acceptance::Inspection,
     command_worker::{self, CommandJob},
     error::Error,
-    ledger::Purse,
+    ledger::AttemptBudget,
     salvage,
     worktree::Worktree,
 };
@@ -71,7 +71,7 @@ impl Dispatcher {
             }
             _ => (tip(state), tip(state)),
         };
-        let scope = LiveScope::new(state.scope_of(&task));
+        let scope = LiveScope::new(task.scope.clone());
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
@@ -127,7 +127,7 @@ impl Dispatcher {
                     spill_dir: worktree.folder().join("spill"),
                     shell,
                     scope,
-                    office: Arc::new(Office { dispatcher: me.clone(), key: key.clone() }),
+                    office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
                 };
                 if let Err(why) = self.employ_agent(order, place, cancel, me) {
@@ -155,7 +155,7 @@ impl Dispatcher {
             limits: brief.limits,
             opening: self.opening(key, *continuation),
             brief,
-            budget: Arc::new(Purse::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
+            budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,
             toolbox: Arc::new(toolbox),
             observer: self.site.board.observer(key),

@@ -47,11 +47,6 @@ impl Dispatcher {
             key,
         })
     }
-
-    /// Ends the proofs of a landing that is under way; it is put back.
-    pub(super) fn interrupt_landing(&self) {
-        self.cancel.cancel();
-    }
 }
 
 impl Message<LandingStep> for Dispatcher {

@@ -12,9 +12,10 @@
 
 mod briefing;
 mod crew;
+mod grants;
 mod landings;
 mod planning;
-mod scope_desk;
+mod replanning;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -59,7 +60,7 @@ pub struct Dispatcher {
     policy: Policy,
     reviewer: Arc<dyn Reviewer>,
     crew: HashMap<AttemptKey, crew::LiveAttempt>,
-    desk: planning::Desk,
+    drafting: planning::Drafting,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
     coordinator: Option<ActorRef<Coordinator>>,
@@ -92,7 +93,7 @@ impl Actor for Dispatcher {
             policy: args.policy,
             reviewer: args.reviewer,
             crew: HashMap::new(),
-            desk: planning::Desk::default(),
+            drafting: planning::Drafting::default(),
             ledger: None,
             planner: None,
             coordinator: None,
@@ -100,7 +101,11 @@ impl Actor for Dispatcher {
             end: Some(args.end),
         };
         dispatcher.set_up(&me);
-        dispatcher.pursue(&me).await;
+        let (site, tip) = (dispatcher.site.clone(), dispatcher.state().tip().clone());
+        match ensure_branch(&site, &tip).await {
+            Ok(()) => dispatcher.pursue(&me).await,
+            Err(error) => dispatcher.finish(Err(error)),
+        }
         Ok(dispatcher)
     }
 
@@ -131,9 +136,8 @@ impl Dispatcher {
                 if cancel.run_until_cancelled(tokio::time::sleep(time)).await.is_some()
                     && let Some(me) = me.upgrade()
                 {
-                    let why = format!("the run's limit of {minutes} minutes");
                     // A dispatcher that is gone needs no budget.
-                    let _ = me.tell(OutOfTime { why }).await;
+                    let _ = me.tell(OutOfTime { minutes }).await;
                 }
             });
         }
@@ -199,7 +203,11 @@ impl Dispatcher {
         Ok(false)
     }
 
+    /// Once the end was told, nothing more is recorded: whatever still comes in is for the next process to find.
     fn record(&mut self, event: &Event) -> Result<(), Error> {
+        if self.end.is_none() {
+            return Err(Error::Interrupted);
+        }
         Ok(self.recorder.record(event)?)
     }
 
@@ -226,6 +234,15 @@ impl Dispatcher {
     }
 }
 
+/// The run branch is there from the beginning. One that somebody has deleted is made again where the journal knows it to be.
+async fn ensure_branch(site: &Site, tip: &CommitId) -> Result<(), Error> {
+    let (git, branch) = (&site.repository.git, site.branch_ref());
+    if git.commit(&branch).await.is_none() {
+        git.swap_ref(&branch, tip, None).await?;
+    }
+    Ok(())
+}
+
 /// Somebody wants the run to stop.
 pub struct Interrupt;
 
@@ -234,24 +251,31 @@ impl Message<Interrupt> for Dispatcher {
 
     async fn handle(&mut self, _: Interrupt, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        self.desk.interrupt();
-        self.interrupt_landing();
-        self.record_and_pursue(&Event::CancelRequested, &me).await;
+        if let Err(error) = self.record(&Event::CancelRequested) {
+            return self.finish(Err(error));
+        }
+        // Whatever waits for a person, a model or a command comes back at once: workers, planner, review, landing.
+        self.cancel.cancel();
+        self.pursue(&me).await;
     }
 }
 
 /// The run's wall time is up.
 struct OutOfTime {
-    why: String,
+    minutes: u32,
 }
 
 impl Message<OutOfTime> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, OutOfTime { why }: OutOfTime, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, OutOfTime { minutes }: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        self.crew.values().for_each(crew::LiveAttempt::stop);
-        self.record_and_pursue(&Event::BudgetReached { why }, &me).await;
+        let why = format!("the run's limit of {minutes} minutes");
+        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
+            return self.finish(Err(error));
+        }
+        self.cancel.cancel();
+        self.pursue(&me).await;
     }
 }
 
@@ -259,7 +283,8 @@ impl Message<TurnPaid> for Dispatcher {
     type Reply = ();
 
     async fn handle(&mut self, TurnPaid { attempt, turn, tokens, cost }: TurnPaid, _: &mut Context<Self, ()>) {
-        if let Err(error) = self.record(&Event::TurnTaken { attempt, turn, tokens, cost }) {
+        let (task, attempt) = attempt.map(|key| (key.task, key.attempt)).unzip();
+        if let Err(error) = self.record(&Event::TurnTaken { task, attempt, turn, tokens, cost }) {
             self.finish(Err(error));
         }
     }

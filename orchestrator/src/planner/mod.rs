@@ -109,7 +109,7 @@ pub struct Mend {
     /// The tip of the run branch.
     pub tip: CommitId,
     /// What has landed or is landing: not to be changed.
-    pub landed: BTreeSet<TaskId>,
+    pub settled: BTreeSet<TaskId>,
     /// How every task stands, and what stopped those in trouble.
     pub evidence: String,
     /// What a person said of an earlier answer.
@@ -147,7 +147,7 @@ impl Desk {
     }
 
     async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
-        let (desk, plan, landed) = (self.clone(), mend.plan.clone(), mend.landed.clone());
+        let (desk, plan, landed) = (self.clone(), mend.plan.clone(), mend.settled.clone());
         let judge = move |arguments: &Value| desk.judge_edits(&plan, &landed, arguments);
         let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
         let tool = tools::edit_plan();

@@ -18,7 +18,7 @@ use super::{
     Desk, as_json,
     tools::{Judge, PlannerTools, REFUSALS},
 };
-use crate::{error::Error, ledger::Purse};
+use crate::{error::Error, ledger::AttemptBudget};
 
 /// What the planner is asked to do.
 pub(super) enum Errand<'a> {
@@ -53,7 +53,7 @@ impl Desk {
         let agent = Agent {
             model: self.model.clone(),
             toolbox: tools.clone(),
-            budget: Arc::new(Purse::new(self.ledger.clone(), None, self.model.price())),
+            budget: Arc::new(AttemptBudget::new(self.ledger.clone(), None, self.model.price())),
             observer: self.site.board.planner(),
             limits: LIMITS,
             label: Label { run: self.site.run().clone(), role: Role::Planner, task: None, attempt: session, turn: 0 },

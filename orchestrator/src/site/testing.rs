@@ -68,7 +68,7 @@ impl Ground {
     pub fn recorder(&self) -> Recorder {
         let settings = Settings { replans: 0, no_gate: true, ..Settings::default() };
         let (base, head) = (self.base.clone(), self.base.clone());
-        let first = Event::RunStarted { goal: "g".to_owned(), base, head, snapshot: false, settings };
+        let first = Event::RunStarted { goal: "g".to_owned(), base, head, snapshot: false, settings, program: String::new() };
         Recorder::begin(&self.site.folder.path, self.site.run().clone(), &first).unwrap()
     }
 

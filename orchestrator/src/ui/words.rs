@@ -50,7 +50,7 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
         Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
         Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),
-        Event::BudgetReached { why } => format!("budget reached: {why}; nothing new starts"),
+        Event::BudgetReached { why, .. } => format!("budget reached: {why}; nothing new starts"),
         Event::RunHalted { why } => format!("halted: {why}"),
         Event::RunResumed { .. } => "resumed".to_owned(),
         Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use shared::{AttemptKey, Outcome, Report, TaskId};
 
-use super::{Continuation, Phase, RunState, TaskRecord};
+use super::{Continuation, Origin, Phase, RunState, TaskRecord};
 use crate::{
     Plan, WorkerKind,
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
@@ -41,20 +41,31 @@ pub enum IllegalEvent {
         /// What was tried.
         event: &'static str,
     },
-    /// A plan lost a task that has landed.
-    #[error("the revised plan lacks `{0}`, which has landed")]
-    LandedTaskGone(TaskId),
+    /// A revision touches a task that has landed or is landing.
+    #[error("the revised plan changes or lacks `{0}`, which has landed or is landing")]
+    SettledTask(TaskId),
+    /// A scope was widened that another task owns.
+    #[error("a scope was granted that cannot be: {0}")]
+    Grant(String),
+    /// Another revision than the one that stands was approved.
+    #[error("revision {approved} was approved while {stands} stands")]
+    Revision {
+        /// What was approved.
+        approved: u32,
+        /// What stands.
+        stands: u32,
+    },
 }
 
 impl RunState {
     /// The state after the first event.
     pub fn begin(event: &Event) -> Result<Self, IllegalEvent> {
-        let Event::RunStarted { goal, base, head, snapshot, settings } = event else { return Err(IllegalEvent::NotABeginning) };
+        let Event::RunStarted { goal, base, head, snapshot, settings, .. } = event else {
+            return Err(IllegalEvent::NotABeginning);
+        };
         Ok(Self {
             goal: goal.clone(),
-            base: base.clone(),
-            head: head.clone(),
-            snapshot: *snapshot,
+            origin: Origin { base: base.clone(), head: head.clone(), snapshot: *snapshot },
             settings: settings.clone(),
             phase: Phase::Planning,
             plan: None,
@@ -69,6 +80,7 @@ impl RunState {
             replanning: false,
             cancelling: false,
             over_budget: None,
+            out_of_time: false,
             halted: None,
             tokens: shared::Tokens::default(),
             cost: shared::Money::default(),
@@ -90,6 +102,9 @@ impl RunState {
         match event {
             Event::RunStarted { .. } => Err(IllegalEvent::NotABeginning),
             Event::PlanProposed { revision, plan, .. } => self.propose(*revision, plan),
+            Event::PlanApproved { revision, .. } if *revision != self.revision => {
+                Err(IllegalEvent::Revision { approved: *revision, stands: self.revision })
+            }
             Event::PlanApproved { .. } => self.leave(Phase::Review, Phase::Underway, "plan_approved"),
             Event::PlanRejected { .. } => self.leave(Phase::Review, Phase::Rejected, "plan_rejected"),
             Event::AttemptStarted { key, base, .. } => self.start(key, base),
@@ -112,26 +127,27 @@ impl RunState {
             | Event::CancelRequested
             | Event::BudgetReached { .. }
             | Event::RunHalted { .. }
-            | Event::RunEnded { .. }
-            | Event::ResultApplied { .. } => {
-                self.apply_to_run(event);
-                Ok(())
-            }
+            | Event::RunEnded { .. } => self.apply_to_run(event),
+            Event::ResultApplied { .. } => Ok(()),
         }
     }
 
     fn apply_to_task(&mut self, event: &Event) -> Result<(), IllegalEvent> {
         match event {
-            Event::TurnTaken { attempt, turn, tokens, cost } => {
+            Event::TurnTaken { task, turn, tokens, cost, .. } => {
                 self.tokens += *tokens;
                 self.cost += cost.unwrap_or_default();
-                if let Some(record) = attempt.as_ref().and_then(|key| self.any_record(&key.task)) {
+                if let Some(record) = task.as_ref().and_then(|task| self.any_record(task)) {
                     record.turns = *turn;
                     record.tokens += *tokens;
                     record.cost += cost.unwrap_or_default();
                 }
             }
-            Event::ScopeGranted { key, globs, .. } => self.record(&key.task)?.granted.extend(globs.iter().cloned()),
+            Event::ScopeGranted { key, globs, .. } => {
+                let plan = self.widened(&key.task, globs).map_err(IllegalEvent::Grant)?;
+                self.remaining = schedule::remaining(&plan);
+                self.plan = Some(plan);
+            }
             Event::TaskEnded { task, end, why } => {
                 self.step(task, Step::End(*end))?;
                 self.queue.retain(|queued| queued != task);
@@ -168,13 +184,17 @@ impl RunState {
         Ok(())
     }
 
-    fn apply_to_run(&mut self, event: &Event) {
+    fn apply_to_run(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        if matches!(self.phase, Phase::Rejected | Phase::Over(_)) {
+            return Err(IllegalEvent::Phase { phase: self.phase, event: "an event of a run that goes on" });
+        }
         match event {
             Event::ReplanStarted { number, .. } => (self.replans, self.replanning) = (*number, true),
             Event::ReplanFailed { .. } => self.replanning = false,
             Event::CancelRequested => self.cancelling = true,
-            Event::BudgetReached { why } => {
+            Event::BudgetReached { why, stop } => {
                 self.over_budget.get_or_insert_with(|| why.clone());
+                self.out_of_time |= stop;
             }
             Event::RunHalted { why } => {
                 self.halted.get_or_insert_with(|| why.clone());
@@ -183,6 +203,7 @@ impl RunState {
             Event::RunEnded { status, .. } => self.phase = Phase::Over(*status),
             _ => {}
         }
+        Ok(())
     }
 
     fn leave(&mut self, from: Phase, to: Phase, event: &'static str) -> Result<(), IllegalEvent> {
@@ -261,7 +282,7 @@ impl RunState {
     /// An attempt did not land: is the task tried again, or does it wait for the planner?
     fn set_back(&mut self, key: &AttemptKey, setback: Setback) -> Result<(), IllegalEvent> {
         let settings = self.settings.clone();
-        let planner_left = self.replans < settings.replans;
+        let planner_left = self.replans < settings.possible_replans();
         let is_agent = self.is_agent(&key.task);
         let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
         let conflict = matches!(setback, Setback::Conflicted { .. });
@@ -281,15 +302,16 @@ impl RunState {
     }
 
     fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId]) -> Result<(), IllegalEvent> {
-        let protected = |record: &TaskRecord| matches!(record.state, TaskState::Landed { .. } | TaskState::Landing { .. });
-        if let Some(lost) = self.tasks.iter().find(|record| protected(record) && plan.get(&record.id).is_none()) {
-            return Err(IllegalEvent::LandedTaskGone(lost.id.clone()));
+        let before = self.plan.clone();
+        let changed = |id: &TaskId| before.as_ref().and_then(|before| before.get(id)) != plan.get(id);
+        if let Some(lost) = self.tasks.iter().find(|record| record.state.is_settled() && changed(&record.id)) {
+            return Err(IllegalEvent::SettledTask(lost.id.clone()));
         }
         let mut known: std::collections::HashMap<TaskId, TaskRecord> =
             self.tasks.drain(..).chain(self.gone.drain(..)).map(|record| (record.id.clone(), record)).collect();
         for task in plan.tasks() {
             let mut record = known.remove(&task.id).unwrap_or_else(|| TaskRecord::new(task.id.clone()));
-            if fresh.contains(&task.id) && !protected(&record) {
+            if fresh.contains(&task.id) && !record.state.is_settled() {
                 renew(&mut record);
                 self.queue.retain(|queued| queued != &task.id);
             }
@@ -309,7 +331,7 @@ impl RunState {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
         }
         self.settings = settings.clone();
-        (self.cancelling, self.over_budget, self.halted) = (false, None, None);
+        (self.cancelling, self.over_budget, self.out_of_time, self.halted) = (false, None, false, None);
         if self.replanning {
             self.replanning = false;
             self.replans = self.replans.saturating_sub(1);

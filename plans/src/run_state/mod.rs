@@ -15,15 +15,16 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use shared::{Attempt, Glob, Money, Report, Scope, TaskId, Tokens};
+use shared::{Attempt, Glob, Money, Report, TaskId, Tokens};
 
 pub use apply::IllegalEvent;
 pub use owed::{Continuation, Owed};
 
 use crate::{
-    Plan, Task,
+    Plan, Problem,
+    edit::{self, Change, PlanEdit},
     event::{CommitId, RunStatus, Settings},
     evidence::Evidence,
     task_state::TaskState,
@@ -57,8 +58,6 @@ pub struct TaskRecord {
     pub tries: u32,
     /// Conflicts since then.
     pub conflicts: u32,
-    /// What it may write beyond its plan.
-    pub granted: Vec<Glob>,
     /// Attempts that did not land, oldest first.
     pub setbacks: Vec<Evidence>,
     /// What its last finished attempt reported.
@@ -87,7 +86,6 @@ impl TaskRecord {
             attempts: 0,
             tries: 0,
             conflicts: 0,
-            granted: Vec::new(),
             setbacks: Vec::new(),
             report: None,
             base: None,
@@ -101,13 +99,19 @@ impl TaskRecord {
     }
 }
 
+/// Where a run started from.
+#[derive(Debug, Clone, PartialEq)]
+struct Origin {
+    base: CommitId,
+    head: CommitId,
+    snapshot: bool,
+}
+
 /// The state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
     goal: String,
-    base: CommitId,
-    head: CommitId,
-    snapshot: bool,
+    origin: Origin,
     settings: Settings,
     phase: Phase,
     plan: Option<Plan>,
@@ -127,6 +131,8 @@ pub struct RunState {
     replanning: bool,
     cancelling: bool,
     over_budget: Option<String>,
+    /// Whether workers are to be stopped because a budget is used up.
+    out_of_time: bool,
     halted: Option<String>,
     tokens: Tokens,
     cost: Money,
@@ -140,17 +146,17 @@ impl RunState {
 
     /// The commit that the run started from.
     pub fn base(&self) -> &CommitId {
-        &self.base
+        &self.origin.base
     }
 
     /// HEAD of the person's checkout when the run started.
     pub fn head(&self) -> &CommitId {
-        &self.head
+        &self.origin.head
     }
 
     /// Whether the base is a snapshot of uncommitted changes.
     pub fn is_snapshot(&self) -> bool {
-        self.snapshot
+        self.origin.snapshot
     }
 
     /// How the run is to behave.
@@ -251,32 +257,24 @@ impl RunState {
         self.tasks.iter().filter(|record| matches!(record.state, TaskState::InTrouble { .. }))
     }
 
-    /// What a task may write: what its plan says and what it was granted.
-    pub fn scope_of(&self, task: &Task) -> Scope {
-        let mut scope = task.scope.clone();
-        if let Some(record) = self.task(&task.id) {
-            scope.write.extend(record.granted.iter().cloned());
-        }
-        scope
-    }
-
-    /// Whether a task may also write these patterns: yes, unless a task that could run at the same time owns an overlapping one.
+    /// The plan with a wider scope for one task, if that is possible: if no task that could run at the same time owns the files.
+    ///
+    /// A grant becomes part of the plan, so that no later edit can give the same files to somebody else unnoticed.
     ///
     /// # Errors
     /// Says who owns what.
-    pub fn may_grant(&self, id: &TaskId, globs: &[Glob]) -> Result<(), String> {
+    pub fn widened(&self, id: &TaskId, globs: &[Glob]) -> Result<Plan, String> {
         let plan = self.plan.as_ref().ok_or("there is no plan yet")?;
-        let mine = plan.index_of(id).ok_or_else(|| format!("`{id}` is not in the plan any more"))?;
-        let wanted = Scope { write: globs.to_vec(), shared: Vec::new() };
-        for (at, other) in plan.tasks().iter().enumerate() {
-            if at == mine || self.tasks[at].state.is_over() || plan.ordered(mine, at) {
-                continue;
-            }
-            if let Some((glob, owned)) = wanted.contested(&self.scope_of(other)) {
-                return Err(format!("`{glob}` overlaps `{owned}`, which task `{}` owns", other.id));
-            }
-        }
-        Ok(())
+        let change = Change::Widen { task: id.clone(), write: globs.to_vec(), shared: Vec::new() };
+        let landed = self.landed.iter().cloned().collect();
+        let widen = [PlanEdit { change, because: String::new() }];
+        let say = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ");
+        edit::apply(plan, &widen, &landed).map(|revised| revised.plan).map_err(say)
+    }
+
+    /// Tasks that no edit of the plan may touch: they have landed or are landing.
+    pub fn settled(&self) -> BTreeSet<TaskId> {
+        self.tasks.iter().filter(|record| record.state.is_settled()).map(|record| record.id.clone()).collect()
     }
 
     fn index(&self, id: &TaskId) -> Option<usize> {

@@ -89,9 +89,10 @@ impl RunState {
     /// What has to happen now.
     pub fn owed(&self) -> Vec<Owed> {
         match self.phase {
-            Phase::Planning | Phase::Review if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
+            Phase::Planning if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Planning if self.over_budget.is_some() => vec![Owed::EndRun { status: RunStatus::OverBudget }],
             Phase::Planning => self.halt().map_or_else(|| vec![Owed::Plan], |halt| vec![halt]),
+            Phase::Review if self.cancelling || self.over_budget.is_some() => self.owed_underway(),
             Phase::Review => vec![Owed::Review { revision: self.revision }],
             Phase::Rejected | Phase::Over(_) => Vec::new(),
             Phase::Underway => self.owed_underway(),
@@ -121,13 +122,15 @@ impl RunState {
     }
 
     fn stops(&self) -> Vec<Owed> {
-        let wanted = |record: &TaskRecord| matches!(record.state, TaskState::Running { unwanted: false, .. }) && !self.cancelling;
+        let wanted = |record: &TaskRecord| {
+            matches!(record.state, TaskState::Running { unwanted: false, .. }) && !self.cancelling && !self.out_of_time
+        };
         let stop = |(record, attempt): (&TaskRecord, Attempt)| Owed::Stop { key: key(record, attempt) };
         self.running().filter(|(record, _)| !wanted(record)).map(stop).collect()
     }
 
     fn next_landing(&self) -> Option<Owed> {
-        if self.cancelling || self.landing().is_some() {
+        if self.cancelling || self.out_of_time || self.halted.is_some() || self.landing().is_some() {
             return None;
         }
         let record = self.task(self.queue.front()?)?;
@@ -164,7 +167,7 @@ impl RunState {
 
     /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle.
     fn replan(&self) -> Option<Owed> {
-        let allowed = self.replans < self.settings.replans && !self.replanning && !self.is_stopping();
+        let allowed = self.replans < self.settings.possible_replans() && !self.replanning && !self.is_stopping();
         let settled = self.queue.is_empty() && self.landing().is_none();
         if !allowed || !settled || self.running().count() >= self.settings.workers as usize {
             return None;
@@ -174,11 +177,11 @@ impl RunState {
     }
 
     fn ends(&self) -> Vec<Owed> {
-        if self.halted.is_some() || self.replanning {
+        if (self.halted.is_some() && !self.cancelling) || self.replanning {
             return Vec::new();
         }
-        let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.queue.is_empty());
-        let hopeless = self.replans >= self.settings.replans || closing;
+        let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.out_of_time || self.queue.is_empty());
+        let hopeless = self.replans >= self.settings.possible_replans() || closing;
         let end = |(at, record): (usize, &TaskRecord)| {
             let (end, why) = self.end_of(at, record, closing, hopeless)?;
             Some(Owed::EndTask { task: record.id.clone(), end, why })
@@ -210,7 +213,7 @@ impl RunState {
     }
 
     fn conclusion(&self) -> Option<Owed> {
-        if let Some(halt) = self.halt() {
+        if let Some(halt) = self.halt().filter(|_| !self.cancelling) {
             return Some(halt);
         }
         if !self.tasks.iter().all(|record| record.state.is_over()) {

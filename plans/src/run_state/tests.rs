@@ -11,7 +11,7 @@ use shared::{Attempt, AttemptKey, Glob, Limit, Limits, Outcome, Report, Scope, T
 
 use super::*;
 use crate::{
-    Gate, Plan, PlanDraft, WorkerKind,
+    Gate, Plan, PlanDraft, Task, WorkerKind,
     event::{Approver, Author, Event, Proof, RedVerdict, TaskEnd},
 };
 
@@ -41,7 +41,14 @@ pub(super) fn commit(name: &str) -> CommitId {
 }
 
 pub(super) fn started(settings: Settings) -> Event {
-    Event::RunStarted { goal: "goal".to_owned(), base: commit("base"), head: commit("base"), snapshot: false, settings }
+    Event::RunStarted {
+        goal: "goal".to_owned(),
+        base: commit("base"),
+        head: commit("base"),
+        snapshot: false,
+        settings,
+        program: String::new(),
+    }
 }
 
 /// The event that announces what is owed, and what is said of it in the snapshot.
@@ -116,8 +123,10 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         "revised" => revised(text_of(state, ""), vec![TaskId::new(task).unwrap()]),
         "dropped" => revised(text_of(state, task), Vec::new()),
         "no-replan" => vec![Event::ReplanFailed { number: state.replans(), why: String::new() }],
+        "halt" => vec![Event::RunHalted { why: "no disk".to_owned() }],
         "cancel" => vec![Event::CancelRequested],
-        "over-budget" => vec![Event::BudgetReached { why: String::new() }],
+        "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
+        "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
         "resumed" => vec![Event::RunResumed { settings: state.settings().clone() }],
         other => panic!("no such happening: {other}"),
     }
@@ -411,13 +420,74 @@ fn events_that_cannot_have_happened_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn when_time_is_up_workers_are_stopped() {
+    check(
+        "a; b <- a",
+        1,
+        "out-of-time, stopped a",
+        &expect![[r#"
+        -               start a #1
+        out-of-time     stop a #1
+        stopped a       end a as cancelled, end b as cancelled, end the run as over_budget
+    "#]],
+    );
+}
+
+#[test]
+fn a_landing_that_cannot_be_carried_out_is_not_tried_again_before_a_resume() {
+    check(
+        "a; b",
+        2,
+        "done a, put-back a, halt, stopped b, resumed",
+        &expect![[r#"
+        -               start a #1, start b #1
+        done a          land a
+        put-back a      land a
+        halt
+        stopped b
+        resumed         land a, start b #1 where #1 was
+    "#]],
+    );
+}
+
+#[test]
+fn when_time_is_up_a_landing_is_not_begun_again() {
+    check(
+        "a; b",
+        2,
+        "done a, out-of-time, put-back a, stopped b",
+        &expect![[r#"
+        -               start a #1, start b #1
+        done a          land a
+        out-of-time     stop b #1
+        put-back a      stop b #1
+        stopped b       end a as cancelled, end b as cancelled, end the run as over_budget
+    "#]],
+    );
+}
+
+#[test]
+fn cancelling_comes_before_a_halt() {
+    check(
+        "a; b <- a",
+        1,
+        "unavailable a, cancel",
+        &expect![[r#"
+        -               start a #1
+        unavailable a   halt: no endpoint
+        cancel          end a as cancelled, end b as cancelled, end the run as cancelled
+    "#]],
+    );
+}
+
+#[test]
 fn a_grant_is_refused_where_a_task_that_may_run_at_the_same_time_owns_the_file() {
     let mut state = RunState::begin(&started(Settings::default())).unwrap();
     let plan = Box::new(plan("a; b; c <- a"));
     state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
-    let ask = |path: &str| state.may_grant(&TaskId::new("a").unwrap(), &[Glob::new(path).unwrap()]);
-    assert_eq!(ask("Cargo.toml"), Ok(()));
-    assert_eq!(ask("c/x.rs"), Ok(()), "c starts only after a has landed");
-    assert!(ask("b/x.rs").is_err());
-    assert!(ask("**").is_err());
+    let ask = |path: &str| state.widened(&TaskId::new("a").unwrap(), &[Glob::new(path).unwrap()]).is_ok();
+    assert!(ask("Cargo.toml"));
+    assert!(ask("c/x.rs"), "c starts only after a has landed");
+    assert!(!ask("b/x.rs"));
+    assert!(!ask("**"));
 }

@@ -51,7 +51,7 @@ pub struct Played {
 /// The state of a run whose plan has just been approved, and the events that led there.
 pub fn approved(plan: &Plan, settings: Settings) -> (RunState, Vec<Event>) {
     let (goal, base) = (plan.goal().to_owned(), commit(0));
-    let first = Event::RunStarted { goal, base: base.clone(), head: base, snapshot: false, settings };
+    let first = Event::RunStarted { goal, base: base.clone(), head: base, snapshot: false, settings, program: String::new() };
     let proposed = Event::PlanProposed { revision: 1, plan: Box::new(plan.clone()), author: Author::File, warnings: Vec::new() };
     let mut state = RunState::begin(&first).expect("the first event is a beginning");
     let events = vec![first, proposed, Event::PlanApproved { revision: 1, by: Approver::Policy }];
@@ -122,7 +122,7 @@ impl World<'_> {
             Due::Turn(key, turn) => {
                 let tokens = Tokens { hit: 20_000, miss: 1_200, output: 300 };
                 let cost = Some(Money { nano_usd: 420_000 });
-                self.record(Event::TurnTaken { attempt: Some(key), turn, tokens, cost });
+                self.record(Event::TurnTaken { task: Some(key.task), attempt: Some(key.attempt), turn, tokens, cost });
             }
             Due::End(key) => {
                 let outcome = Outcome::Done { report: report() };

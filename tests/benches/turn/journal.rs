@@ -55,7 +55,13 @@ impl Observer for TurnJournal {
     fn saw(&self, progress: Progress) {
         if let Progress::Turn { turn, tokens, cost, .. } = progress {
             self.longest.fetch_max(tokens.hit + tokens.miss, Ordering::Relaxed);
-            self.append(Event::TurnTaken { attempt: Some(self.key.clone()), turn, tokens, cost });
+            self.append(Event::TurnTaken {
+                task: Some(self.key.task.clone()),
+                attempt: Some(self.key.attempt),
+                turn,
+                tokens,
+                cost,
+            });
         }
     }
 }

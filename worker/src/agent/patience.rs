@@ -12,6 +12,11 @@ const REPETITIONS_TOLD: u32 = 3;
 /// At how many the attempt ends.
 const REPETITIONS_ENDED: u32 = 5;
 
+/// At how many identical calls with identical results in a row the model is told to move on.
+const CIRCLES_TOLD: u32 = 4;
+/// At how many the attempt ends.
+const CIRCLES_ENDED: u32 = 10;
+
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -29,6 +34,7 @@ pub(super) struct Patience {
     silent: u32,
     refused: u32,
     failing: Option<(String, u32)>,
+    circling: Option<(String, u32)>,
 }
 
 impl Patience {
@@ -57,24 +63,30 @@ impl Patience {
         self.silent = 0;
     }
 
-    /// A call that did what was asked.
-    pub(super) fn succeeded(&mut self) {
+    /// A call that did what was asked. Weak models ask the same question over and over: what gives the same answer again and again is
+    /// no progress either.
+    pub(super) fn succeeded(&mut self, name: &str, arguments: &str, answer: &str) -> Verdict {
         self.failing = None;
+        let times = count(&mut self.circling, format!("{name} {arguments}\n{answer}"));
+        match times {
+            CIRCLES_TOLD => Verdict::Say(format!(
+                "You have called `{name}` {times} times in a row with the same arguments and the same result. It will not change. Use what \
+                 you know and take the next step."
+            )),
+            CIRCLES_ENDED => Verdict::End(Limit::Repetition),
+            _ => Verdict::GoOn,
+        }
     }
 
     /// A call that failed. A terminal call that is refused counts by itself, for it is rightly tried again.
     pub(super) fn failed(&mut self, name: &str, arguments: &str, terminal: &Terminal) -> Verdict {
+        self.circling = None;
         if name == terminal.tool {
             self.failing = None;
             self.refused += 1;
             return if self.refused >= terminal.refusals { Verdict::End(Limit::Finishes) } else { Verdict::GoOn };
         }
-        let call = format!("{name} {arguments}");
-        let times = match self.failing.take() {
-            Some((last, times)) if last == call => times + 1,
-            _ => 1,
-        };
-        self.failing = Some((call, times));
+        let times = count(&mut self.failing, format!("{name} {arguments}"));
         match times {
             REPETITIONS_TOLD => Verdict::Say(format!(
                 "You have made the same failing call of `{name}` {times} times in a row. It will fail again. Stop, read the error, and \
@@ -84,6 +96,16 @@ impl Patience {
             _ => Verdict::GoOn,
         }
     }
+}
+
+/// How often this has happened in a row.
+fn count(last: &mut Option<(String, u32)>, now: String) -> u32 {
+    let times = match last.take() {
+        Some((before, times)) if before == now => times + 1,
+        _ => 1,
+    };
+    *last = Some((now, times));
+    times
 }
 
 /// Some models' own markup for calls, which their server should have understood.
@@ -111,7 +133,7 @@ mod tests {
         let mut patience = Patience::default();
         let mut fail = |arguments: &str| letter(&patience.failed("read_file", arguments, &TERMINAL));
         let verdicts: String = ["a", "a", "b", "a", "a", "a", "a", "a"].into_iter().map(&mut fail).collect();
-        assert_eq!(verdicts, ".....s. the limit of identical failing calls");
+        assert_eq!(verdicts, ".....s. the limit of identical calls");
     }
 
     #[test]
@@ -120,8 +142,16 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(patience.failed("read_file", "a", &TERMINAL), Verdict::GoOn);
             assert_eq!(patience.failed("read_file", "a", &TERMINAL), Verdict::GoOn);
-            patience.succeeded();
+            assert_eq!(patience.succeeded("read_file", "b", "text"), Verdict::GoOn);
         }
+    }
+
+    #[test]
+    fn going_in_circles_is_told_and_then_ended() {
+        let mut patience = Patience::default();
+        let mut ask = |answer: &str| letter(&patience.succeeded("search", "x", answer));
+        let verdicts: String = ["1", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2"].into_iter().map(&mut ask).collect();
+        assert_eq!(verdicts, "....s..... the limit of identical calls");
     }
 
     #[test]
@@ -129,7 +159,7 @@ mod tests {
         let mut patience = Patience::default();
         let verdicts: String = (0..6)
             .map(|_| {
-                patience.succeeded();
+                assert_eq!(patience.succeeded("read_file", "b", "text"), Verdict::GoOn);
                 letter(&patience.failed("finish", "{}", &TERMINAL))
             })
             .collect();

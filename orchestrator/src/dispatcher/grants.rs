@@ -26,7 +26,7 @@ struct ScopeWanted {
 impl Dispatcher {
     fn answer(&mut self, wanted: &ScopeWanted) -> Result<ScopeAnswer, Error> {
         let ScopeWanted { key, globs, reason, .. } = wanted;
-        if let Err(why) = self.state().may_grant(&key.task, globs) {
+        if let Err(why) = self.state().widened(&key.task, globs) {
             return Ok(ScopeAnswer::Refused(format!(
                 "not granted: {why}. Do without it, or finish as `blocked` and say what is needed; the planner will see it"
             )));
@@ -34,7 +34,7 @@ impl Dispatcher {
         self.record(&Event::ScopeGranted { key: key.clone(), globs: globs.clone(), reason: reason.clone() })?;
         let state = self.state();
         let task = state.plan().and_then(|plan| plan.get(&key.task));
-        Ok(ScopeAnswer::Granted(task.map(|task| state.scope_of(task)).unwrap_or_default()))
+        Ok(ScopeAnswer::Granted(task.map(|task| task.scope.clone()).unwrap_or_default()))
     }
 }
 
@@ -51,12 +51,12 @@ impl Message<ScopeWanted> for Dispatcher {
 }
 
 /// A worker's way to ask for scope.
-pub(super) struct Office {
+pub(super) struct ScopeRequests {
     pub(super) dispatcher: ActorRef<Dispatcher>,
     pub(super) key: AttemptKey,
 }
 
-impl ScopeOffice for Office {
+impl ScopeOffice for ScopeRequests {
     fn request(&self, globs: Vec<Glob>, reason: String) -> BoxFuture<'_, ScopeAnswer> {
         let (answer, hear) = oneshot::channel();
         let wanted = ScopeWanted { key: self.key.clone(), globs, reason, answer };

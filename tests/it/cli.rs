@@ -1,0 +1,8 @@
+//! What is typed, what comes of it, and what is said.
+
+mod apply;
+mod clean;
+mod endpoint;
+mod output;
+mod places;
+mod words;

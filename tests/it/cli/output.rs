@@ -1,0 +1,266 @@
+//! What is printed: data on standard output, talk on standard error, and the views of a run.
+
+use ::plans::event::{Entry, VERSION};
+use expect_test::expect;
+use tests::{
+    Scenario,
+    model::{ModelServer, Script, call, finish, say, write},
+};
+
+const REPO: &str = "## README\nhello\n";
+const DIAMOND: &str = "goal | A diamond
+    gate | test -f README
+    top | write top.txt | run echo top > top.txt
+    left | after top | write left.txt | run echo left > left.txt
+    right | after top | write right.txt | run echo right > right.txt
+    join | after left right | write join.txt | run cat left.txt right.txt > join.txt";
+
+#[test]
+fn json_output_is_the_journal_line_by_line() {
+    let s = Scenario::new(REPO);
+    let out = s.run_plan(DIAMOND, &["--output-format", "json"]).code(0);
+    let entries: Vec<Entry> =
+        out.stdout.lines().map(|line| serde_json::from_str(line).expect("every line is an event")).collect();
+    for (place, entry) in entries.iter().enumerate() {
+        assert_eq!((entry.version, entry.seq), (VERSION, place as u64 + 1));
+    }
+    assert_eq!(entries, s.history().0);
+    let log = s.inspan(&["log", "--output-format", "json"]).code(0);
+    assert_eq!(log.stdout, out.stdout, "`log` shows the same lines");
+}
+
+#[test]
+fn quiet_says_nothing_where_all_is_well_and_errors_still() {
+    let s = Scenario::new(REPO);
+    let out = s.run_plan("a | write a.txt | run echo a > a.txt", &["--quiet"]).code(0);
+    assert_eq!((out.stdout.as_str(), out.stderr.as_str()), ("", ""));
+    let out = s.inspan(&["--quiet", "apply", "0000"]).code(2);
+    assert!(out.stderr.starts_with("error: "), "{}", out.all());
+}
+
+#[test]
+fn no_colour_is_used_where_none_is_wanted() {
+    let s = Scenario::new(REPO).env("NO_COLOR", "1").env("CLICOLOR_FORCE", "0");
+    let outs = [s.run_plan(DIAMOND, &[]), s.inspan(&["status"]), s.inspan(&["--help"]), s.inspan(&["log"]), s.inspan(&["diff"])];
+    for out in outs {
+        assert!(!out.all().contains('\u{1b}'), "{}", out.all());
+    }
+}
+
+#[test]
+fn status_of_a_run_reads_well_and_parses() {
+    let s = Scenario::new(REPO);
+    s.run_plan(&format!("{DIAMOND}\n lost | write lost.txt | run exit 3\n last | after lost | write last.txt | run true"), &[])
+        .code(3);
+    expect![[r#"
+        run      RUN: incomplete
+        goal     A diamond
+        base     COMMIT
+        branch   inspan/RUN at COMMIT
+        spent    0 tokens
+        plan     revision 1, 0 re-plans
+        tasks    4/6 landed
+          top    landed           1 attempt, as COMMIT
+          left   landed           1 attempt, as COMMIT
+          right  landed           1 attempt, as COMMIT
+          join   landed           1 attempt, as COMMIT
+          lost   failed           2 attempts, `exit 3` exit 3
+          last   dropped          it depends on lost, which ended as failed
+    "#]]
+    .assert_eq(&s.inspan(&["status"]).code(0).out());
+    let json = s.inspan(&["status", "--output-format", "json"]).code(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("it is JSON");
+    assert_eq!((json["version"].as_u64(), json["status"].as_str()), (Some(1), Some("incomplete")));
+    let states: Vec<_> =
+        json["tasks"].as_array().expect("tasks").iter().map(|task| task["state"].as_str().unwrap_or_default()).collect();
+    assert_eq!(states, ["landed", "landed", "landed", "landed", "failed", "dropped"]);
+    s.inspan(&["status", "--all"]).code(0).prints("4/6  A diamond");
+}
+
+#[test]
+fn the_graph_is_drawn_in_three_languages() {
+    let s = Scenario::new(REPO);
+    s.run_plan(DIAMOND, &[]).code(0);
+    let graphs: String =
+        ["text", "mermaid", "dot"].map(|format| s.inspan(&["status", "--graph", format]).code(0).out()).join("\n");
+    expect![[r#"
+               landed top
+             ┌──────┴───────┐
+        landed left   landed right
+             └───────┬──────┘
+                landed join
+
+        graph TD
+            t0["top<br/>Do top"]
+            t1["left<br/>Do left"]
+            t2["right<br/>Do right"]
+            t3["join<br/>Do join"]
+            t0 --> t1
+            t0 --> t2
+            t1 --> t3
+            t2 --> t3
+
+        digraph plan {
+            rankdir = TB;
+            node [shape = box];
+            "top" [label = "top\nDo top"];
+            "left" [label = "left\nDo left"];
+            "right" [label = "right\nDo right"];
+            "join" [label = "join\nDo join"];
+            "top" -> "left";
+            "top" -> "right";
+            "left" -> "join";
+            "right" -> "join";
+        }
+    "#]]
+    .assert_eq(&graphs);
+}
+
+#[test]
+fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
+    let s = Scenario::new(REPO);
+    // A chain: nothing in it can happen in another order.
+    let plan = "goal | A chain\n one | write 1.txt | run echo 1 > 1.txt\n two | after one | write 2.txt | run echo 2 > 2.txt";
+    let out = s.run_plan(plan, &[]).code(0);
+    expect![[r#"
+        exit 0
+        Run RUN starts from main at COMMIT. Your checkout is not touched.
+        Goal
+
+          A chain
+
+        Tasks
+
+          task    depends on  may write  proof  worker
+          ──────  ──────────  ─────────  ─────  ────────────────
+          one                 1.txt             $ echo 1 > 1.txt
+          Do one
+
+          two     one         2.txt             $ echo 2 > 2.txt
+          Do two
+
+          gate    $ true (at most 20m)
+          2 tasks, 2 in the longest chain
+
+        Order
+
+          one
+           │
+          two
+
+        Limits
+
+          up to 4 workers at once, 2 attempts at a task, 3 re-plans
+          each attempt, where its task says nothing else: 80 turns, 30 minutes
+          the whole run: no limit
+
+        Warnings
+
+          - warning[unmatched-scope] task one, write: no file matches what `one` may write (1.txt), and it delivers none; mend the patterns, or name new files in `deliver`
+          - warning[unproved] task one, verify: nothing proves `one`; give it a command in `verify`, or a file in `deliver`
+          - warning[unmatched-scope] task two, write: no file matches what `two` may write (2.txt), and it delivers none; mend the patterns, or name new files in `deliver`
+          - warning[unproved] task two, verify: nothing proves `two`; give it a command in `verify`, or a file in `deliver`
+
+
+           TIME  plan 1 approved by policy
+           TIME  one #1 starts
+           TIME  one #1 is done
+           TIME  one landed as COMMIT
+           TIME  two #1 starts
+           TIME  two #1 is done
+           TIME  two landed as COMMIT
+
+        run      RUN: complete
+        goal     A chain
+        base     COMMIT
+        branch   inspan/RUN at COMMIT
+        spent    0 tokens
+        plan     revision 1, 0 re-plans
+        tasks    2/2 landed
+          one  landed           1 attempt, as COMMIT
+          two  landed           1 attempt, as COMMIT
+        time     TIME
+
+        Every step is tested. `inspan diff RUN` shows the result, `inspan apply RUN` brings it into your branch.
+    "#]]
+    .assert_eq(&out.shown());
+    assert_eq!(out.stdout, "", "talk is no data");
+}
+
+#[test]
+fn the_log_of_a_task_shows_its_conversation() {
+    let script = Script::new().worker(
+        "a",
+        1,
+        [
+            say("I begin."),
+            call("list_files", serde_json::json!({ "path": ".", "glob": null, "depth": null })),
+            write("a.txt", "a\n"),
+            finish("Wrote a."),
+        ],
+    );
+    let server = ModelServer::start(script);
+    let s = Scenario::new(REPO).model(&server);
+    s.run_plan("a | write a.txt\n b | write b.txt | run echo b > b.txt", &[]).code(0);
+    let out = s.inspan(&["log", &s.run_id(), "a"]).code(0);
+    for wanted in ["I begin.", "write_file", "list_files", "Wrote a.", "a #1 starts", "a landed as"] {
+        assert!(out.stdout.contains(wanted), "`{wanted}` is missing: {}", out.all());
+    }
+    assert!(!out.stdout.contains("b #1"), "only what concerns the task: {}", out.all());
+}
+
+#[test]
+fn diff_shows_the_result_a_task_and_an_attempt() {
+    let s = Scenario::new(REPO);
+    s.run_plan("a | write a.txt | run echo a > a.txt\n b | write b.txt | run echo b > b.txt; exit 3", &[]).code(3);
+    s.inspan(&["diff"]).code(0).prints("+++ b/a.txt");
+    let out = s.inspan(&["diff", "--task", "b", "--attempt", "1"]).code(0).prints("+++ b/b.txt");
+    assert!(!out.stdout.contains("a.txt"), "{}", out.all());
+    s.inspan(&["diff", "--task", "b", "--attempt", "9"]).code(2).says("left nothing");
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
+    let s = Scenario::new(REPO);
+    let path = s.plan("a | write a.txt | run echo a > a.txt");
+    let out = s.inspan(&["run", "--plan", &path]).code(4);
+    expect![[r#"
+        exit 4
+        Run RUN starts from main at COMMIT. Your checkout is not touched.
+        Goal
+
+          Make the change
+
+        Tasks
+
+          task  depends on  may write  proof  worker
+          ────  ──────────  ─────────  ─────  ────────────────
+          a                 a.txt             $ echo a > a.txt
+          Do a
+
+          gate    $ true (at most 20m)
+          1 task, 1 in the longest chain
+
+        Order
+
+          a
+
+        Limits
+
+          up to 4 workers at once, 2 attempts at a task, 3 re-plans
+          each attempt, where its task says nothing else: 80 turns, 30 minutes
+          the whole run: no limit
+
+        Warnings
+
+          - warning[unmatched-scope] task a, write: no file matches what `a` may write (a.txt), and it delivers none; mend the patterns, or name new files in `deliver`
+          - warning[unproved] task a, verify: nothing proves `a`; give it a command in `verify`, or a file in `deliver`
+
+
+        error: the plan waits for a review, and this is not a terminal; the plan is kept as run RUN
+         hint: approve it in a terminal with `inspan review RUN`, or start with `--yes` to approve plans unseen
+    "#]].assert_eq(&out.shown());
+    s.inspan(&["status"]).code(0).prints("waits for review");
+    s.inspan(&["review", "--yes"]).code(0);
+    assert_eq!(s.result(), "## README\nhello\n## a.txt\na\n");
+}

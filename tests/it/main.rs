@@ -1,0 +1,13 @@
+//! Scenarios through the real binary, with real git, real commands and a scripted model; and the rules of the workspace.
+//!
+//! One test binary, so that the binary under test is built once and everything runs in parallel. What the scenarios are written in is
+//! the library of this package.
+
+mod cli;
+mod merge;
+mod plans;
+mod replan;
+mod resume;
+mod scopes;
+mod simulate;
+mod tidy;

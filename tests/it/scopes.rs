@@ -1,0 +1,153 @@
+//! Nobody writes outside their scope, and nobody touches the person's checkout.
+
+use ::plans::event::Event;
+use serde_json::json;
+use shared::Outcome;
+use tests::{
+    Scenario,
+    model::{KEY, ModelServer, Script, call, command, finish, write},
+};
+
+fn outcomes(s: &Scenario) -> Vec<Outcome> {
+    let ended = |event: &Event| match event {
+        Event::AttemptEnded { outcome, .. } => Some(outcome.clone()),
+        _ => None,
+    };
+    s.history().events().filter_map(ended).collect()
+}
+
+#[test]
+fn edit_tools_refuse_what_is_outside_the_scope_and_change_nothing() {
+    let edit = call("edit_file", json!({ "path": "other.txt", "old_text": "theirs", "new_text": "mine", "replace_all": null }));
+    let moved = call("move_file", json!({ "from": "other.txt", "to": "mine.txt" }));
+    let gone = call("delete_file", json!({ "path": "other.txt" }));
+    let read = call("read_file", json!({ "path": "other.txt", "start_line": null, "end_line": null }));
+    let out = ["../escaped.txt", "/tmp/escaped-from-inspan.txt", ".git/config", "other.txt"];
+    let turns = out.into_iter().map(|path| write(path, "mine")).chain([read, edit, moved, gone]);
+    let turns = turns.chain([write("mine.txt", "mine\n"), finish("Did it.")]);
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## other.txt\ntheirs\n").model(&server);
+    s.run_plan("a | write mine.txt", &[]).code(0);
+    assert_eq!(s.result(), "## mine.txt\nmine\n## other.txt\ntheirs\n");
+    let asked = server.asked_by("a", 1);
+    let refusals = asked.last().expect("it was asked").messages().iter().filter(|message| message["role"] == "tool");
+    let refusals: Vec<_> = refusals.map(|message| message["content"].as_str().unwrap_or_default()).collect();
+    for (place, said) in refusals.iter().enumerate().filter(|(place, _)| ![4, 8].contains(place)) {
+        let reasons = ["scope", ".git", "leads out of the repository", "is not in your worktree"];
+        assert!(reasons.iter().any(|reason| said.contains(reason)), "call {place} was told: {said}");
+    }
+    assert!(!std::path::Path::new("/tmp/escaped-from-inspan.txt").exists());
+}
+
+#[test]
+fn a_command_that_writes_outside_ends_the_attempt_and_nothing_of_it_lands() {
+    let s = Scenario::new("## other.txt\ntheirs\n");
+    let out = s.run_plan(
+        "a | write mine.txt | run echo mine > mine.txt; echo mine > other.txt\n b | write b.txt | run echo b > b.txt",
+        &[],
+    );
+    let out = out.code(3);
+    assert!(out.stderr.contains("other.txt"), "{}", out.all());
+    assert!(outcomes(&s).iter().any(|outcome| matches!(outcome, Outcome::ScopeViolation { .. })), "{:?}", outcomes(&s));
+    assert_eq!(s.result(), "## b.txt\nb\n## other.txt\ntheirs\n");
+    let kept = s.repository().git(&["show", &format!("refs/inspan/{}/a/1:other.txt", s.run_id())]);
+    assert_eq!(kept, "mine", "what it left is under its ref");
+    let state = s.state();
+    let a = state.tasks().iter().find(|record| record.id.as_str() == "a").expect("it is in the plan");
+    assert_eq!(a.state.name(), "scope_violation");
+}
+
+#[test]
+fn an_agent_is_told_of_a_strayed_command_at_finish_and_may_mend_it() {
+    let turns = [
+        write("mine.txt", "mine\n"),
+        command("echo mine > other.txt"),
+        finish("Done?"),
+        command("rm other.txt"),
+        finish("Done."),
+    ];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## README\nhello\n").model(&server);
+    s.run_plan("a | write mine.txt", &[]).code(0);
+    let asked = server.asked_by("a", 1);
+    assert!(asked[3].last().contains("other.txt"), "{}", asked[3].last());
+    assert_eq!(s.result(), "## README\nhello\n## mine.txt\nmine\n");
+}
+
+#[test]
+fn more_scope_is_granted_where_nobody_else_owns_it_and_refused_where_somebody_does() {
+    let request = |path: &str| call("request_scope", json!({ "paths": [path], "reason": "the task needs it" }));
+    let turns = [request("free.txt"), write("free.txt", "a\n"), request("b.txt"), write("b.txt", "a\n"), finish("Did it.")];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## README\nhello\n").model(&server);
+    s.run_plan(
+        "a | write a.txt\n z | after a | write z.txt | run echo z > z.txt\n b | write b.txt | run echo b > b.txt",
+        &["--workers", "1"],
+    )
+    .code(0);
+    assert_eq!(s.result(), "## README\nhello\n## b.txt\nb\n## free.txt\na\n## z.txt\nz\n");
+    let asked = server.asked_by("a", 1);
+    assert!(asked[1].last().contains("granted"), "{}", asked[1].last());
+    assert!(asked[3].last().contains("refused") || asked[3].last().contains("not granted"), "{}", asked[3].last());
+    assert_eq!(s.history().count(|event| matches!(event, Event::ScopeGranted { .. })), 1);
+}
+
+#[test]
+fn the_checkout_is_untouched_by_workers_who_play_with_git() {
+    let mischief = [
+        "git init -q . && git config user.email w@x && git config user.name w && git add -A && git commit -qm sneaky",
+        "git checkout -b elsewhere",
+        "git stash",
+        "git reset --hard",
+        "rm -rf .git",
+        "cd .. && git branch -f main HEAD",
+        "git update-ref refs/heads/main 0000000000000000000000000000000000000000",
+    ];
+    let tasks: Vec<String> = mischief
+        .iter()
+        .enumerate()
+        .map(|(n, git)| format!("t{n} | write t{n}.txt | run echo {n} > t{n}.txt; ({git}) || true; echo {n} > t{n}.txt"))
+        .collect();
+    let s = Scenario::new("## README\nhello\n## hook.sh\n#!/bin/sh\n");
+    s.repository().write("dirty.txt", "not committed").write("README", "changed\n").git(&["add", "README"]);
+    s.repository().git(&["branch", "other"]);
+    let before = s.fingerprint();
+    let out = s.run_plan(&tasks.join("\n"), &[]);
+    before.assert_is(&s.fingerprint());
+    assert!(out.code == 0 || out.code == 3, "{}", out.all());
+    let landed = s.state().landed().len();
+    assert!(landed >= 6, "mischief in one worktree is no other's trouble ({landed} landed): {}", out.all());
+    assert!(s.repository().git_can(&["fsck", "--strict"]));
+}
+
+#[test]
+fn commands_see_no_secrets_and_the_key_is_nowhere_on_disk_or_screen() {
+    let turns = [command("env > env.txt; env"), finish("Looked around.")];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## README\nhello\n").model(&server);
+    let s = s.env("OPENAI_API_KEY", "sesame-one").env("GITHUB_TOKEN", "sesame-two").env("DB_PASSWORD", "sesame-three");
+    let out = s.run_plan("a | write env.txt\n b | after a | write b.txt | run env > b.txt", &["--output-format", "json"]).code(0);
+    let result = s.result();
+    assert!(result.contains("INSPAN_TASK=a") && result.contains("INSPAN_TASK=b"), "the environment was looked at: {result}");
+    let mut places =
+        vec![("result".to_owned(), result), ("stdout".to_owned(), out.stdout.clone()), ("stderr".to_owned(), out.stderr.clone())];
+    collect(&s.run_folder(), &mut places);
+    assert!(places.iter().any(|(name, _)| name.contains("transcripts/a/1.jsonl")), "the transcripts were looked at");
+    for (place, text) in &places {
+        for secret in [KEY, "sesame"] {
+            assert!(!text.contains(secret), "a secret is in {place}");
+        }
+    }
+}
+
+fn collect(folder: &std::path::Path, places: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).expect("it can be read") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            collect(&path, places);
+        } else {
+            let text = String::from_utf8_lossy(&std::fs::read(&path).expect("it can be read")).into_owned();
+            places.push((path.display().to_string(), text));
+        }
+    }
+}
