@@ -9,15 +9,16 @@
 //! Why not `git merge`? It runs hooks in the middle, and a hook that edits files and then fails leaves a checkout that neither
 //! `merge --abort` nor `reset --merge` can put back.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use plans::event::CommitId;
-use shared::{RepoPath, RunId};
+use shared::RunId;
 
 use crate::{
     error::Error,
     git::{Call, Git, GitError, Merge},
     repository::Repository,
+    tree_path::TreePath,
 };
 
 /// How the result is brought in.
@@ -150,13 +151,15 @@ async fn nothing_under_way(repository: &Repository) -> Outcome<()> {
 async fn nothing_in_the_way(repository: &Repository, result: &Result<'_>, target: &CommitId) -> Outcome<()> {
     let changes = repository.git.changes(&repository.head.0, &target.0).await?;
     let list = here(repository).args(["diff", "--name-only", "--no-renames", "-z", "HEAD"]).bytes().await?;
-    let dirty: BTreeSet<RepoPath> =
-        list.split(|byte| *byte == 0).filter_map(|name| RepoPath::new(&String::from_utf8_lossy(name)).ok()).collect();
-    let there = |path: &RepoPath| repository.root.join(path.as_str()).symlink_metadata().is_ok_and(|meta| !meta.is_dir());
+    let dirty: BTreeSet<&[u8]> = list.split(|byte| *byte == 0).collect();
+    let there = |path: &TreePath| {
+        let path = repository.root.join(OsStr::from_bytes(path.bytes()));
+        path.symlink_metadata().is_ok_and(|meta| !meta.is_dir())
+    };
     let in_the_way: Vec<&str> = changes
         .iter()
-        .filter(|change| dirty.contains(&change.path) || (change.kind == 'A' && there(&change.path)))
-        .map(|change| change.path.as_str())
+        .filter(|change| dirty.contains(change.path.bytes()) || (change.kind == 'A' && there(&change.path)))
+        .map(|change| change.path.shown().as_str())
         .collect();
     if in_the_way.is_empty() {
         return Ok(());

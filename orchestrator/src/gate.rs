@@ -2,7 +2,8 @@
 //!
 //! The gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
 //!
-//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every check.
+//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every command. A command that
+//! rewrites files (a formatter, a test that writes snapshots) neither helps nor harms the next one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,7 +11,7 @@ use plans::event::{CommitId, Proof, RedVerdict};
 use tokio_util::sync::CancellationToken;
 use worker::process::{CommandEnd, Shell, Status, end_strays};
 
-use crate::{error::Error, worktree::Worktree};
+use crate::{error::Error, site::Site, worktree::Worktree};
 
 /// A place to prove things in.
 pub struct Gate {
@@ -33,8 +34,18 @@ pub struct Claim<'a> {
 }
 
 impl Gate {
+    /// In a worktree that is kept for the whole run. Making it is a whole checkout.
+    pub async fn open(site: &Site, base: &CommitId) -> Result<Self, Error> {
+        const HOLDER: &str = "_gate";
+        let worktree = site.standing_worktree(HOLDER, base).await?;
+        let mark = site.mark(HOLDER);
+        let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
+        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        Ok(Self::new(worktree, shell, mark))
+    }
+
     /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
-    pub fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
+    fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
         Self { worktree, shell, mark, known: HashMap::new() }
     }
 
@@ -45,8 +56,8 @@ impl Gate {
         claim: Claim<'_>,
         cancel: &CancellationToken,
     ) -> Result<Option<RedVerdict>, Error> {
-        self.worktree.check_out(commit).await?;
         for command in claim.commands {
+            self.worktree.check_out(commit).await?;
             let end = self.shell.run(command, claim.timeout, cancel).await;
             end_strays(&self.mark);
             if end.status == Status::Cancelled {
@@ -84,5 +95,48 @@ pub fn red(proof: Proof, command: &str, end: &CommandEnd) -> RedVerdict {
         ended: end.status.to_string(),
         output: end.output.text.clone(),
         red_before: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::Ground;
+
+    async fn check(commands: &[&str]) -> Option<RedVerdict> {
+        let ground = Ground::new().await;
+        let commit = ground.commit("later", "echo later > src/a").await;
+        let mut gate = Gate::open(&ground.site, &ground.base).await.unwrap();
+        let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
+        let claim = Claim { proof: Proof::Gate, commands: &commands, timeout: Duration::from_secs(60) };
+        gate.check(&commit, claim, &CancellationToken::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_command_runs_on_the_commit_whatever_the_one_before_wrote() {
+        let red = check(&["echo mended > src/a; rm lock; touch new; mkdir -p nested/.git", "grep mended src/a"]).await;
+        assert_eq!(red.unwrap().command, "grep mended src/a");
+        let green = check(&["echo mended > src/a; rm lock; touch new", "grep later src/a && test -e lock -a ! -e new"]).await;
+        assert_eq!(green, None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_an_earlier_process_left_running_is_ended_before_the_gate_is_opened() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let ground = Ground::new().await;
+        let mark = ground.site.mark("_gate");
+        let mut stray = std::process::Command::new("sleep").arg("600").env("INSPAN_ATTEMPT", mark).spawn().unwrap();
+        let _gate = Gate::open(&ground.site, &ground.base).await.unwrap();
+        assert_eq!(stray.wait().unwrap().signal(), Some(9));
+    }
+
+    #[tokio::test]
+    async fn git_shows_the_commit_without_a_difference() {
+        assert_eq!(
+            check(&["test \"$(git rev-parse HEAD)\" && test -z \"$(git status --porcelain)\"", "git diff --exit-code"]).await,
+            None
+        );
     }
 }

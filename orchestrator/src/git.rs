@@ -19,6 +19,8 @@ use plans::event::CommitId;
 use shared::RepoPath;
 use tokio::{io::AsyncWriteExt, process::Command};
 
+use crate::tree_path::TreePath;
+
 /// Why git did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -55,11 +57,13 @@ pub struct Git {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Where.
-    pub path: RepoPath,
+    pub path: TreePath,
     /// `A`dded, `M`odified, `D`eleted, `T`ype changed.
     pub kind: char,
     /// The new mode, six octal digits; `160000` is another repository's commit.
     pub mode: String,
+    /// What was there before: mode and id, zeros where there was nothing.
+    pub before: String,
 }
 
 /// What a merge of trees came to.
@@ -74,7 +78,7 @@ pub enum Merge {
     Conflicted {
         /// The tree, with conflict markers in these files.
         tree: String,
-        /// The files.
+        /// The files, those with odd names as they are shown.
         paths: Vec<RepoPath>,
     },
 }
@@ -87,6 +91,9 @@ pub enum Swap {
     /// It was not where it was thought to be.
     Lost,
 }
+
+/// How git says that a ref is elsewhere, exists, or does not.
+const LOST: [&str; 3] = ["but expected", "already exists", "unable to resolve reference"];
 
 impl Git {
     /// The repository with this common git directory.
@@ -150,9 +157,7 @@ impl Git {
         let old = old.map_or(zero.as_str(), |commit| commit.0.as_str());
         match self.text(["update-ref", "-m", "inspan", name, &new.0, old]).await {
             Ok(_) => Ok(Swap::Done),
-            Err(GitError::Failed { said, .. }) if said.contains("but expected") || said.contains("already exists") => {
-                Ok(Swap::Lost)
-            }
+            Err(GitError::Failed { said, .. }) if LOST.iter().any(|words| said.contains(words)) => Ok(Swap::Lost),
             Err(error) => Err(error),
         }
     }
@@ -185,12 +190,13 @@ impl Git {
         let out = call.output().await?;
         let said =
             || GitError::Failed { call: "merge-tree".to_owned(), said: String::from_utf8_lossy(&out.stderr).trim().to_owned() };
-        let mut parts = out.stdout.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-        let tree = parts.next().unwrap_or_default().trim().to_owned();
+        let mut parts = out.stdout.split(|byte| *byte == 0);
+        let tree = String::from_utf8_lossy(parts.next().unwrap_or_default()).trim().to_owned();
         match out.status.code() {
             Some(0) => Ok(Merge::Clean { tree }),
             Some(1) if !tree.is_empty() => {
-                let mut paths: Vec<RepoPath> = parts.filter_map(|path| RepoPath::new(&path).ok()).collect();
+                let names = parts.filter(|name| !name.is_empty());
+                let mut paths: Vec<RepoPath> = names.map(|name| TreePath::new(name).shown().clone()).collect();
                 paths.dedup();
                 Ok(Merge::Conflicted { tree, paths })
             }
@@ -202,14 +208,21 @@ impl Git {
     pub async fn changes(&self, from: &str, to: &str) -> Result<Vec<Change>, GitError> {
         let args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", from, to];
         let out = self.call().args(args).bytes().await?;
-        let mut parts = out.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let mut parts = out.split(|byte| *byte == 0);
         let mut changes = Vec::new();
         while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
+            let meta = String::from_utf8_lossy(meta);
             let fields: Vec<&str> = meta.trim_start_matches(':').split(' ').collect();
-            let (Some(mode), Some(kind)) = (fields.get(1), fields.get(4).and_then(|kind| kind.chars().next())) else { continue };
-            if let Ok(path) = RepoPath::new(&path) {
-                changes.push(Change { path, kind, mode: (*mode).to_owned() });
-            }
+            let [old_mode, mode, old_id, _, kind] = fields[..] else {
+                return Err(GitError::Odd { call: "diff-tree --raw".to_owned(), said: meta.into_owned() });
+            };
+            let kind = kind.chars().next().unwrap_or('?');
+            changes.push(Change {
+                path: TreePath::new(path),
+                kind,
+                mode: mode.to_owned(),
+                before: format!("{old_mode} {old_id}"),
+            });
         }
         Ok(changes)
     }
@@ -350,5 +363,39 @@ impl Call {
 impl Default for Call {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::{Ground, sh};
+
+    #[tokio::test]
+    async fn a_branch_that_was_moved_made_or_deleted_by_somebody_else_is_not_overwritten() {
+        let ground = Ground::new().await;
+        let (git, base) = (&ground.site.repository.git, &ground.base);
+        let later = ground.commit("later", "echo later > src/a").await;
+        let swap = async |old| git.swap_ref("refs/heads/run", &later, old).await.unwrap();
+        assert_eq!(swap(Some(base)).await, Swap::Lost, "it is not there");
+        assert_eq!(swap(None).await, Swap::Done);
+        assert_eq!(swap(None).await, Swap::Lost, "it is there");
+        assert_eq!(swap(Some(base)).await, Swap::Lost, "it is elsewhere");
+        assert_eq!(swap(Some(&later)).await, Swap::Done);
+    }
+
+    #[tokio::test]
+    async fn a_conflict_in_a_file_with_an_odd_name_is_a_conflict() {
+        let ground = Ground::new().await;
+        let (git, base) = (&ground.site.repository.git, &ground.base);
+        let ours = ground.commit("ours", "echo ours > '~'").await;
+        let theirs = ground.commit("theirs", "echo theirs > '~'").await;
+        let merge = git.merge_trees(base, &ours, &theirs).await.unwrap();
+        let Merge::Conflicted { paths, .. } = merge else { panic!("{merge:?}") };
+        assert_eq!(paths.iter().map(RepoPath::as_str).collect::<Vec<_>>(), ["\"~\""]);
+        let changes = git.changes(&base.0, &ours.0).await.unwrap();
+        assert_eq!(changes[0].path.bytes(), b"~");
+        let root = &ground.site.repository.root;
+        assert_eq!(changes[0].before, format!("000000 {}", sh(root, "printf %040d 0")));
     }
 }

@@ -30,6 +30,7 @@ mod site;
 mod store;
 pub mod survey;
 mod sweep;
+mod tree_path;
 mod ui;
 mod worktree;
 

@@ -1,44 +1,122 @@
-//! Taking up a run whose process is gone: what it left is brought in order before anything new begins.
+//! Keeping what attempts leave, however they end: after their worker, or because the whole process was gone.
 //!
-//! **Invariant:** afterwards no attempt counts as running, and everything that one left is under its ref.
+//! **Invariant:** what an attempt left is under its ref, or it stays in its directory, marked as unsaved, and the run is told.
+//! **Invariant:** one attempt that cannot be saved keeps no other from being saved, and no run from being resumed.
+
+use std::path::Path;
 
 use plans::{
+    WorkerKind,
     event::{CommitId, Event},
+    run_state::{Continuation, RunState, TaskRecord},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Outcome};
-use worker::process::end_strays;
+use shared::{Attempt, AttemptKey, Outcome, Scope};
 
 use crate::{error::Error, recorder::Recorder, site::Site, worktree::Worktree};
 
 /// Ends the attempts that were alive and finishes the landing that was under way, as far as the repository says that it happened.
 pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), Error> {
-    let alive: Vec<(AttemptKey, CommitId)> = recorder
-        .state()
+    let state = recorder.state();
+    let alive: Vec<(AttemptKey, CommitId)> = state
         .running()
         .map(|(record, attempt)| {
-            let base = record.base.clone().unwrap_or_else(|| recorder.state().base().clone());
+            let base = record.base.clone().unwrap_or_else(|| state.base().clone());
             (AttemptKey { task: record.id.clone(), attempt }, base)
         })
         .collect();
     for (key, base) in alive {
-        let commit = save(site, &key, &base).await?;
-        recorder.record(&Event::AttemptEnded { key, commit, outcome: Outcome::Cancelled })?;
+        let (commit, outcome) = take_in(site, &key, &base).await;
+        recorder.record(&Event::AttemptEnded { key, commit, outcome })?;
     }
+    save_the_rest(site, recorder.state()).await;
     finish_landing(recorder, site).await
 }
 
-async fn save(site: &Site, key: &AttemptKey, base: &CommitId) -> Result<Option<CommitId>, Error> {
-    end_strays(&site.mark(&key.to_string()));
+/// Attempts that could not be saved and that nobody goes on with are tried once more. What cannot be saved now either stays where it is.
+async fn save_the_rest(site: &Site, state: &RunState) {
+    for record in state.tasks().iter().filter(|record| record.attempts > 0) {
+        let task = state.plan().and_then(|plan| plan.get(&record.id));
+        let goes_on = record.state == TaskState::Waiting && task.is_some_and(|task| task.worker == WorkerKind::Agent);
+        let key = AttemptKey { task: record.id.clone(), attempt: Attempt(record.attempts) };
+        let unsaved = Worktree::is_unsaved(&Worktree::folder_of(&site.worktrees, site.run(), &key));
+        if let Some(base) = record.base.as_ref().filter(|_| unsaved && !goes_on) {
+            take_in(site, &key, base).await;
+        }
+    }
+}
+
+/// Saves the attempt of a process that is gone. The directory stays: the attempt goes on in it, with its build output.
+async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<CommitId>, Outcome) {
     let folder = Worktree::folder_of(&site.worktrees, site.run(), key);
-    let name = site.attempt_ref(key);
-    let Some(worktree) = Worktree::reopen(&site.repository.git, folder, site.owner(&key.to_string(), base)) else {
+    site.end_strays(&key.to_string()).await;
+    match Worktree::reopen(&site.repository.git, folder.clone(), site.owner(&key.to_string(), base)).await {
+        Ok(Some(worktree)) => keep(site, &worktree, key, Outcome::Cancelled, &Scope::default()).await,
         // No directory, or one that was never finished: what was committed before, if anything, is all there is.
-        return Ok(site.repository.git.commit(&name).await);
-    };
-    let message = format!("What attempt {} at {} left when it was interrupted\n", key.attempt, key.task);
-    // The directory stays: the attempt goes on in it, with its build output.
-    Ok(Some(worktree.commit(&name, &message).await?))
+        Ok(None) => (site.repository.git.commit(&site.attempt_ref(key)).await, Outcome::Cancelled),
+        Err(error) => (None, unsaved(key, &error, &folder)),
+    }
+}
+
+/// Ends what an attempt still has running, commits what it left, and looks once more whether that is within scope. Where it cannot
+/// be committed its files stay, and the attempt counts as one that could not go on.
+pub async fn keep(
+    site: &Site,
+    worktree: &Worktree,
+    key: &AttemptKey,
+    outcome: Outcome,
+    scope: &Scope,
+) -> (Option<CommitId>, Outcome) {
+    site.end_strays(&key.to_string()).await;
+    match commit(site, worktree, key, &outcome, scope).await {
+        Ok((commit, Some(violation))) => (Some(commit), violation),
+        Ok((commit, None)) => (Some(commit), outcome),
+        Err(error) => (None, unsaved(key, &error, worktree.folder())),
+    }
+}
+
+async fn commit(
+    site: &Site,
+    worktree: &Worktree,
+    key: &AttemptKey,
+    outcome: &Outcome,
+    scope: &Scope,
+) -> Result<(CommitId, Option<Outcome>), Error> {
+    let AttemptKey { task, attempt } = key;
+    let trailers = format!("Inspan-Run: {}\nInspan-Task: {task}\nInspan-Attempt: {attempt}\n", site.run());
+    let message = format!("What attempt {attempt} at {task} left\n\n{trailers}");
+    let commit = worktree.commit(&site.attempt_ref(key), &message).await?;
+    if !matches!(outcome, Outcome::Done { .. } | Outcome::Exhausted { .. } | Outcome::Failed { .. }) {
+        return Ok((commit, None));
+    }
+    let outside = worktree.outside(&commit.0, scope).await?;
+    let violation = (!outside.is_empty()).then_some(Outcome::ScopeViolation { paths: outside });
+    Ok((commit, violation))
+}
+
+fn unsaved(key: &AttemptKey, error: &Error, folder: &Path) -> Outcome {
+    tracing::error!(%key, %error, "an attempt could not be saved");
+    let place = folder.join("tree");
+    Outcome::Unavailable {
+        why: format!("what {key} left could not be committed ({error}); its files stay in {}", place.display()),
+    }
+}
+
+/// The attempt that a start goes on with. Where an agent's last attempt could not be saved, its files are only in its directory, and the
+/// attempt goes on there rather than that another one begins without them.
+pub fn to_go_on_with(
+    site: &Site,
+    record: Option<&TaskRecord>,
+    key: AttemptKey,
+    continuation: Option<Continuation>,
+) -> (AttemptKey, Option<Continuation>) {
+    let last = record.map_or(0, |record| record.attempts);
+    let earlier = AttemptKey { task: key.task.clone(), attempt: Attempt(last) };
+    let folder = Worktree::folder_of(&site.worktrees, site.run(), &earlier);
+    if continuation.is_some() || last == 0 || !Worktree::is_unsaved(&folder) {
+        return (key, continuation);
+    }
+    (earlier, Some(Continuation::AfterInterruption(Attempt(last))))
 }
 
 /// The branch moved, but the process died before it could say so.
@@ -51,3 +129,6 @@ async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Erro
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! What all actors of one run share: where things are, what the repository is like, which models answer. Made once, read only.
 
+#[cfg(test)]
+pub mod testing;
+
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use plans::{
@@ -10,7 +13,7 @@ use plans::{
 };
 use shared::{AttemptKey, RunId};
 use tokio_util::task::TaskTracker;
-use worker::model::Model;
+use worker::{model::Model, process::end_strays};
 
 use crate::{
     environment::Environment,
@@ -23,7 +26,7 @@ use crate::{
         board::Board,
         review::{Sheet, Team},
     },
-    worktree::{Owner, Worktree},
+    worktree::{self, Owner, Worktree},
 };
 
 /// What every worker's first request holds beside the text about the repository.
@@ -113,7 +116,7 @@ impl Site {
 
     /// The mark in the environment of an attempt's commands, by which strays are found.
     pub fn mark(&self, holder: &str) -> String {
-        format!("{}/{}", self.run(), holder.replace(' ', ""))
+        worktree::mark(self.run(), holder)
     }
 
     /// The ownership record of a directory.
@@ -123,7 +126,7 @@ impl Site {
     }
 
     /// Removes a worktree whose content is safe, while the run goes on.
-    pub fn remove_later(&self, worktree: Worktree) {
+    pub fn remove_later(&self, worktree: Arc<Worktree>) {
         self.chores.spawn_blocking(move || {
             if let Err(error) = worktree.remove() {
                 tracing::warn!(%error, "a worktree could not be removed; `inspan clean` tries again");
@@ -150,10 +153,18 @@ impl Site {
         sweep.remove_empty();
     }
 
+    /// Ends whatever still runs in a holder's name: its commands, and calls of git whose harness was killed.
+    pub async fn end_strays(&self, holder: &str) {
+        let mark = self.mark(holder);
+        // A failed look for strays costs nothing but the strays.
+        let _ = tokio::task::spawn_blocking(move || end_strays(&mark)).await;
+    }
+
     /// A directory that is kept for the whole run, with its build output: the gate's, the planner's.
     pub async fn standing_worktree(&self, holder: &str, base: &CommitId) -> Result<Worktree, Error> {
+        self.end_strays(holder).await;
         let (folder, owner) = (self.worktrees.join(self.run().as_str()).join(holder), self.owner(holder, base));
-        match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()) {
+        match Worktree::reopen(&self.repository.git, folder.clone(), owner.clone()).await? {
             Some(worktree) => worktree.check_out(base).await.map(|()| worktree),
             None => Worktree::create(&self.repository.git, folder, owner, base).await,
         }

@@ -1,7 +1,7 @@
 //! Clearing away directories of attempts that are over.
 //!
-//! **Invariant:** a directory goes only if its attempt is not alive, what it held is under the attempt's ref, and its ownership record
-//! names this repository and this run.
+//! **Invariant:** a directory goes only if its attempt is not alive, all that it held is under the attempt's ref, and its ownership
+//! record names this repository and this run. That there is a ref is not enough: an attempt may have gone on after it was made.
 
 use std::path::{Path, PathBuf};
 
@@ -52,10 +52,15 @@ impl Sweep<'_> {
                 continue;
             }
             for folder in subfolders(&holder) {
+                if folder.extension().is_some_and(|ending| ending == "new" || ending == "gone") {
+                    // Nobody has worked in it yet, or it was being removed.
+                    found.push(Found::Needless(folder));
+                    continue;
+                }
                 let key = TaskId::new(&name).ok().zip(name_of(&folder).parse().ok());
                 let Some(key) = key.map(|(task, number)| AttemptKey { task, attempt: Attempt(number) }) else { continue };
                 let kept = format!("refs/inspan/{}/{}/{}", self.run, key.task, key.attempt);
-                let safe = !alive.contains(&key) && self.git.commit(&kept).await.is_some();
+                let safe = !alive.contains(&key) && !Worktree::is_unsaved(&folder) && self.git.commit(&kept).await.is_some();
                 found.push(if safe { Found::Needless(folder) } else { Found::Needed(folder) });
             }
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! <worktrees>/<run>/<task>/<attempt>/
 //!     owner.json   run, task, attempt, base, repository: the ownership record
+//!     unsaved      there while `tree` may hold something that no ref has
 //!     index        the harness's index of `tree`
 //!     tree/        the files at the base commit, with a git repository of their own
 //!     target/ tmp/ spill/
@@ -11,6 +12,8 @@
 //! **Invariant:** a worker starts only in a directory that was made for this attempt and holds the tree of its base commit.
 //! **Invariant:** whatever is in `tree` is committed under the attempt's ref before the directory may go, and only a directory with
 //! the right ownership record goes.
+//! **Invariant:** a directory is whole or it is not there: it is made as `<attempt>.new` and removed as `<attempt>.gone`, so that no
+//! process, wherever it died, leaves files that look deleted.
 //!
 //! `tree/.git` borrows the person's objects, read-only in effect, and has refs, index and configuration of its own: a build that
 //! asks git for a version works, and whatever a worker does with git is lost on nobody. Why not `git worktree add`: it gives every
@@ -41,6 +44,13 @@ pub struct Owner {
     pub base: CommitId,
 }
 
+impl Owner {
+    /// The mark in the environment of commands, by which strays are found.
+    pub fn mark(&self) -> String {
+        mark(&self.run, &self.holder)
+    }
+}
+
 /// A directory with the files of one commit.
 #[derive(Debug, Clone)]
 pub struct Worktree {
@@ -53,27 +63,39 @@ impl Worktree {
     /// Makes the directory and fills it. `files` is the commit whose files it starts with, `owner.base` the one that changes are
     /// counted from; they differ only where an interrupted attempt goes on.
     pub async fn create(git: &Git, folder: PathBuf, owner: Owner, files: &CommitId) -> Result<Self, Error> {
-        if folder.exists() {
-            // A left-over of the same attempt: a process died between making it and journaling its end.
-            Self::remove_folder(&folder, &owner)?;
-        }
-        let tree = folder.join("tree");
-        for dir in [&tree, &folder.join("target"), &folder.join("tmp"), &folder.join("spill")] {
-            std::fs::create_dir_all(dir).map_err(Error::disk(dir))?;
-        }
-        let record = folder.join("owner.json");
-        let text = serde_json::to_string_pretty(&owner).expect("an ownership record is plain data");
-        std::fs::write(&record, text).map_err(Error::disk(&record))?;
-        let worktree = Self { git: git.clone(), folder, owner };
-        worktree.check_out(files).await?;
-        worktree.give_it_a_repository(files).await?;
-        worktree.prove(files).await?;
-        Ok(worktree)
+        let making = folder.with_extension("new");
+        // Left-overs of a process that died.
+        Self::remove_if_ours(&folder, &owner)?;
+        Self::remove_if_ours(&making, &owner)?;
+        let made = Self { git: git.clone(), folder: making, owner };
+        made.lay_out()?;
+        made.check_out(files).await?;
+        made.give_it_a_repository(files).await?;
+        made.prove(files).await?;
+        std::fs::rename(&made.folder, &folder).map_err(Error::disk(&folder))?;
+        Ok(Self { folder, ..made })
     }
 
-    /// The directory of an attempt as an earlier process left it, if its ownership record says so.
-    pub fn reopen(git: &Git, folder: PathBuf, owner: Owner) -> Option<Self> {
-        (read_owner(&folder)? == owner).then(|| Self { git: git.clone(), folder, owner })
+    /// The directory of an attempt as an earlier process left it, if its ownership record says so. Its files are taken as they are;
+    /// an index that cannot be read is made again.
+    pub async fn reopen(git: &Git, folder: PathBuf, owner: Owner) -> Result<Option<Self>, Error> {
+        if read_owner(&folder).as_ref() != Some(&owner) {
+            return Ok(None);
+        }
+        let worktree = Self { git: git.clone(), folder, owner };
+        worktree.is_in_place()?;
+        worktree.mark_unsaved()?;
+        worktree.unlock()?;
+        if !worktree.index().exists() || worktree.call(["write-tree"]).await.is_err() {
+            remove_file(&worktree.index())?;
+            worktree.call(["read-tree", &worktree.owner.base.0]).await?;
+        }
+        Ok(Some(worktree))
+    }
+
+    /// Whether the tree of a directory may hold something that no ref has.
+    pub fn is_unsaved(folder: &Path) -> bool {
+        folder.join(UNSAVED).exists()
     }
 
     /// Where an attempt's directory is.
@@ -91,11 +113,16 @@ impl Worktree {
         &self.folder
     }
 
-    /// Puts other files in place of those that are there, as one commit has them. Ignored files (build output) stay.
+    /// The commit that changes are counted from.
+    pub fn base(&self) -> &CommitId {
+        &self.owner.base
+    }
+
+    /// Puts other files in place of those that are there, as one commit has them, and HEAD with them. Ignored files (build output) stay.
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
-        self.call(["clean", "-ffdq", "-e", ".git"]).await?;
-        Ok(())
+        self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
+        if self.dot_git().exists() { self.set_head(commit) } else { Ok(()) }
     }
 
     /// The tree of all files that are not ignored, as they are now, in git's object store.
@@ -116,7 +143,29 @@ impl Worktree {
     /// Changed paths that a scope does not allow.
     pub async fn outside(&self, tree: &str, scope: &Scope) -> Result<Vec<RepoPath>, Error> {
         let changes = self.changes(tree).await?;
-        Ok(changes.into_iter().map(|change| change.path).filter(|path| !scope.allows(path)).collect())
+        let outside = changes.iter().map(|change| &change.path).filter(|path| !path.is_allowed_by(scope));
+        Ok(outside.map(|path| path.shown().clone()).collect())
+    }
+
+    /// Puts every file outside a scope back to what it was in the tree `before`; `now` is the tree as it was just taken.
+    pub async fn put_back(&self, before: &str, now: &str, scope: &Scope) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for change in self.git.changes(before, now).await?.iter().filter(|change| !change.path.is_allowed_by(scope)) {
+            lines.extend_from_slice(change.before.as_bytes());
+            lines.push(b'\t');
+            lines.extend_from_slice(change.path.bytes());
+            lines.push(0);
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let index = self.folder.join("put_back.index");
+        let call = || self.git.call().env("GIT_INDEX_FILE", &index);
+        call().args(["read-tree", now]).text().await?;
+        call().args(["update-index", "-z", "--index-info"]).input(lines).text().await?;
+        let wanted = call().args(["write-tree"]).text().await?;
+        self.call(["read-tree", "--reset", "-u", &wanted]).await?;
+        Ok(())
     }
 
     /// Whether a tree of this worktree holds something at a path.
@@ -124,8 +173,16 @@ impl Worktree {
         self.git.has(tree, path).await
     }
 
-    /// Commits everything that is not ignored under a ref, on top of the base, and returns the commit.
+    /// Commits everything that is not ignored under a ref, on top of the base, and returns the commit. Nobody is at work in it any more:
+    /// what still locks its index is dead.
     pub async fn commit(&self, name: &str, message: &str) -> Result<CommitId, Error> {
+        self.unlock()?;
+        let commit = self.commit_tree(name, message).await?;
+        remove_file(&self.folder.join(UNSAVED))?;
+        Ok(commit)
+    }
+
+    async fn commit_tree(&self, name: &str, message: &str) -> Result<CommitId, Error> {
         let tree = self.snapshot().await?;
         let before = self.git.commit(name).await;
         if let Some(before) = &before
@@ -141,7 +198,7 @@ impl Worktree {
     }
 
     /// Removes the directory. Its content must be safe under a ref by now.
-    pub fn remove(self) -> Result<(), Error> {
+    pub fn remove(&self) -> Result<(), Error> {
         Self::remove_folder(&self.folder, &self.owner)
     }
 
@@ -150,52 +207,111 @@ impl Worktree {
         if folder.exists() { Self::remove_folder(folder, owner) } else { Ok(()) }
     }
 
+    /// The record goes last, so that what is left of a removal that was cut short is still known.
     fn remove_folder(folder: &Path, owner: &Owner) -> Result<(), Error> {
-        let known = read_owner(folder).is_some_and(|found| found.repository == owner.repository && found.run == owner.run);
-        let empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        if !known && !empty {
+        if !is_ours(folder, owner) {
             return Err(Error::NotOurs { path: folder.to_owned() });
         }
-        std::fs::remove_dir_all(folder).map_err(Error::disk(folder))
+        let going = folder.with_extension("gone");
+        if going != folder {
+            Self::remove_if_ours(&going, owner)?;
+            std::fs::rename(folder, &going).map_err(Error::disk(folder))?;
+        }
+        for entry in std::fs::read_dir(&going).map_err(Error::disk(&going))?.filter_map(Result::ok) {
+            let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            match entry.file_name() == RECORD {
+                true => Ok(()),
+                false if is_dir => std::fs::remove_dir_all(&path),
+                false => std::fs::remove_file(&path),
+            }
+            .map_err(Error::disk(&path))?;
+        }
+        std::fs::remove_dir_all(&going).map_err(Error::disk(&going))
     }
 
-    async fn prove(&self, files: &CommitId) -> Result<(), Error> {
-        let real = self.tree().canonicalize().map_err(Error::disk(&self.tree()))?;
-        let inside = self.folder.canonicalize().map_err(Error::disk(&self.folder))?.join("tree");
-        let tree = self.call(["write-tree"]).await?;
-        if real != inside || tree != self.git.tree(files).await? {
-            return Err(Error::NotIsolated { path: self.tree() });
+    /// The record comes first: from then on the directory is known as ours, however little is in it.
+    fn lay_out(&self) -> Result<(), Error> {
+        std::fs::create_dir_all(&self.folder).map_err(Error::disk(&self.folder))?;
+        let record = self.folder.join(RECORD);
+        let text = serde_json::to_string_pretty(&self.owner).expect("an ownership record is plain data");
+        std::fs::write(&record, text).map_err(Error::disk(&record))?;
+        self.mark_unsaved()?;
+        for dir in ["tree", "target", "tmp", "spill"].map(|name| self.folder.join(name)) {
+            std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
         }
         Ok(())
     }
 
+    /// Set before anything is written, not when saving fails: a full disk may be the reason why it fails.
+    fn mark_unsaved(&self) -> Result<(), Error> {
+        let mark = self.folder.join(UNSAVED);
+        if mark.exists() { Ok(()) } else { std::fs::write(&mark, "").map_err(Error::disk(&mark)) }
+    }
+
+    /// A call of git that was killed leaves its lock.
+    fn unlock(&self) -> Result<(), Error> {
+        remove_file(&self.folder.join("index.lock"))
+    }
+
+    fn is_in_place(&self) -> Result<(), Error> {
+        let real = self.tree().canonicalize().map_err(Error::disk(&self.tree()))?;
+        let inside = self.folder.canonicalize().map_err(Error::disk(&self.folder))?.join("tree");
+        if real == inside { Ok(()) } else { Err(Error::NotIsolated { path: self.tree() }) }
+    }
+
+    async fn prove(&self, files: &CommitId) -> Result<(), Error> {
+        self.is_in_place()?;
+        let tree = self.call(["write-tree"]).await?;
+        if tree == self.git.tree(files).await? { Ok(()) } else { Err(Error::NotIsolated { path: self.tree() }) }
+    }
+
+    fn index(&self) -> PathBuf {
+        self.folder.join("index")
+    }
+
+    fn dot_git(&self) -> PathBuf {
+        self.tree().join(".git")
+    }
+
     async fn call<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
-        let call = self.git.call().env("GIT_WORK_TREE", self.tree()).env("GIT_INDEX_FILE", self.folder.join("index"));
+        // The mark lets a call whose harness was killed be ended with the attempt's other strays.
+        let call = self.git.call().env("INSPAN_ATTEMPT", self.owner.mark());
+        let call = call.env("GIT_WORK_TREE", self.tree()).env("GIT_INDEX_FILE", self.index());
         call.dir(&self.tree()).args(args).text().await
     }
 
-    async fn give_it_a_repository(&self, head: &CommitId) -> Result<(), Error> {
-        let dot_git = self.tree().join(".git");
+    /// Its HEAD is the base, whatever files it starts with: `git diff` there shows what the attempt has changed.
+    async fn give_it_a_repository(&self, files: &CommitId) -> Result<(), Error> {
+        let dot_git = self.dot_git();
         let format = self.git.text(["rev-parse", "--show-object-format"]).await?;
         let format = if format == "sha1" { "0\n" } else { "1\n[extensions]\n\tobjectFormat = sha256\n[core]\n" };
         let config =
             format!("[core]\n\trepositoryformatversion = {format}\tbare = false\n\thooksPath = /dev/null\n\tautocrlf = false\n");
-        let objects = self.git.dir().join("objects");
-        let write = |name: &str, text: String| {
-            let path = dot_git.join(name);
-            let parent = path.parent().expect("a file in a folder");
-            std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(Error::disk(&path))
-        };
-        write("HEAD", format!("{head}\n"))?;
-        write("config", config)?;
-        write("objects/info/alternates", format!("{}\n", objects.display()))?;
-        std::fs::create_dir_all(dot_git.join("refs")).map_err(Error::disk(&dot_git))?;
-        for (from, to) in [(self.folder.join("index"), "index"), (self.git.dir().join("shallow"), "shallow")] {
-            if from.exists() {
-                std::fs::copy(&from, dot_git.join(to)).map_err(Error::disk(&from))?;
-            }
+        let objects = format!("{}\n", self.git.dir().join("objects").display());
+        for dir in ["refs", "objects/info"].map(|name| dot_git.join(name)) {
+            std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
+        }
+        for (name, text) in [("config", config), ("objects/info/alternates", objects)] {
+            std::fs::write(dot_git.join(name), text).map_err(Error::disk(&dot_git))?;
+        }
+        let shallow = self.git.dir().join("shallow");
+        if shallow.exists() {
+            std::fs::copy(&shallow, dot_git.join("shallow")).map_err(Error::disk(&shallow))?;
+        }
+        self.set_head(&self.owner.base)?;
+        if *files != self.owner.base {
+            let call = self.git.call().env("GIT_INDEX_FILE", dot_git.join("index"));
+            call.args(["read-tree", "-m", &self.owner.base.0]).text().await?;
         }
         Ok(())
+    }
+
+    /// Has HEAD name a commit, with the index that the harness has.
+    fn set_head(&self, commit: &CommitId) -> Result<(), Error> {
+        let dot_git = self.dot_git();
+        std::fs::write(dot_git.join("HEAD"), format!("{commit}\n")).map_err(Error::disk(&dot_git))?;
+        remove_file(&dot_git.join("index.lock"))?;
+        std::fs::copy(self.index(), dot_git.join("index")).map_err(Error::disk(&dot_git)).map(drop)
     }
 
     async fn holds_new_repositories(&self) -> Result<bool, Error> {
@@ -226,127 +342,33 @@ impl Worktree {
     }
 }
 
+/// The mark of a holder's commands.
+pub fn mark(run: &RunId, holder: &str) -> String {
+    format!("{run}/{}", holder.replace(' ', ""))
+}
+
+const RECORD: &str = "owner.json";
+const UNSAVED: &str = "unsaved";
+
 fn read_owner(folder: &Path) -> Option<Owner> {
-    serde_json::from_str(&std::fs::read_to_string(folder.join("owner.json")).ok()?).ok()
+    serde_json::from_str(&std::fs::read_to_string(folder.join(RECORD)).ok()?).ok()
+}
+
+/// Whether a directory was made by the same run, or holds nothing but a record that was never finished.
+fn is_ours(folder: &Path, owner: &Owner) -> bool {
+    match read_owner(folder) {
+        Some(found) => found.repository == owner.repository && found.run == owner.run,
+        None => std::fs::read_dir(folder)
+            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == RECORD))),
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::disk(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::BTreeMap, process::Command};
-
-    use shared::{Attempt, Glob, TaskId};
-
-    use super::*;
-
-    fn sh(dir: &Path, script: &str) -> String {
-        let out = Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
-        assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    }
-
-    struct Bench {
-        _folder: tempfile::TempDir,
-        repository: PathBuf,
-        git: Git,
-        owner: Owner,
-        place: PathBuf,
-    }
-
-    async fn bench() -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = folder.path().join("répo with spaces");
-        std::fs::create_dir(&repository).unwrap();
-        sh(
-            &repository,
-            "git init -q -b main; git config user.name A; git config user.email a@localhost; printf 'target\\n' > .gitignore
-             mkdir src; echo one > src/a.txt; echo two > 'src/b ü.txt'; ln -s a.txt src/link; printf '#!/bin/sh\\n' > run; chmod +x run
-             git add .; git commit -qm base",
-        );
-        let git = Git::new(repository.join(".git"));
-        let base = git.commit("main").await.unwrap();
-        let run = RunId::new("abcdefgh").unwrap();
-        let key = AttemptKey { task: TaskId::new("t").unwrap(), attempt: Attempt(1) };
-        let place = Worktree::folder_of(&folder.path().join("trees"), &run, &key);
-        let owner = Owner { repository: git.dir().to_owned(), run, holder: key.to_string(), base };
-        Bench { _folder: folder, repository, git, owner, place }
-    }
-
-    fn fingerprint(repository: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-        let walk = ignore::WalkBuilder::new(repository).standard_filters(false).build();
-        let files = walk.filter_map(Result::ok).map(ignore::DirEntry::into_path);
-        let ours = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "objects" || part.as_os_str() == "inspan");
-        files.filter(|path| path.is_file() && !ours(path)).map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
-    }
-
-    #[tokio::test]
-    async fn a_worktree_holds_the_files_of_its_base_and_its_changes_are_committed_under_its_ref() {
-        let Bench { repository, git, owner, place, _folder } = bench().await;
-        let before = fingerprint(&repository);
-        let worktree = Worktree::create(&git, place.clone(), owner.clone(), &owner.base).await.unwrap();
-        let tree = worktree.tree();
-        assert_eq!(
-            sh(&tree, "git status --porcelain; git log --format=%s; cat 'src/b ü.txt' src/link; ls -l run | cut -c4"),
-            "base\ntwo\none\nx"
-        );
-        sh(
-            &tree,
-            "echo 1 > src/a.txt; rm run; mkdir target; echo x > target/x; echo new > new.txt; git add -A; git commit -qm 'on its own' || true",
-        );
-        let snapshot = worktree.snapshot().await.unwrap();
-        let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] };
-        let outside: Vec<String> = worktree.outside(&snapshot, &scope).await.unwrap().into_iter().map(String::from).collect();
-        assert_eq!(outside, ["new.txt", "run"]);
-        assert_eq!(fingerprint(&repository), before, "nothing of the person's has changed");
-        let commit = worktree.commit("refs/inspan/abcdefgh/t/1", "left").await.unwrap();
-        assert_eq!(git.commit("refs/inspan/abcdefgh/t/1").await, Some(commit.clone()));
-        let changes: Vec<String> =
-            worktree.changes(&commit.0).await.unwrap().iter().map(|c| format!("{}{}", c.kind, c.path)).collect();
-        assert_eq!(changes, ["Anew.txt", "Drun", "Msrc/a.txt"]);
-        assert_eq!(worktree.commit("refs/inspan/abcdefgh/t/1", "again").await.unwrap(), commit, "nothing new, no new commit");
-        sh(&tree, "echo 2 > src/a.txt");
-        let later = worktree.commit("refs/inspan/abcdefgh/t/1", "later").await.unwrap();
-        assert_eq!(
-            git.text(["merge-base", "--is-ancestor", &commit.0, &later.0]).await.unwrap(),
-            "",
-            "the earlier one stays reachable"
-        );
-        assert_eq!(git.commit(&format!("{later}^")).await, Some(owner.base.clone()));
-        worktree.remove().unwrap();
-        assert!(!place.exists());
-    }
-
-    #[tokio::test]
-    async fn repositories_made_inside_a_worktree_are_committed_as_files() {
-        let Bench { git, owner, place, _folder, .. } = bench().await;
-        let worktree = Worktree::create(&git, place, owner.clone(), &owner.base).await.unwrap();
-        sh(
-            &worktree.tree(),
-            "git init -q empty; echo x > empty/x; git init -q full; cd full; echo y > y; git add .; git -c user.name=a -c user.email=b commit -qm y",
-        );
-        let commit = worktree.commit("refs/inspan/abcdefgh/t/1", "left").await.unwrap();
-        let changes: Vec<String> = worktree.changes(&commit.0).await.unwrap().iter().map(|c| c.path.to_string()).collect();
-        assert_eq!(changes, ["empty/x", "full/y"]);
-    }
-
-    #[tokio::test]
-    async fn a_folder_that_is_not_ours_is_never_removed() {
-        let Bench { git, owner, place, _folder, .. } = bench().await;
-        std::fs::create_dir_all(&place).unwrap();
-        std::fs::write(place.join("precious"), "x").unwrap();
-        let error = Worktree::create(&git, place.clone(), owner.clone(), &owner.base).await.unwrap_err();
-        assert!(matches!(error, Error::NotOurs { .. }), "{error}");
-        assert!(place.join("precious").exists());
-    }
-
-    #[tokio::test]
-    async fn other_files_can_be_checked_out_in_place() {
-        let Bench { repository, git, owner, place, _folder } = bench().await;
-        sh(&repository, "echo later > src/a.txt; git rm -q run; git commit -qam later");
-        let later = git.commit("main").await.unwrap();
-        let worktree = Worktree::create(&git, place, owner.clone(), &owner.base).await.unwrap();
-        sh(&worktree.tree(), "echo junk > src/a.txt; echo junk > junk; mkdir target; echo kept > target/kept");
-        worktree.check_out(&later).await.unwrap();
-        assert_eq!(sh(&worktree.tree(), "cat src/a.txt; ls; cat target/kept"), "later\nsrc\ntarget\nkept");
-        assert_eq!(worktree.snapshot().await.unwrap(), git.tree(&later).await.unwrap());
-    }
-}
+mod tests;

@@ -148,13 +148,15 @@ impl Message<Cancel> for Worker {
 
 async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: CancellationToken, actor: ActorRef<Worker>) {
     let (key, done) = (args.brief.key.clone(), args.done.clone());
-    let (outcome, totals) = match open(&args) {
-        Ok(mut talk) => {
-            let agent = agent(args);
-            let run = AssertUnwindSafe(agent.run(&mut talk, &mut steered, &cancel)).catch_unwind().await;
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open(&args)));
+    let (outcome, totals) = match opened {
+        Ok(Ok(mut talk)) => {
+            let run = async { agent(args).run(&mut talk, &mut steered, &cancel).await };
+            let run = AssertUnwindSafe(run).catch_unwind().await;
             (run.map_or_else(|panic| panicked(&*panic), outcome), talk.totals())
         }
-        Err(error) => (no_opening(&args.transcript, &error), Totals::default()),
+        Ok(Err(error)) => (no_opening(&args.transcript, &error), Totals::default()),
+        Err(panic) => (panicked(&*panic), Totals::default()),
     };
     let Totals { turns, tokens, cost } = totals;
     if done.tell(AttemptOver { key, outcome, usage: tokens, cost, turns }).await.is_err() {

@@ -8,7 +8,7 @@ use shared::{AttemptKey, RepoPath, RunId, TaskId};
 use super::{LandingStep, Lane};
 use crate::{
     error::Error,
-    gate::Claim,
+    gate::{Claim, Gate},
     git::{Git, Merge},
 };
 
@@ -42,17 +42,22 @@ pub struct Landing {
 impl Landing {
     /// Merges and proves. The branch does not move here.
     pub async fn carry_out(&self, lane: &Lane) -> Result<LandingStep, Error> {
-        match lane.git.merge_trees(&self.base, &self.onto, &self.commit).await? {
-            Merge::Conflicted { tree, paths } => self.conflict(&lane.git, &tree, paths).await,
+        let git = &lane.site.repository.git;
+        match git.merge_trees(&self.base, &self.onto, &self.commit).await? {
+            Merge::Conflicted { tree, paths } => self.conflict(git, &tree, paths).await,
             Merge::Clean { tree } => {
-                let commit = lane.git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
+                let commit = git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
                 self.prove(lane, commit).await
             }
         }
     }
 
     async fn prove(&self, lane: &Lane, commit: CommitId) -> Result<LandingStep, Error> {
-        let mut gate = lane.gate.lock().await;
+        let mut held = lane.gate.lock().await;
+        let gate = match &mut *held {
+            Some(gate) => gate,
+            none => none.insert(self.open_gate(lane).await?),
+        };
         for (proof, commands) in [(Proof::Task, &self.verify), (Proof::Gate, &self.gate)] {
             let claim = Claim { proof, commands, timeout: self.timeout };
             let Some(mut verdict) = gate.check(&commit, claim.clone(), &lane.cancel).await? else { continue };
@@ -64,12 +69,16 @@ impl Landing {
         Ok(LandingStep::Passed { key: self.key.clone(), commit })
     }
 
+    async fn open_gate(&self, lane: &Lane) -> Result<Gate, Error> {
+        lane.cancel.run_until_cancelled(Gate::open(&lane.site, &lane.base)).await.unwrap_or(Err(Error::Interrupted))
+    }
+
     async fn conflict(&self, git: &Git, tree: &str, paths: Vec<RepoPath>) -> Result<LandingStep, Error> {
         let mut with = Vec::new();
         for (task, commit) in &self.landed {
             let touched = git.changes(&format!("{commit}^"), &commit.0).await?;
             let since = git.text(["merge-base", "--is-ancestor", &commit.0, &self.base.0]).await.is_err();
-            if since && touched.iter().any(|change| paths.contains(&change.path)) {
+            if since && touched.iter().any(|change| paths.contains(change.path.shown())) {
                 with.push(task.clone());
             }
         }

@@ -29,11 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use landing::Landing;
 
-use crate::{
-    error::Error,
-    gate::Gate,
-    git::{Git, Swap},
-};
+use crate::{error::Error, gate::Gate, git::Swap, site::Site};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
 pub struct Coordinator {
@@ -43,14 +39,20 @@ pub struct Coordinator {
 
 /// What a landing needs, one at a time.
 pub struct Lane {
-    /// The repository.
-    pub git: Git,
-    /// The full name of the run branch's ref.
-    pub branch: String,
-    /// Where proofs run.
-    pub gate: Mutex<Gate>,
+    site: Arc<Site>,
+    /// What the run started from, and the gate's worktree with it.
+    base: CommitId,
+    /// Where proofs run, once something was to be proved.
+    gate: Mutex<Option<Gate>>,
     /// Ends whatever is under way.
-    pub cancel: CancellationToken,
+    cancel: CancellationToken,
+}
+
+impl Lane {
+    /// Nothing is opened yet: that takes a whole checkout, which is the first landing's work.
+    pub fn new(site: Arc<Site>, base: CommitId, cancel: CancellationToken) -> Self {
+        Self { site, base, gate: Mutex::new(None), cancel }
+    }
 }
 
 /// How far a landing has come.
@@ -148,14 +150,15 @@ impl Message<MoveBranch> for Coordinator {
     type Reply = ();
 
     async fn handle(&mut self, MoveBranch { key, onto, commit }: MoveBranch, _: &mut Context<Self, ()>) {
-        let swap = self.lane.git.swap_ref(&self.lane.branch, &commit, Some(&onto)).await;
+        let branch = self.lane.site.branch_ref();
+        let swap = self.lane.site.repository.git.swap_ref(&branch, &commit, Some(&onto)).await;
         let step = match swap {
             Ok(Swap::Done) => LandingStep::Moved { key, commit },
             Ok(Swap::Lost) => {
                 let (what, hint) = (
                     format!(
-                        "{} was moved by somebody else while task {} was landing; nothing was overwritten",
-                        self.lane.branch, key.task
+                        "{branch} was moved or deleted by somebody else while task {} was landing; nothing was overwritten",
+                        key.task
                     ),
                     format!("put it back to {onto}, or copy it away and delete it"),
                 );
@@ -167,3 +170,6 @@ impl Message<MoveBranch> for Coordinator {
         let _ = self.tell.tell(step).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! What a worker is told when it starts: its brief, or how it goes on with an earlier conversation.
 
+use std::path::{Path, PathBuf};
+
 use plans::{Task, evidence::Setback, run_state::Continuation};
 use shared::{AttemptKey, Brief, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
     context::{Conflict, conflict_notice},
+    transcript::{self, Entry},
 };
 
 use super::Dispatcher;
@@ -44,15 +47,14 @@ impl Dispatcher {
         self.site.notes.iter().cloned().chain(note).collect()
     }
 
-    /// How the conversation begins: anew, or where an earlier attempt left off, if its transcript is still there.
+    /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it.
     pub(super) fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
-        let fresh = || Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
-        let Some(continuation) = continuation else { return fresh() };
-        let earlier = AttemptKey { task: key.task.clone(), attempt: continuation.of() };
-        let transcript = self.site.folder.transcript(&earlier);
-        if !transcript.exists() {
-            return fresh();
-        }
+        let earlier = continuation.map(|continuation| AttemptKey { task: key.task.clone(), attempt: continuation.of() });
+        let earlier = earlier.map(|earlier| self.site.folder.transcript(&earlier));
+        let transcript = to_go_on_in(earlier, &self.site.folder.transcript(key));
+        let Some((transcript, continuation)) = transcript.zip(continuation) else {
+            return Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
+        };
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.about_conflict(key),
             Continuation::AfterInterruption(_) => AFTER_INTERRUPTION.to_owned(),
@@ -80,5 +82,59 @@ impl Dispatcher {
             Some(HandOff { from: id.clone(), title: state.plan()?.get(id)?.title.clone(), text: text.clone() })
         };
         tasks.filter_map(hand_off).collect()
+    }
+}
+
+/// The earlier transcript, if there is something to go on with. An attempt's own that is not gone on with is moved out of its way.
+fn to_go_on_in(earlier: Option<PathBuf>, own: &Path) -> Option<PathBuf> {
+    let transcript = earlier.filter(|transcript| holds_an_answer(transcript));
+    if transcript.as_deref() != Some(own) {
+        set_aside(own);
+    }
+    transcript
+}
+
+fn holds_an_answer(transcript: &Path) -> bool {
+    let entries = transcript::read_entries(transcript).unwrap_or_default();
+    entries.iter().any(|(_, entry)| matches!(entry, Entry::Answer(_)))
+}
+
+/// Moves a transcript that an attempt cannot go on with out of its way, for it is never written over.
+fn set_aside(transcript: &Path) {
+    let aside = |number: u32| transcript.with_extension(format!("torn-{number}.jsonl"));
+    let free = (1..=u32::MAX).map(aside).find(|path| !path.exists());
+    if let Some(path) = free.filter(|_| transcript.exists())
+        && let Err(error) = std::fs::rename(transcript, path)
+    {
+        // The worker says so when it cannot begin.
+        tracing::warn!(%error, transcript = %transcript.display(), "a torn transcript could not be moved");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = r#"{"version":1,"turn":1,"message":{"role":"user","content":"u"}}"#;
+    const ANSWERED: &str = r#"{"version":1,"turn":1,"answer":{"max_tokens":9,"finish":"stop","usage":{"hit":0,"miss":0,"output":0},"estimated":false}}"#;
+
+    #[test]
+    fn only_a_transcript_with_an_answer_is_gone_on_with_and_another_one_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, earlier) = (folder.path().join("2.jsonl"), folder.path().join("1.jsonl"));
+        let answered = format!("{SAID}\n{ANSWERED}\n");
+        let torn = [String::new(), "{".to_owned(), format!("{SAID}\n"), format!("{{\n{answered}")];
+        for (number, text) in torn.iter().enumerate() {
+            std::fs::write(&own, text).unwrap();
+            assert_eq!(to_go_on_in(Some(own.clone()), &own), None, "{text}");
+            assert!(!own.exists());
+            let aside = folder.path().join(format!("2.torn-{}.jsonl", number + 1));
+            assert_eq!(std::fs::read_to_string(aside).unwrap(), *text, "it is kept");
+        }
+        std::fs::write(&own, format!("{answered}{{\"torn")).unwrap();
+        assert_eq!(to_go_on_in(Some(own.clone()), &own), Some(own.clone()));
+        assert_eq!(to_go_on_in(Some(earlier.clone()), &own), None, "there is no earlier one");
+        std::fs::write(&earlier, answered).unwrap();
+        assert_eq!(to_go_on_in(Some(earlier.clone()), &own), Some(earlier));
     }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //! start ─► AttemptStarted ─► worktree ─► worker ─► AttemptOver ─► strays ended, tree committed ─► AttemptEnded ─► worktree removed
 //! ```
+//!
+//! How what is left is kept is in `crate::salvage`, for a process that is gone leaves the same.
 
 use std::sync::Arc;
 
@@ -15,11 +17,11 @@ use plans::{
     event::{CommitId, Event},
     run_state::Continuation,
 };
-use shared::{AttemptKey, Outcome, Scope};
+use shared::{AttemptKey, Outcome};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::{AttemptOver, Worker, WorkerArgs},
-    process::{Shell, end_strays},
+    process::Shell,
     tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
@@ -29,18 +31,18 @@ use crate::{
     command_worker::{self, CommandJob},
     error::Error,
     ledger::AttemptBudget,
-    site::Site,
+    salvage,
     worktree::Worktree,
 };
 
-/// Somebody at work, or about to be.
-pub(super) struct Member {
+/// An attempt that is at work, or about to be.
+pub(super) struct LiveAttempt {
     cancel: CancellationToken,
     worktree: Option<Arc<Worktree>>,
     scope: LiveScope,
 }
 
-impl Member {
+impl LiveAttempt {
     pub(super) fn stop(&self) {
         self.cancel.cancel();
     }
@@ -57,6 +59,10 @@ impl Dispatcher {
         let plan = state.plan().ok_or_else(|| Error::Defect(format!("{key} starts without a plan")))?;
         let task = plan.get(&key.task).ok_or_else(|| Error::Defect(format!("{key} starts without a task")))?.clone();
         let record = state.task(&key.task);
+        let (key, continuation) = match task.worker {
+            WorkerKind::Agent => salvage::to_go_on_with(&self.site, record, key, continuation),
+            WorkerKind::Command(_) => (key, continuation),
+        };
         let (base, files) = match (continuation, record) {
             (Some(Continuation::AfterInterruption(_)), Some(record)) => {
                 let base = record.base.clone().unwrap_or_else(|| tip(state));
@@ -70,14 +76,14 @@ impl Dispatcher {
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key);
-        self.crew.insert(key.clone(), Member { cancel: cancel.clone(), worktree: None, scope });
+        self.crew.insert(key.clone(), LiveAttempt { cancel: cancel.clone(), worktree: None, scope });
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
             let owner = site.owner(&key.to_string(), &base);
             let git = site.repository.git.clone();
             let made = tokio::spawn(async move {
-                let left = Worktree::reopen(&git, folder.clone(), owner.clone()).filter(|_| continues.is_some());
+                let left = if continues.is_some() { Worktree::reopen(&git, folder.clone(), owner.clone()).await? } else { None };
                 match left {
                     Some(worktree) => Ok(worktree),
                     None => Worktree::create(&git, folder, owner, &files).await,
@@ -92,17 +98,17 @@ impl Dispatcher {
     }
 
     pub(super) fn stop(&self, key: &AttemptKey) {
-        if let Some(member) = self.crew.get(key) {
-            member.stop();
+        if let Some(live) = self.crew.get(key) {
+            live.stop();
         }
     }
 
     /// Puts somebody to work in a worktree that stands.
     fn employ(&mut self, order: &Order, worktree: &Arc<Worktree>, me: &ActorRef<Self>) {
         let Order { key, task, .. } = order;
-        let Some(member) = self.crew.get_mut(key) else { return };
-        member.worktree = Some(worktree.clone());
-        let (scope, cancel) = (member.scope.clone(), member.cancel.clone());
+        let Some(live) = self.crew.get_mut(key) else { return };
+        live.worktree = Some(worktree.clone());
+        let (scope, cancel) = (live.scope.clone(), live.cancel.clone());
         let site = &self.site;
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
@@ -158,7 +164,7 @@ impl Dispatcher {
             done: me.clone().recipient(),
         });
         let me = me.clone();
-        // Supervision: the dispatcher hears of a worker's death and survives it.
+        // Linked, so that a worker ends should the dispatcher die. How it ends itself is told by `AttemptOver`.
         tokio::spawn(async move { me.link(&worker).await });
         Ok(())
     }
@@ -195,8 +201,8 @@ impl Message<Prepared> for Dispatcher {
             }
         };
         match self.crew.get_mut(&key) {
-            Some(member) if member.cancel.is_cancelled() => {
-                member.worktree = Some(worktree);
+            Some(live) if live.cancel.is_cancelled() => {
+                live.worktree = Some(worktree);
                 report_at_once(&key, Outcome::Cancelled, &me);
             }
             _ => self.employ(&order, &worktree, &me),
@@ -209,74 +215,44 @@ impl Message<AttemptOver> for Dispatcher {
 
     async fn handle(&mut self, over: AttemptOver, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        let Some(member) = self.crew.get(&over.key) else { return };
-        let (site, worktree, scope) = (self.site.clone(), member.worktree.clone(), member.scope.now());
+        let Some(live) = self.crew.get(&over.key) else { return };
+        let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
         tokio::spawn(async move {
-            let (key, outcome) = (over.key.clone(), over.outcome.clone());
-            let saving = tokio::spawn(async move { save(&site, worktree.as_deref(), &key, outcome, &scope).await });
-            let result = saving.await.unwrap_or_else(|panic| Err(Error::Defect(panic.to_string())));
+            let AttemptOver { key, outcome, .. } = over;
+            let of = key.clone();
+            let saving = tokio::spawn(async move {
+                match worktree {
+                    Some(worktree) => salvage::keep(&site, &worktree, &of, outcome, &scope).await,
+                    None => (None, outcome),
+                }
+            });
+            let defect = |panic| (None, Outcome::Unavailable { why: format!("{key} could not be saved: {panic}") });
+            let (commit, outcome) = saving.await.unwrap_or_else(defect);
             // The dispatcher is gone only when the whole run is.
-            let _ = me.tell(Saved { key: over.key, outcome: over.outcome, result }).await;
+            let _ = me.tell(Saved { key, commit, outcome }).await;
         });
     }
-}
-
-/// Ends what is still running, commits what is there, and looks once more whether it is within scope.
-async fn save(
-    site: &Site,
-    worktree: Option<&Worktree>,
-    key: &AttemptKey,
-    outcome: Outcome,
-    scope: &Scope,
-) -> Result<(Outcome, Option<CommitId>), Error> {
-    let Some(worktree) = worktree else { return Ok((outcome, None)) };
-    let mark = site.mark(&key.to_string());
-    // A failed look for strays costs nothing but the strays.
-    let _ = tokio::task::spawn_blocking(move || end_strays(&mark)).await;
-    let message = format!(
-        "What attempt {} at {} left\n\nInspan-Run: {}\nInspan-Task: {}\nInspan-Attempt: {}\n",
-        key.attempt,
-        key.task,
-        site.run(),
-        key.task,
-        key.attempt
-    );
-    let commit = worktree.commit(&site.attempt_ref(key), &message).await?;
-    let judged = matches!(outcome, Outcome::Done { .. } | Outcome::Exhausted { .. } | Outcome::Failed { .. });
-    let outside = if judged { worktree.outside(&commit.0, scope).await? } else { Vec::new() };
-    let outcome = if outside.is_empty() { outcome } else { Outcome::ScopeViolation { paths: outside } };
-    Ok((outcome, Some(commit)))
 }
 
 /// What an attempt left is safe, or could not be saved.
 struct Saved {
     key: AttemptKey,
+    commit: Option<CommitId>,
     outcome: Outcome,
-    result: Result<(Outcome, Option<CommitId>), Error>,
 }
 
 impl Message<Saved> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, Saved { key, outcome, result }: Saved, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, Saved { key, commit, outcome }: Saved, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        let member = self.crew.remove(&key);
+        let worktree = self.crew.remove(&key).and_then(|live| live.worktree);
         self.site.board.end(&key);
-        let (event, keep) = match result {
-            Ok((outcome, commit)) => (Event::AttemptEnded { key: key.clone(), commit, outcome }, false),
-            Err(error) => {
-                let place =
-                    member.as_ref().and_then(|member| member.worktree.as_ref()).map(|tree| tree.tree().display().to_string());
-                let place = place.unwrap_or_default();
-                let why = format!("what {key} left could not be committed ({error}); its files stay in {place}");
-                tracing::error!(%key, ?outcome, %error, "an attempt could not be saved");
-                (Event::AttemptEnded { key: key.clone(), commit: None, outcome: Outcome::Unavailable { why } }, true)
-            }
-        };
-        if let Err(error) = self.record(&event) {
+        let is_safe = commit.is_some();
+        if let Err(error) = self.record(&Event::AttemptEnded { key, commit, outcome }) {
             return self.finish(Err(error));
         }
-        if let Some(worktree) = member.and_then(|member| member.worktree).and_then(Arc::into_inner).filter(|_| !keep) {
+        if let Some(worktree) = worktree.filter(|_| is_safe) {
             self.site.remove_later(worktree);
         }
         self.pursue(&me).await;

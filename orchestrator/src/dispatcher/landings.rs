@@ -1,7 +1,5 @@
 //! Landings: what goes to the coordinator, and what its steps mean for the journal.
 
-use std::sync::Arc;
-
 use kameo::{
     actor::ActorRef,
     message::{Context, Message},
@@ -13,18 +11,14 @@ use super::Dispatcher;
 use crate::{
     coordinator::{Land, Landing, LandingStep, MoveBranch},
     error::Error,
-    gate::Gate,
-    site::Site,
 };
-use worker::process::Shell;
 
 impl Dispatcher {
     pub(super) async fn land(&mut self, key: AttemptKey, commit: CommitId, me: &ActorRef<Self>) -> Result<(), Error> {
         let onto = self.state().tip().clone();
         self.record(&Event::LandingStarted { key: key.clone(), onto })?;
         if self.coordinator.is_none() {
-            let gate = open_gate(self.site.clone(), self.state().base()).await?;
-            self.coordinator = Some(self.coordinator(gate, me));
+            self.coordinator = Some(self.coordinator(me));
         }
         let landing = self.landing(key, commit)?;
         let coordinator = self.coordinator.as_ref().expect("it was made above");
@@ -53,15 +47,6 @@ impl Dispatcher {
             key,
         })
     }
-}
-
-async fn open_gate(site: Arc<Site>, base: &CommitId) -> Result<Gate, Error> {
-    const HOLDER: &str = "_gate";
-    let worktree = site.standing_worktree(HOLDER, base).await?;
-    let mark = site.mark(HOLDER);
-    let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
-    let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
-    Ok(Gate::new(worktree, shell, mark))
 }
 
 impl Message<LandingStep> for Dispatcher {

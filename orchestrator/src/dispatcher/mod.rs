@@ -37,7 +37,6 @@ pub use planning::{Policy, ReviewPolicy};
 use crate::{
     coordinator::{Coordinator, Lane},
     error::Error,
-    gate::Gate,
     ledger::{Ledger, TurnPaid},
     planner::Planner,
     recorder::Recorder,
@@ -60,7 +59,7 @@ pub struct Dispatcher {
     recorder: Recorder,
     policy: Policy,
     reviewer: Arc<dyn Reviewer>,
-    crew: HashMap<AttemptKey, crew::Member>,
+    crew: HashMap<AttemptKey, crew::LiveAttempt>,
     drafting: planning::Drafting,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
@@ -231,13 +230,8 @@ impl Dispatcher {
         }
     }
 
-    fn coordinator(&mut self, gate: Gate, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
-        let lane = Lane {
-            git: self.site.repository.git.clone(),
-            branch: self.site.branch_ref(),
-            gate: tokio::sync::Mutex::new(gate),
-            cancel: self.cancel.child_token(),
-        };
+    fn coordinator(&self, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
+        let lane = Lane::new(self.site.clone(), self.state().base().clone(), self.cancel.child_token());
         Coordinator::spawn(Coordinator::new(lane, me.clone().recipient()))
     }
 }

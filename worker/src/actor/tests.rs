@@ -67,7 +67,11 @@ impl Rig {
     }
 
     fn start(&self, opening: Opening, transcript: &str) -> ActorRef<Worker> {
-        Worker::spawn(WorkerArgs {
+        Worker::spawn(self.args(opening, transcript))
+    }
+
+    fn args(&self, opening: Opening, transcript: &str) -> WorkerArgs {
+        WorkerArgs {
             brief: brief(),
             opening,
             model: self.model.clone(),
@@ -78,7 +82,7 @@ impl Rig {
             limits: Limits::default(),
             cancel: self.cancel.clone(),
             done: self.dispatcher.clone().recipient(),
-        })
+        }
     }
 
     fn fresh(&self) -> ActorRef<Worker> {
@@ -112,6 +116,50 @@ async fn an_attempt_tells_how_it_ended_and_the_actor_stops() {
 #[tokio::test]
 async fn a_panic_is_a_failed_attempt_and_what_it_took_is_counted() {
     check("read a\npanic", expect![[r#"money #1 in 2 turns: Failed { why: "the worker panicked: out of wits. This is a fault of Inspan; please report it." }"#]]).await;
+}
+
+/// A model that breaks as soon as anybody wants to know anything about it.
+struct Brittle;
+
+impl Model for Brittle {
+    fn ask<'a>(
+        &'a self,
+        _: &'a crate::model::Request<'a>,
+        _: &'a crate::model::OnDelta<'a>,
+        _: &'a CancellationToken,
+    ) -> futures_util::future::BoxFuture<'a, Result<crate::model::Answer, crate::model::ModelError>> {
+        panic!("asked")
+    }
+
+    fn context_window(&self) -> u64 {
+        panic!("no window")
+    }
+
+    fn max_output(&self) -> u64 {
+        panic!("no room")
+    }
+
+    fn price(&self) -> Option<shared::Price> {
+        panic!("no price")
+    }
+
+    fn id(&self) -> &'static str {
+        "p/m"
+    }
+}
+
+#[tokio::test]
+async fn a_panic_before_the_first_turn_is_told_like_any_other() {
+    let mut rig = Rig::new("finish done");
+    let _first = rig.fresh();
+    rig.heard.recv().await.unwrap();
+    let resumed = Opening::Continue { transcript: rig.folder.path().join("1.jsonl"), notice: "n".into() };
+    let fresh = Opening::Fresh { repository_brief: "r".into() };
+    for (opening, transcript, why) in [(resumed, "1.jsonl", "no price"), (fresh, "2.jsonl", "no room")] {
+        let _worker = Worker::spawn(WorkerArgs { model: Arc::new(Brittle), ..rig.args(opening, transcript) });
+        let Outcome::Failed { why: said } = rig.heard.recv().await.unwrap().outcome else { panic!() };
+        assert!(said.starts_with(&format!("the worker panicked: {why}")), "{said}");
+    }
 }
 
 #[tokio::test]
