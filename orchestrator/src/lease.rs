@@ -125,11 +125,14 @@ mod tests {
 
     const FOLDER: &str = "INSPAN_TEST_LEASE";
 
-    /// Not a test: another process, which holds a lease until its input ends.
+    /// By itself: a process may take a lease that nobody has. Started by the other tests, with a folder in its environment: it holds the
+    /// lease there until its input ends.
     #[test]
-    #[ignore = "it is what the other tests start"]
-    fn another_process() {
-        let Ok(folder) = std::env::var(FOLDER) else { return };
+    fn a_lease_that_nobody_has_can_be_taken() {
+        let Ok(folder) = std::env::var(FOLDER) else {
+            let folder = tempfile::tempdir().unwrap();
+            return assert!(Lease::take(folder.path(), Work::Run).unwrap().is_ok());
+        };
         let (folder, work) = folder.split_once(' ').unwrap();
         let work = Work::ALL.into_iter().find(|known| known.name() == work).unwrap();
         let _lease = Lease::take(Path::new(folder), work).unwrap().unwrap();
@@ -139,7 +142,7 @@ mod tests {
 
     fn hold(folder: &Path, work: Work) -> Child {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "lease::tests::another_process", "--ignored", "--nocapture"])
+            .args(["--exact", "lease::tests::a_lease_that_nobody_has_can_be_taken", "--nocapture"])
             .env(FOLDER, format!("{} {}", folder.display(), work.name()))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -48,7 +48,7 @@ impl Sum for Tokens {
 }
 
 /// An amount in billionths of a US dollar. Written to files and events as dollars, which a float holds exactly enough: nine digits
-/// after the point of up to nine million dollars.
+/// after the point of up to four million dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Money {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn money_is_written_in_dollars_and_read_back_to_the_billionth() {
-        for nano_usd in [0, 1, 3, 999_999_999, 1_234_567_890_123, 9_000_000_000_000_001] {
+        for nano_usd in [0, 1, 3, 999_999_999, 1_234_567_890_123, 4_000_000_000_000_001] {
             let text = serde_json::to_string(&Money { nano_usd }).unwrap();
             assert_eq!(serde_json::from_str::<Money>(&text).unwrap(), Money { nano_usd }, "{text}");
         }

@@ -114,9 +114,9 @@ fn a_task_alone_without_any_gate_is_refused_and_says_how_to_go_without() {
     let out = s.inspan(&["run", "Write a", "--solo", "--yes"]).code(4);
     expect![[r#"
         exit 4
-        Run RUN starts from main at COMMIT. Your checkout is not touched.
-        error: the goal as one task has 1 problem:
+        error: the goal as one task has 2 problems:
           error[no-gate] gate: the plan has no gate, so nothing would tell green from red; name the commands that test the whole repository
+          warning[unproved] task solo, verify: nothing proves `solo`; give it a command in `verify`, or a file in `deliver`
          hint: set `[gate] commands` in inspan.toml or in the plan, or say `--no-gate` to go without; nothing was started
     "#]].assert_eq(&out.shown());
     assert!(s.runs().is_empty(), "nothing has begun");

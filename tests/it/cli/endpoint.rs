@@ -101,7 +101,6 @@ fn without_any_model_it_says_how_to_name_one_and_no_run_is_left() {
     let out = s.inspan(&["run", "Write a", "--yes"]).code(2);
     expect![[r#"
         exit 2
-        Run RUN starts from main at COMMIT. Your checkout is not touched.
         error: there is no model to plan with
          hint: set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml
     "#]].assert_eq(&out.shown());

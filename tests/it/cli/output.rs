@@ -150,16 +150,16 @@ fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
 
         Limits
 
-          up to 4 workers at once, 2 attempts at a task, 3 re-plans
+          up to 4 workers at once, 2 attempts at a task, 0 re-plans
           each attempt, where its task says nothing else: 80 turns, 30 minutes
           the whole run: no limit
 
         Warnings
 
-          - warning[unmatched-scope] task one, write: no file matches what `one` may write (1.txt), and it delivers none; mend the patterns, or name new files in `deliver`
-          - warning[unproved] task one, verify: nothing proves `one`; give it a command in `verify`, or a file in `deliver`
-          - warning[unmatched-scope] task two, write: no file matches what `two` may write (2.txt), and it delivers none; mend the patterns, or name new files in `deliver`
-          - warning[unproved] task two, verify: nothing proves `two`; give it a command in `verify`, or a file in `deliver`
+          - warning[unproved] line 9: nothing proves `one`; give it a command in `verify`, or a file in `deliver`
+          - warning[unmatched-scope] line 13: no file matches what `one` may write (1.txt), and it delivers none; mend the patterns, or name new files in `deliver`
+          - warning[unproved] line 16: nothing proves `two`; give it a command in `verify`, or a file in `deliver`
+          - warning[unmatched-scope] line 21: no file matches what `two` may write (2.txt), and it delivers none; mend the patterns, or name new files in `deliver`
 
 
            TIME  plan 1 approved by policy
@@ -247,14 +247,14 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
 
         Limits
 
-          up to 4 workers at once, 2 attempts at a task, 3 re-plans
+          up to 4 workers at once, 2 attempts at a task, 0 re-plans
           each attempt, where its task says nothing else: 80 turns, 30 minutes
           the whole run: no limit
 
         Warnings
 
-          - warning[unmatched-scope] task a, write: no file matches what `a` may write (a.txt), and it delivers none; mend the patterns, or name new files in `deliver`
-          - warning[unproved] task a, verify: nothing proves `a`; give it a command in `verify`, or a file in `deliver`
+          - warning[unproved] line 9: nothing proves `a`; give it a command in `verify`, or a file in `deliver`
+          - warning[unmatched-scope] line 13: no file matches what `a` may write (a.txt), and it delivers none; mend the patterns, or name new files in `deliver`
 
 
         error: the plan waits for a review, and this is not a terminal; the plan is kept as run RUN

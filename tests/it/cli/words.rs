@@ -17,7 +17,6 @@ fn a_plan_file_with_ten_mistakes_lists_all_of_them_with_their_lines() {
     let out = s.inspan(&["run", "--plan", &path, "--yes"]).code(4);
     expect![[r#"
         exit 4
-        Run RUN starts from main at COMMIT. Your checkout is not touched.
         error: ROOT/plan.toml has 12 problems:
           error[unknown-key] line 3: `flavour` is not a key of a plan; the keys are version, goal, gate, task
           error[no-gate] line 4: the plan has no gate, so nothing would tell green from red; name the commands that test the whole repository
