@@ -3,7 +3,12 @@
 //! The program finds its brief in the file that `INSPAN_BRIEF` names, and may write what the tasks after it need to know into the
 //! file that `INSPAN_HAND_OFF` names.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kameo::actor::Recipient;
 use shared::{Brief, Limit, Outcome, Report};
@@ -32,7 +37,7 @@ pub struct CommandJob {
 }
 
 /// A command may say this much to the tasks after it.
-const LONGEST_HAND_OFF: usize = 16 << 10;
+const LONGEST_HAND_OFF: u64 = 16 << 10;
 
 /// Runs the job and tells its end to `done`, whatever happens.
 pub fn employ(job: CommandJob, cancel: CancellationToken, done: Recipient<AttemptOver>) {
@@ -43,6 +48,16 @@ pub fn employ(job: CommandJob, cancel: CancellationToken, done: Recipient<Attemp
         // Whoever waits for it is gone only when the whole run is.
         let _ = done.tell(AttemptOver::without_turns(key, outcome)).await;
     });
+}
+
+/// What the command wrote for those after it: the beginning of a regular file. A pipe or a device there would keep us waiting.
+fn read_hand_off(path: &Path) -> String {
+    let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    let Some(file) = is_file.then(|| File::open(path).ok()).flatten() else { return String::new() };
+    let mut text = Vec::new();
+    // What cannot be read was not handed over.
+    let _ = file.take(LONGEST_HAND_OFF).read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 impl CommandJob {
@@ -58,7 +73,7 @@ impl CommandJob {
         match end.status {
             Status::Cancelled => Outcome::Cancelled,
             Status::TimedOut => Outcome::Exhausted { limit: Limit::Minutes, last: self.said(&end) },
-            Status::Exited(0) => self.accepted(&end, std::fs::read_to_string(&hand_off).unwrap_or_default(), cancel).await,
+            Status::Exited(0) => self.accepted(&end, read_hand_off(&hand_off), cancel).await,
             Status::Exited(_) | Status::Signalled(_) | Status::NotStarted(_) => Outcome::Failed { why: self.said(&end) },
         }
     }
@@ -68,7 +83,6 @@ impl CommandJob {
             _ if cancel.is_cancelled() => Outcome::Cancelled,
             Verdict::Refused(why) => Outcome::Failed { why: format!("`{}` ended well, but {why}", self.command) },
             Verdict::Accepted => {
-                let hand_off = hand_off.chars().take(LONGEST_HAND_OFF).collect();
                 let summary = format!("Ran `{}` ({}).", self.command, end.in_words());
                 Outcome::Done { report: Report { summary, hand_off, follow_ups: Vec::new() } }
             }

@@ -62,6 +62,11 @@ const PASSED: &[&str] = &[
 
 const SECRET: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
+/// Whether a variable's name says that it holds a secret.
+pub fn says_secret(name: &str) -> bool {
+    SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word))
+}
+
 /// How many ports an attempt gets.
 const PORTS: u16 = 10;
 
@@ -84,8 +89,7 @@ impl Environment {
                 None => name == *pattern,
             })
         };
-        let secret = |name: &str| SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word));
-        let chosen = |name: &str| allowed(name) || (listed(name) && !secret(name));
+        let chosen = |name: &str| allowed(name) || (listed(name) && !says_secret(name));
         let passed = all.into_iter().filter(|(name, _)| name.to_str().is_some_and(chosen)).collect();
         Self { passed }
     }

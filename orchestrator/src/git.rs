@@ -19,7 +19,7 @@ use plans::event::CommitId;
 use shared::RepoPath;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::tree_path::TreePath;
+use crate::{environment::says_secret, tree_path::TreePath};
 
 /// Why git did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum GitError {
     /// There is no git, or it could not be started.
     #[error("git could not be started: {0}")]
     Start(#[source] std::io::Error),
+    /// The folder that it was to work in is gone.
+    #[error("the folder {0} is not there any more")]
+    NoFolder(PathBuf),
     /// It said no.
     #[error("`git {call}` failed: {said}")]
     Failed {
@@ -277,6 +280,12 @@ impl Call {
             "core.sparseCheckout=false",
             "gc.auto=0",
             "commit.gpgSign=false",
+            // A merge that moves one task's file into another's folder is a decision, and not git's.
+            "merge.directoryRenames=false",
+            // Whatever a worker left is committed as it is.
+            "core.safecrlf=false",
+            "core.protectNTFS=false",
+            "core.protectHFS=false",
         ];
         let args = quiet.iter().flat_map(|setting| ["-c".into(), setting.into()]).collect();
         Self { args, env: Vec::new(), dir: None, input: None }
@@ -318,18 +327,15 @@ impl Call {
     /// Runs it, whatever it comes to.
     pub async fn output(self) -> Result<std::process::Output, GitError> {
         let mut command = Command::new("git");
-        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("GIT_")) {
-            if !["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"]
-                .iter()
-                .any(|kept| key == *kept)
-                && !key.to_string_lossy().starts_with("GIT_CONFIG")
-            {
-                command.env_remove(key);
-            }
+        for (key, _) in std::env::vars_os().filter(|(key, _)| !is_for_git(&key.to_string_lossy())) {
+            command.env_remove(key);
         }
         command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value)));
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         if let Some(dir) = &self.dir {
+            if !dir.is_dir() {
+                return Err(GitError::NoFolder(dir.clone()));
+            }
             command.current_dir(dir);
         }
         command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -358,6 +364,15 @@ impl Call {
         let out = self.bytes().await?;
         Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
     }
+}
+
+/// Filters and hooks of the person's configuration run as children of git: they get no key, and nothing that points git elsewhere.
+fn is_for_git(name: &str) -> bool {
+    let identity = ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"];
+    if name.starts_with("GIT_") {
+        return identity.contains(&name) || name.starts_with("GIT_CONFIG");
+    }
+    !says_secret(name)
 }
 
 impl Default for Call {

@@ -330,9 +330,10 @@ impl Worktree {
             .build();
         let nested: Vec<PathBuf> = walk
             .filter_map(Result::ok)
-            .filter(|entry| entry.depth() > 1 && entry.file_name() == ".git")
+            .filter(|entry| entry.file_name().eq_ignore_ascii_case(".git") && (entry.depth() > 1 || entry.file_name() != ".git"))
             .map(ignore::DirEntry::into_path)
             .collect();
+        // Git refuses such a name in any spelling.
         std::fs::create_dir_all(&aside).map_err(Error::disk(&aside))?;
         let taken = std::fs::read_dir(&aside).map_err(Error::disk(&aside))?.count();
         for (number, path) in nested.iter().enumerate() {

@@ -176,3 +176,37 @@ fn a_task_that_conflicts_as_often_as_it_may_ends_as_conflict_and_the_rest_lands(
     let setbacks = ::plans::evidence::account(&state);
     assert!(record.setbacks.len() == 3 && record.why.contains("list.txt"), "{setbacks}");
 }
+
+#[test]
+fn a_renamed_folder_does_not_carry_another_tasks_file_out_of_its_scope() {
+    let s = Scenario::new("## old/1\n1\n## old/2\n2\n");
+    s.repository().git(&["config", "merge.directoryRenames", "true"]);
+    s.run_plan(
+        "mv | write old/1 old/2 new/** | run mkdir new; mv old/1 old/2 new/\n add | write old/x | run sleep 0.4; mkdir -p old; echo x > old/x",
+        &[],
+    )
+    .code(0);
+    assert_eq!(s.result(), "## new/1\n1\n## new/2\n2\n## old/x\nx\n");
+}
+
+#[test]
+fn a_run_branch_that_is_checked_out_is_not_moved_and_the_run_halts_once() {
+    let s = Scenario::new("## a.txt\na\n");
+    let gate = s.root().join("go");
+    let run = s.start_plan(&format!("a | write b.txt | run until test -e '{}'; do :; done; echo b > b.txt", gate.display()), &[]);
+    s.wait_until(|event| matches!(event, ::plans::event::Event::AttemptStarted { .. }));
+    let branch = format!("inspan/{}", s.run_id());
+    s.repository().git(&["switch", "-q", &branch]);
+    std::fs::write(gate, "").expect("it is ours");
+    run.wait().code(1).says("is checked out in");
+    assert_eq!(s.repository().git(&["status", "--porcelain"]), "");
+    s.repository().git(&["switch", "-q", "main"]);
+    s.inspan(&["resume", "--yes"]).code(0);
+    assert_eq!(s.result(), "## a.txt\na\n## b.txt\nb\n");
+}
+
+#[test]
+fn a_task_may_be_called_base() {
+    let s = Scenario::new("## a.txt\na\n");
+    s.run_plan("base | write b.txt | run echo b > b.txt", &[]).code(0);
+}

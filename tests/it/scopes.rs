@@ -151,3 +151,41 @@ fn collect(folder: &std::path::Path, places: &mut Vec<(String, String)>) {
         }
     }
 }
+
+#[test]
+fn files_with_names_that_no_plan_can_say_are_outside_every_scope() {
+    for name in ["~", "C:evil", "\\evil"] {
+        let s = Scenario::new("## a.txt\na\n");
+        let plan = format!("a | write src/** | run mkdir src; echo x > src/x; echo x > '{name}'");
+        s.run_plan(&plan, &[]).code(3);
+        assert_eq!(s.result(), "## a.txt\na\n", "{name}");
+        assert!(
+            outcomes(&s).iter().any(|outcome| matches!(outcome, Outcome::ScopeViolation { .. })),
+            "{name}: {:?}",
+            outcomes(&s)
+        );
+    }
+}
+
+#[test]
+fn a_name_that_git_refuses_does_not_halt_the_run() {
+    let s = Scenario::new("## a.txt\na\n");
+    s.run_plan("a | write src/** | run mkdir -p src/.GIT; echo x > src/x; echo x > src/.GIT/config", &[]).code(0);
+    assert_eq!(s.result(), "## a.txt\na\n## src/x\nx\n");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_hand_off_keeps_nobody_waiting() {
+    let s = Scenario::new("## a.txt\na\n");
+    s.run_plan("a | write b.txt | run echo b > b.txt; mkfifo \"$INSPAN_HAND_OFF\"", &[]).code(0);
+}
+
+#[test]
+fn a_filter_of_the_persons_configuration_sees_no_key() {
+    let s = Scenario::new("## a.txt\na\n## .gitattributes\n*.txt filter=spy\n").env("SOME_API_KEY", "hush-hush");
+    let seen = s.root().join("seen");
+    s.repository().git(&["config", "filter.spy.clean", &format!("env >> '{}'; cat", seen.display())]);
+    s.run_plan("a | write b.txt | run echo b > b.txt", &[]).code(0);
+    let seen = std::fs::read_to_string(seen).expect("the filter ran");
+    assert!(seen.contains("PATH=") && !seen.contains("hush-hush"), "{seen}");
+}

@@ -108,6 +108,15 @@ pub(super) async fn go_on(here: &Here, begun: Begun) -> Result<u8, Error> {
 }
 
 fn what_next(status: RunStatus, state: &RunState, run: &str) -> String {
+    let gone: Vec<&str> = state.gone().iter().map(|record| record.id.as_str()).collect();
+    let next = next_steps(status, state, run);
+    if gone.is_empty() {
+        return next;
+    }
+    format!("\nRe-plans dropped {}: look whether the goal is reached without them.{next}", gone.join(", "))
+}
+
+fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
     let apply = format!("`inspan diff {run}` shows the result, `inspan apply {run}` brings it into your branch.");
     match (status, state.landed().is_empty()) {
         (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, RepoPath, RunId, TaskId};
+use shared::{AttemptKey, RepoPath, RunId, Scope, TaskId};
 
 use super::{LandingStep, Lane};
 use crate::{
@@ -29,6 +29,10 @@ pub struct Landing {
     pub title: String,
     /// What its worker reported.
     pub summary: String,
+    /// What it may write, and what must be there afterwards: also in the merged tree.
+    pub scope: Scope,
+    /// Likewise.
+    pub deliver: Vec<RepoPath>,
     /// The task's own proof.
     pub verify: Vec<String>,
     /// The gate.
@@ -46,10 +50,29 @@ impl Landing {
         match git.merge_trees(&self.base, &self.onto, &self.commit).await? {
             Merge::Conflicted { tree, paths } => self.conflict(git, &tree, paths).await,
             Merge::Clean { tree } => {
+                let astray = self.astray(git, &tree).await?;
+                if !astray.is_empty() {
+                    return self.conflict(git, &tree, astray).await;
+                }
                 let commit = git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
+                // A person's `git gc` must not take it away while it is proved.
+                git.set_ref(&format!("refs/inspan/{}/_landing", self.run), &commit).await?;
                 self.prove(lane, commit).await
             }
         }
+    }
+
+    /// Files that the merge, following a rename on the run branch, put where this task may not write, or took from where it must deliver.
+    async fn astray(&self, git: &Git, tree: &str) -> Result<Vec<RepoPath>, Error> {
+        let changes = git.changes(&self.onto.0, tree).await?;
+        let outside = changes.iter().filter(|change| !change.path.is_allowed_by(&self.scope));
+        let mut astray: Vec<RepoPath> = outside.map(|change| change.path.shown().clone()).collect();
+        for path in &self.deliver {
+            if !git.has(tree, path).await {
+                astray.push(path.clone());
+            }
+        }
+        Ok(astray)
     }
 
     async fn prove(&self, lane: &Lane, commit: CommitId) -> Result<LandingStep, Error> {
@@ -117,7 +140,7 @@ fn conflicted_parts(path: &RepoPath, text: &str) -> String {
     }
     let mut out = format!("--- {path}\n");
     if !shown.contains(&true) {
-        out.push_str("(one side changed this file, the other deleted, renamed or replaced it; or it is not text)\n");
+        out.push_str("(one side changed this file, the other deleted, moved or replaced it, or its folder; or it is not text)\n");
     }
     for (at, line) in lines.iter().enumerate().filter(|(at, _)| shown[*at]) {
         if at > 0 && !shown[at - 1] {

@@ -29,7 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use landing::Landing;
 
-use crate::{error::Error, gate::Gate, git::Swap, site::Site};
+use crate::{
+    error::Error,
+    gate::Gate,
+    git::{Git, Swap},
+    site::Site,
+};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
 pub struct Coordinator {
@@ -150,8 +155,14 @@ impl Message<MoveBranch> for Coordinator {
     type Reply = ();
 
     async fn handle(&mut self, MoveBranch { key, onto, commit }: MoveBranch, _: &mut Context<Self, ()>) {
+        let git = &self.lane.site.repository.git;
         let branch = self.lane.site.branch_ref();
-        let swap = self.lane.site.repository.git.swap_ref(&branch, &commit, Some(&onto)).await;
+        if let Some(error) = checked_out(git, &branch).await {
+            // The dispatcher is gone only when the whole run is.
+            let _ = self.tell.tell(LandingStep::Broken { key, error }).await;
+            return;
+        }
+        let swap = git.swap_ref(&branch, &commit, Some(&onto)).await;
         let step = match swap {
             Ok(Swap::Done) => LandingStep::Moved { key, commit },
             Ok(Swap::Lost) => {
@@ -173,3 +184,10 @@ impl Message<MoveBranch> for Coordinator {
 
 #[cfg(test)]
 mod tests;
+
+/// A branch that moves under a checkout would make the person's next commit undo what landed.
+async fn checked_out(git: &Git, branch: &str) -> Option<Error> {
+    let place = git.text(["for-each-ref", "--format=%(worktreepath)", branch]).await.ok().filter(|place| !place.is_empty())?;
+    let what = format!("the run branch is checked out in {place}, so it was not moved; nothing is lost");
+    Some(Error::Refused { what, hint: "switch to another branch there".to_owned() })
+}

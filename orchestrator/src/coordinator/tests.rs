@@ -44,6 +44,8 @@ impl Bench {
             onto: self.ground.base.clone(),
             title: "t".to_owned(),
             summary: String::new(),
+            scope: shared::Scope { write: vec![shared::Glob::new("**").unwrap()], shared: Vec::new() },
+            deliver: Vec::new(),
             verify: Vec::new(),
             gate: vec![gate.to_owned()],
             timeout: Duration::from_secs(60),

@@ -40,6 +40,8 @@ impl Dispatcher {
             onto: state.tip().clone(),
             title: task.title.clone(),
             summary: record.report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
+            scope: task.scope.clone(),
+            deliver: task.deliver.clone(),
             verify: task.verify.clone(),
             gate: if state.settings().no_gate { Vec::new() } else { plan.gate().commands.clone() },
             timeout: plan.gate().timeout,
