@@ -131,7 +131,7 @@ impl Repository {
         match std::fs::copy(&theirs, index) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                drop(here().args(["read-tree", &self.head.0]).bytes().await?)
+                here().args(["read-tree", &self.head.0]).bytes().await?;
             }
             Err(error) => return Err(Error::disk(index)(error)),
         }

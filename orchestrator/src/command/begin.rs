@@ -97,7 +97,7 @@ impl Prepared {
     pub(super) async fn begin(self, here: &Here, goal: &str, proposed: Result<Option<Proposal>, Error>) -> Result<Begun, Error> {
         let (git, folder) = (self.launch.repository.git.clone(), self.launch.folder.clone());
         let begun = match proposed.and_then(|proposal| self.manned(proposal)) {
-            Ok(proposal) => self.record(here, goal, proposal).await,
+            Ok(proposal) => self.record(here, goal, proposal),
             Err(error) => Err(error),
         };
         if begun.is_err() {
@@ -115,7 +115,7 @@ impl Prepared {
         Ok(proposal)
     }
 
-    async fn record(self, here: &Here, goal: &str, proposal: Option<Proposal>) -> Result<Begun, Error> {
+    fn record(self, here: &Here, goal: &str, proposal: Option<Proposal>) -> Result<Begun, Error> {
         let Self { launch, site, start } = self;
         let (repository, settings) = (&launch.repository, launch.settings.clone());
         let (base, head, snapshot) = (start.commit.clone(), repository.head.clone(), start.snapshot);
