@@ -98,6 +98,7 @@ impl Environment {
     pub fn of_attempt(&self, run: &RunId, key: &AttemptKey, folder: &Path, mark: &str) -> Vec<(OsString, OsString)> {
         let mut all = self.of_folder(run, folder, mark);
         all.insert("INSPAN_TASK".into(), key.task.as_str().into());
+        all.insert("INSPAN_ATTEMPT".into(), key.attempt.to_string().into());
         let first = free_ports(key);
         all.insert("INSPAN_PORT_FIRST".into(), first.to_string().into());
         all.insert("INSPAN_PORT_LAST".into(), (first + PORTS - 1).to_string().into());
@@ -113,7 +114,7 @@ impl Environment {
         let mut all = self.passed.clone();
         let mut set = |name: &str, value: OsString| all.insert(name.into(), value);
         set("INSPAN_RUN", run.as_str().into());
-        set("INSPAN_ATTEMPT", mark.into());
+        set("INSPAN_MARK", mark.into());
         set("TMPDIR", folder.join("tmp").into());
         set("CARGO_TARGET_DIR", folder.join("target").into());
         set("GIT_CEILING_DIRECTORIES", folder.into());

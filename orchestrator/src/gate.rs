@@ -127,7 +127,7 @@ mod tests {
 
         let ground = Ground::new().await;
         let mark = ground.site.mark("_gate");
-        let mut stray = std::process::Command::new("sleep").arg("600").env("INSPAN_ATTEMPT", mark).spawn().unwrap();
+        let mut stray = std::process::Command::new("sleep").arg("600").env("INSPAN_MARK", mark).spawn().unwrap();
         let _gate = Gate::open(&ground.site, &ground.base).await.unwrap();
         assert_eq!(stray.wait().unwrap().signal(), Some(9));
     }

@@ -275,7 +275,7 @@ impl Worktree {
 
     async fn call<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
         // The mark lets a call whose harness was killed be ended with the attempt's other strays.
-        let call = self.git.call().env("INSPAN_ATTEMPT", self.owner.mark());
+        let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
         let call = call.env("GIT_WORK_TREE", self.tree()).env("GIT_INDEX_FILE", self.index());
         call.dir(&self.tree()).args(args).text().await
     }

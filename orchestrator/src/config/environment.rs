@@ -17,8 +17,17 @@ pub(super) const API_KEY: &str = "INSPAN_API_KEY";
 pub(super) const CONFIG: &str = "INSPAN_CONFIG";
 
 /// What is neither a setting nor unknown: what the program reads elsewhere, and what commands of workers are given.
-const OTHERS: &[&str] =
-    &["INSPAN_LOG", "INSPAN_RUN", "INSPAN_TASK", "INSPAN_ATTEMPT", "INSPAN_BRIEF", "INSPAN_REPORT", "INSPAN_WORKTREE"];
+const OTHERS: &[&str] = &[
+    "INSPAN_LOG",
+    "INSPAN_RUN",
+    "INSPAN_TASK",
+    "INSPAN_ATTEMPT",
+    "INSPAN_MARK",
+    "INSPAN_BRIEF",
+    "INSPAN_HAND_OFF",
+    "INSPAN_REPORT",
+    "INSPAN_WORKTREE",
+];
 const OTHER_PREFIXES: &[&str] = &["INSPAN_PORT", "INSPAN_TEST_"];
 
 /// What the environment says.

@@ -6,9 +6,9 @@
 
 /// The variable that marks the processes of an attempt.
 #[cfg(target_os = "linux")]
-const MARK: &str = "INSPAN_ATTEMPT";
+const MARK: &str = "INSPAN_MARK";
 
-/// Kills every process of this user whose environment says `INSPAN_ATTEMPT=<marker>`, this one excepted; returns how many.
+/// Kills every process of this user whose environment says `INSPAN_MARK=<marker>`, this one excepted; returns how many.
 ///
 /// It reads all of `/proc`: call it where blocking is allowed, once an attempt is over. Where there is no `/proc` it does nothing.
 #[cfg(target_os = "linux")]

@@ -23,7 +23,7 @@ impl Place {
     fn marked(marker: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let path = std::env::var_os("PATH").unwrap();
-        let env = vec![("PATH".into(), path), ("INSPAN_ATTEMPT".into(), marker.into())];
+        let env = vec![("PATH".into(), path), ("INSPAN_MARK".into(), marker.into())];
         let shell = Shell { cwd: dir.path().to_owned(), env, spill_dir: dir.path().join("spill") };
         Self { dir, shell }
     }
