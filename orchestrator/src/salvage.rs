@@ -51,9 +51,9 @@ async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<Comm
     let folder = Worktree::folder_of(&site.worktrees, site.run(), key);
     site.end_strays(&key.to_string()).await;
     match Worktree::reopen(&site.repository.git, folder.clone(), site.owner(&key.to_string(), base)).await {
-        Ok(Some(worktree)) => keep(site, &worktree, key, Outcome::Cancelled, &Scope::default()).await,
+        Ok(Some(worktree)) => keep(site, &worktree, key, Outcome::Interrupted, &Scope::default()).await,
         // No directory, or one that was never finished: what was committed before, if anything, is all there is.
-        Ok(None) => (site.repository.git.commit(&site.attempt_ref(key)).await, Outcome::Cancelled),
+        Ok(None) => (site.repository.git.commit(&site.attempt_ref(key)).await, Outcome::Interrupted),
         Err(error) => (None, unsaved(key, &error, &folder)),
     }
 }

@@ -49,7 +49,7 @@ impl Setback {
             Setback::Ended(outcome) => match outcome {
                 Outcome::Exhausted { .. } => TaskEnd::Exhausted,
                 Outcome::ScopeViolation { .. } => TaskEnd::ScopeViolation,
-                Outcome::Cancelled | Outcome::OverBudget => TaskEnd::Cancelled,
+                Outcome::Cancelled | Outcome::Superseded | Outcome::Interrupted | Outcome::OverBudget => TaskEnd::Cancelled,
                 Outcome::Done { .. } | Outcome::Blocked { .. } | Outcome::Failed { .. } | Outcome::Unavailable { .. } => {
                     TaskEnd::Failed
                 }
@@ -82,6 +82,8 @@ impl Setback {
                 Outcome::ScopeViolation { paths } => format!("changed files outside its scope: {}", join(paths)),
                 Outcome::OverBudget => "the run's budget is used up".to_owned(),
                 Outcome::Cancelled => "stopped".to_owned(),
+                Outcome::Superseded => "stopped, for the plan has changed".to_owned(),
+                Outcome::Interrupted => "interrupted".to_owned(),
             },
         }
     }

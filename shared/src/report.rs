@@ -53,6 +53,10 @@ pub enum Outcome {
     },
     /// The run's budget is used up.
     OverBudget,
-    /// A person, a re-plan or the end of the run stopped it.
+    /// A person or the end of the run stopped it.
     Cancelled,
+    /// The plan changed under it: a re-plan rewrote or dropped its task.
+    Superseded,
+    /// The process that carried the run died; the attempt goes on with the next one.
+    Interrupted,
 }

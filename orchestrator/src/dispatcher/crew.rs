@@ -15,7 +15,8 @@ use kameo::{
 use plans::{
     Task, WorkerKind,
     event::{CommitId, Event},
-    run_state::Continuation,
+    run_state::{Continuation, TaskRecord},
+    task_state::TaskState,
 };
 use shared::{AttemptKey, Outcome};
 use tokio_util::sync::CancellationToken;
@@ -210,12 +211,26 @@ impl Message<Prepared> for Dispatcher {
     }
 }
 
+impl Dispatcher {
+    /// A worker only knows that it was stopped; the state knows what for.
+    fn why_stopped(&self, over: &AttemptOver) -> Outcome {
+        let unwanted = |(record, _): (&TaskRecord, _)| {
+            record.id == over.key.task && matches!(record.state, TaskState::Running { unwanted: true, .. })
+        };
+        match over.outcome {
+            Outcome::Cancelled if self.state().running().any(unwanted) => Outcome::Superseded,
+            _ => over.outcome.clone(),
+        }
+    }
+}
+
 impl Message<AttemptOver> for Dispatcher {
     type Reply = ();
 
     async fn handle(&mut self, over: AttemptOver, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
         let Some(live) = self.crew.get(&over.key) else { return };
+        let over = AttemptOver { outcome: self.why_stopped(&over), ..over };
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
         tokio::spawn(async move {
             let AttemptOver { key, outcome, .. } = over;

@@ -244,7 +244,11 @@ impl RunState {
         }
         let setback = Setback::Ended(outcome.clone());
         match outcome {
-            Outcome::Unavailable { .. } | Outcome::OverBudget | Outcome::Cancelled => {
+            Outcome::Unavailable { .. }
+            | Outcome::OverBudget
+            | Outcome::Cancelled
+            | Outcome::Superseded
+            | Outcome::Interrupted => {
                 let unwanted = |record: &mut TaskRecord| matches!(record.state, TaskState::Running { unwanted: true, .. });
                 let stopped_for_the_plan = self.any_record(&key.task).is_some_and(unwanted);
                 self.step_any(&key.task, Step::TryAgain(key.attempt))?;
