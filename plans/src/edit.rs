@@ -10,6 +10,7 @@
 
 mod apply;
 mod diff;
+mod forgive;
 mod read;
 mod replace;
 mod schema;

@@ -22,7 +22,7 @@ const KINDS: &[&str] = &["add", "drop", "split", "merge", "order", "widen", "rew
 /// # Errors
 /// Every mistake of form, each with its path. Whether the edits fit a plan is [`apply`](super::apply)'s affair.
 pub fn read_edits(value: &Value) -> Result<Vec<PlanEdit>, Vec<Problem>> {
-    let root = json::node_of(value, "");
+    let root = json::node_of(&super::forgive::forgive(value), "");
     let mut reader = Reader::new(Syntax::Json);
     let list = match &root.data {
         Data::List(_) => Some(&root),

@@ -321,14 +321,14 @@ fn mistakes_of_form_are_told_all_at_once() {
         &json!([
             { "edit": "retyr", "task": "ui", "because": "b" },
             { "task": "ui" },
-            { "edit": "widen", "task": "Ui", "write": ["../x", 3], "reason": "r", "into": null },
+            { "edit": "widen", "task": "Ui", "write": ["../x", 3], "motive": "r", "into": null },
             "retry",
             { "edit": "add", "new": { "id": "x" }, "because": "b" },
         ]),
         &expect![[r#"
             error[unknown-edit] edits[0].edit: `retyr` is no edit; did you mean `retry`?
             error[missing] edits[1]: this edit has no `edit`; it is one of add, drop, split, merge, order, widen, rewrite, retry
-            error[unknown-key] edits[2].reason: `reason` is not a key of `widen`; the keys are edit, because, task, write, shared
+            error[unknown-key] edits[2].motive: `motive` is not a key of `widen`; the keys are edit, because, task, write, shared
             error[missing] edits[2]: this edit has no `because`; add it
             error[bad-id] edits[2].task: `Ui` is not a task id: use 1 to 40 of a-z, 0-9 and -, with no - at either end
             error[bad-glob] edits[2].write[0]: `../x` leads out of the repository
