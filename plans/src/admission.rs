@@ -62,6 +62,8 @@ impl PlanRules {
     /// # Errors
     /// All that is wrong with it; likewise below.
     pub fn submitted(&self, goal: &str, document: &Value, survey: &Survey) -> Result<Admitted, Vec<Problem>> {
+        // Some models put the plan into an object of its own.
+        let document = document.get("plan").filter(|plan| plan.get("tasks").is_some()).unwrap_or(document);
         let mut reading = Reading::of_json(document);
         reading.fill(goal, self.own_gate());
         goal.clone_into(&mut reading.draft.goal);
