@@ -130,7 +130,9 @@ pub enum Error {
         why: String,
     },
     /// Nobody is there to review.
-    #[error("the plan waits for a review, and this is not a terminal; the plan is kept as run {run}")]
+    #[error(
+        "the plan waits for a review, and there is nobody to give it (no terminal, or its input has ended); the plan is kept as run {run}"
+    )]
     NobodyToReview {
         /// The run.
         run: String,
@@ -216,7 +218,7 @@ impl Error {
             Self::Unmerged { .. } => "finish or abort the merge (`git status` shows it), then try again".to_owned(),
             Self::NotOurs { .. } => "look at it; move it away if nothing in it is needed".to_owned(),
             Self::NoRuns => "start one: `inspan run \"what you want changed\"`".to_owned(),
-            Self::NoSuchRun { .. } => "`inspan status` lists the runs".to_owned(),
+            Self::NoSuchRun { .. } => "`inspan status --all` lists the runs".to_owned(),
             Self::AmbiguousRun { .. } => "give more letters".to_owned(),
             Self::Busy { run, held: Held { work: Some(Work::Run), .. } } => {
                 format!("wait for it (`inspan status {run}`), or stop it: `inspan cancel {run}`")

@@ -33,6 +33,7 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
         None => Store::new(&repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect(),
     };
     let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
+    let mut needless = 0;
     for folder in &folders {
         let _lease = match take_lease(folder, Work::Clean) {
             Ok(lease) => lease,
@@ -45,7 +46,7 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
         let entries = super::entries(folder)?;
         let state = RunState::fold(&entries).map_err(RecordError::from)?;
         if let Some(worktrees) = &worktrees {
-            cleaner.worktrees(worktrees, folder, &state).await?;
+            needless += cleaner.worktrees(worktrees, folder, &state).await?;
         }
         if args.run.run.is_some() {
             if !args.give_up {
@@ -54,6 +55,9 @@ pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
             }
             cleaner.run(folder).await?;
         }
+    }
+    if needless == 0 && args.run.run.is_none() {
+        here.screen.say("No directory is left over. `inspan clean RUN` removes a whole run whose result you have.");
     }
     Ok(0)
 }
@@ -98,11 +102,14 @@ struct Cleaner<'a> {
 }
 
 impl Cleaner<'_> {
-    async fn worktrees(&self, worktrees: &Path, folder: &RunFolder, state: &RunState) -> Result<(), Error> {
+    /// Says how many directories went, or would.
+    async fn worktrees(&self, worktrees: &Path, folder: &RunFolder, state: &RunState) -> Result<usize, Error> {
+        let mut needless = 0;
         let sweep = Sweep { git: &self.repository.git, worktrees, run: &folder.run, state };
         for found in sweep.look().await {
             match found {
                 Found::Needless(path) => {
+                    needless += 1;
                     self.here.screen.say(&format!("{} {}", self.verb(), path.display()));
                     if !self.dry {
                         sweep.remove(&path)?;
@@ -118,7 +125,7 @@ impl Cleaner<'_> {
         if !self.dry {
             sweep.remove_empty();
         }
-        Ok(())
+        Ok(needless)
     }
 
     /// Whether a branch of the person's holds the result.

@@ -117,6 +117,12 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
                 if let Some(line) = words::line(entry) {
                     ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
+                // Of one task everything is told; of a whole run only what went wrong, and of that the end.
+                let shown = if task.is_some() { usize::MAX } else { 6 };
+                let detail = words::detail(&entry.event).filter(|_| task.is_some() || !is_success(&entry.event));
+                if let Some(detail) = detail.filter(|detail| !detail.is_empty()) {
+                    ui::print(&tail(&detail, shown));
+                }
             }
         }
     }
@@ -127,17 +133,32 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// `log RUN TASK`, `log RUN`, or `log TASK` of the latest run.
+fn is_success(event: &Event) -> bool {
+    matches!(event, Event::AttemptEnded { outcome: shared::Outcome::Done { .. }, .. })
+}
+
+/// The last lines of a text, set in below a line of the log.
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    let left_out = all.len().saturating_sub(lines);
+    let more =
+        if left_out == 0 { String::new() } else { format!("          […] {left_out} lines; `inspan log RUN TASK` has them\n") };
+    more + &all[left_out..].iter().map(|line| format!("          {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// `log RUN TASK`, `log RUN`, or `log TASK` of the latest run. A whole name comes before the beginning of another.
 fn run_and_task<'a>(repository: &Repository, args: &'a LogArgs) -> Result<(RunFolder, Option<&'a str>), Error> {
     let (first, second) = (args.run.run.as_deref(), args.task.as_deref());
-    match super::find(repository, first) {
-        Err(Error::NoSuchRun { name }) if second.is_none() => {
-            let latest = super::find(repository, None)?;
-            let known = known_task(&state_of(&latest)?.1, &name).is_ok();
-            if known { Ok((latest, first)) } else { Err(Error::NoSuchRun { name }) }
-        }
-        found => Ok((found?, second)),
+    let found = super::find(repository, first);
+    let is_whole = |name: &str| found.as_ref().is_ok_and(|folder| folder.run.as_str() == name);
+    if let (Some(name), None) = (first, second)
+        && !is_whole(name)
+        && let Ok(latest) = super::find(repository, None)
+        && known_task(&state_of(&latest)?.1, name).is_ok()
+    {
+        return Ok((latest, first));
     }
+    Ok((found?, second))
 }
 
 fn concerns(event: &Event, task: &TaskId) -> bool {

@@ -69,6 +69,7 @@ async fn take_up(
     }
     salvage::bring_in_order(&mut recorder, &site).await?;
     recorder.record(&Event::RunResumed { settings })?;
+    here.screen.say(&format!("Run {} goes on.", launch.folder.run));
     go_on(here, Begun { launch, recorder, site }).await
 }
 

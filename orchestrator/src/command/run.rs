@@ -120,11 +120,15 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
     let apply = format!("`inspan diff {run}` shows the result, `inspan apply {run}` brings it into your branch.");
     match (status, state.landed().is_empty()) {
         (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),
-        (RunStatus::Incomplete, false) => format!("\nWhat landed is tested. {apply} `inspan resume {run}` tries the rest again."),
+        (RunStatus::Incomplete, false) => format!(
+            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again."
+        ),
         (RunStatus::OverBudget, false) => {
-            format!("\nWhat landed is tested. {apply} `inspan resume {run}` with a larger budget goes on.")
+            format!(
+                "\nWhat landed is tested. {apply} `inspan resume {run}` with a larger --max-cost, --max-tokens or --max-minutes goes on."
+            )
         }
         (RunStatus::Cancelled, false) => format!("\nWhat landed is tested. {apply} `inspan resume {run}` goes on."),
-        (_, true) => format!("\nNothing has landed. `inspan log {run}` shows what happened, `inspan resume {run}` tries again."),
+        (_, true) => format!("\nNothing has landed. `inspan log {run} TASK` shows why, `inspan resume {run}` tries again."),
     }
 }

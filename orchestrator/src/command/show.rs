@@ -28,6 +28,9 @@ pub(super) async fn init(here: &Here) -> Result<u8, Error> {
         return Err(Error::Refused { what, hint });
     }
     std::fs::write(&path, config::commented_defaults()).map_err(Error::disk(&path))?;
-    here.screen.say(&format!("Wrote {}. Every line is a comment: take away the `#` of what you want to change.", path.display()));
+    here.screen.say(&format!(
+        "Wrote {}. Every line is a comment: take away the `#` of what you want to change. Commit it before a run.",
+        path.display()
+    ));
     Ok(0)
 }

@@ -34,8 +34,13 @@ impl Config {
         text.push('\n');
         for role in [Role::Planner, Role::Worker] {
             let model = self.model(role).map(|choice| choice.name);
-            let model = model.unwrap_or_else(|error| first_line(&error.to_string()));
-            writeln!(text, "{role} uses {model}").expect("a string takes all");
+            match model {
+                Ok(model) => writeln!(text, "{role} uses {model}"),
+                Err(error) => {
+                    writeln!(text, "{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string()))
+                }
+            }
+            .expect("a string takes all");
         }
         text.push_str(&self.render_endpoint());
         text.push_str("\nproviders\n");

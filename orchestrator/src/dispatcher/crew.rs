@@ -118,6 +118,7 @@ impl Dispatcher {
             Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
+                self.site.board.says(key, &format!("runs {command}"));
                 let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
                 let job = CommandJob { command, brief, folder, shell, inspection };
                 command_worker::employ(job, cancel, me.clone().recipient());

@@ -176,6 +176,13 @@ impl Message<PlanDrafted> for Dispatcher {
         let proposed = result.and_then(|Drafted { plan, warnings }| self.propose(plan, Author::Planner, warnings));
         match proposed {
             Ok(()) => self.pursue(&me).await,
+            Err(error @ (Error::NoModel { .. } | Error::NoPlan { .. } | Error::Model { .. }))
+                if self.state().phase() == Phase::Review =>
+            {
+                self.reviewer.say(&error);
+                self.drafting.reviewing = None;
+                self.pursue(&me).await;
+            }
             Err(Error::OverBudget(why)) => self.record_and_pursue(&Event::BudgetReached { why, stop: false }, &me).await,
             Err(error) => self.finish(Err(error)),
         }

@@ -44,6 +44,13 @@ impl Board {
         self.put(Who::Worker(key.clone()), "preparing its worktree");
     }
 
+    /// Says what an attempt does that nobody observes from within.
+    pub fn says(&self, key: &AttemptKey, doing: &str) {
+        if let Some(mut activity) = self.activities.get_mut(&Who::Worker(key.clone())) {
+            doing.clone_into(&mut activity.doing);
+        }
+    }
+
     /// Takes an attempt down.
     pub fn end(&self, key: &AttemptKey) {
         self.activities.remove(&Who::Worker(key.clone()));

@@ -81,6 +81,9 @@ pub trait Reviewer: Send + Sync {
 
     /// Shows the sheet of a plan that a policy approves, and waits for nothing.
     fn show(&self, sheet: &Sheet);
+
+    /// Says why there is no other plan; the one that was reviewed is reviewed again.
+    fn say(&self, error: &Error);
 }
 
 /// A person at a terminal, if there is one.
@@ -92,6 +95,13 @@ pub struct Terminal {
 impl Reviewer for Terminal {
     fn show(&self, sheet: &Sheet) {
         self.screen.say(&describe(sheet, super::width()));
+    }
+
+    fn say(&self, error: &Error) {
+        self.screen.insist(&format!("There is no other plan: {error}"));
+        if let Some(hint) = error.hint() {
+            self.screen.insist(&format!(" hint: {hint}"));
+        }
     }
 
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
@@ -168,7 +178,7 @@ fn say_limits(limits: &Limits) -> String {
 /// Blocks until the person has said something that can be understood.
 fn converse(screen: &Screen, sheet: &Sheet) -> Result<Answer, Error> {
     loop {
-        screen.insist("Approve this plan?  [a]pprove  [e]dit  [c]omment  [r]eject  [m]ermaid");
+        screen.insist("Approve this plan?  [a]pprove  [e]dit  [c]omment  [r]eject  [m]ermaid  [?]");
         let Some(line) = read_line() else { return Ok(Answer::Nobody) };
         let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         match word.to_ascii_lowercase().as_str() {
@@ -189,10 +199,17 @@ fn converse(screen: &Screen, sheet: &Sheet) -> Result<Answer, Error> {
                     None => return Ok(Answer::Nobody),
                 }
             }
-            _ => {}
+            _ => screen.insist(HELP),
         }
     }
 }
+
+const HELP: &str = "  a  carry the plan out as it is
+  e  change it in your editor, and see it again
+  c  say what should be different; the planner changes it (`c TEXT`, or just `c`)
+  r  reject it: nothing is done
+  m  print it as a Mermaid graph
+Ctrl-C leaves; `inspan resume` brings you back here.";
 
 fn ask(screen: &Screen, question: &str) -> Option<String> {
     screen.insist(question);

@@ -57,6 +57,9 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     if let Some(why) = state.halted().or(state.over_budget()) {
         say(&format!("stopped  {why}"));
     }
+    if let Some(next) = next(run, state, alive) {
+        say(&format!("next     {next}"));
+    }
     let (landed, all) = (state.landed().len(), state.tasks().len());
     say(&format!("tasks    {landed}/{all} landed"));
     let width = state.tasks().iter().map(|record| record.id.as_str().len()).max().unwrap_or_default();
@@ -64,6 +67,15 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
         say(format!("  {:width$}  {:15}  {}", record.id, record.state.name(), about(record)).trim_end());
     }
     text
+}
+
+/// What goes on with a run that does not go on by itself.
+fn next(run: &RunId, state: &RunState, alive: bool) -> Option<String> {
+    match state.phase() {
+        Phase::Review if !alive => Some(format!("inspan review {run}")),
+        Phase::Planning | Phase::Underway if !alive => Some(format!("inspan resume {run}")),
+        _ => None,
+    }
 }
 
 fn about(record: &TaskRecord) -> String {

@@ -14,7 +14,11 @@ pub fn line(entry: &Entry) -> Option<String> {
             format!("run {} starts from {from} ({})", entry.run, base.short())
         }
         Event::PlanProposed { revision, plan, author, warnings } => {
-            let remarks = if warnings.is_empty() { String::new() } else { format!(", {} warnings", warnings.len()) };
+            let remarks = if warnings.is_empty() {
+                String::new()
+            } else {
+                format!(", {} {}", warnings.len(), if warnings.len() == 1 { "warning" } else { "warnings" })
+            };
             format!("plan {revision} by {author}: {} tasks{remarks}", plan.tasks().len())
         }
         Event::PlanApproved { revision, by } => format!(
@@ -37,7 +41,7 @@ pub fn line(entry: &Entry) -> Option<String> {
         }
         Event::AttemptEnded { key, outcome: Outcome::Done { .. }, .. } => format!("{key} is done"),
         Event::AttemptEnded { key, outcome, .. } => format!("{key} ended: {}", Setback::Ended(outcome.clone()).headline()),
-        Event::LandingStarted { key, .. } => format!("{key} is merged and proved"),
+        Event::LandingStarted { key, .. } => format!("{key} is being merged and proved"),
         Event::LandingConflicted { key, paths, with, .. } => {
             let (paths, with) = (paths.clone(), with.clone());
             format!("{key}: {}", Setback::Conflicted { paths, with, detail: String::new() }.headline())
@@ -56,6 +60,21 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
         Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
     })
+}
+
+/// What an event holds beyond its line, for whoever wants to know why: the output of what failed, both sides of a conflict.
+pub fn detail(event: &Event) -> Option<String> {
+    let setback = match event {
+        Event::AttemptEnded { outcome: Outcome::Done { report }, .. } => return Some(report.summary.clone()),
+        Event::AttemptEnded { outcome, .. } => Setback::Ended(outcome.clone()),
+        Event::LandingRefused { verdict, .. } => Setback::Red(verdict.clone()),
+        Event::LandingConflicted { paths, with, detail, .. } => {
+            Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() }
+        }
+        _ => return None,
+    };
+    let (full, headline) = (setback.in_full(), setback.headline());
+    Some(full.strip_prefix(&headline).unwrap_or(&full).trim().to_owned())
 }
 
 /// `12.3k tokens`, and the money where it is known.

@@ -70,6 +70,7 @@ impl RunState {
             phase: Phase::Planning,
             plan: None,
             revision: 0,
+            approved: None,
             tasks: Vec::new(),
             gone: Vec::new(),
             remaining: Vec::new(),
@@ -105,7 +106,11 @@ impl RunState {
             Event::PlanApproved { revision, .. } if *revision != self.revision => {
                 Err(IllegalEvent::Revision { approved: *revision, stands: self.revision })
             }
-            Event::PlanApproved { .. } => self.leave(Phase::Review, Phase::Underway, "plan_approved"),
+            Event::PlanApproved { revision, .. } => {
+                self.leave(Phase::Review, Phase::Underway, "plan_approved")?;
+                self.approved = Some(*revision);
+                Ok(())
+            }
             Event::PlanRejected { .. } => self.leave(Phase::Review, Phase::Rejected, "plan_rejected"),
             Event::AttemptStarted { key, base, .. } => self.start(key, base),
             Event::AttemptEnded { key, commit, outcome } => self.end_attempt(key, commit.as_ref(), outcome),
@@ -343,7 +348,11 @@ impl RunState {
         let reopened = matches!(self.phase, Phase::Over(_));
         if reopened {
             self.replans = 0;
-            self.phase = if self.plan.is_some() { Phase::Underway } else { Phase::Planning };
+            self.phase = match (&self.plan, self.approved) {
+                (None, _) => Phase::Planning,
+                (Some(_), None) => Phase::Review,
+                (Some(_), Some(_)) => Phase::Underway,
+            };
         }
         for record in &mut self.tasks {
             let state = std::mem::replace(&mut record.state, TaskState::Waiting);

@@ -13,6 +13,8 @@ mod owed;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -116,6 +118,8 @@ pub struct RunState {
     phase: Phase,
     plan: Option<Plan>,
     revision: u32,
+    /// Which revision was approved, if one was: without it nothing is carried out.
+    approved: Option<u32>,
     /// One for each task of the plan, in its order.
     tasks: Vec<TaskRecord>,
     /// Tasks that a re-plan removed.

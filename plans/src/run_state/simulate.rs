@@ -9,7 +9,7 @@ use shared::{Attempt, AttemptKey, Limit, Outcome, Report, TaskId};
 use crate::Task;
 
 use super::{
-    tests::{announce, commit, plan, started},
+    story::{announce, commit, plan, started},
     *,
 };
 use crate::event::{Approver, Author, Entry, Event, Proof, RedVerdict, VERSION};

@@ -257,7 +257,7 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
           - warning[unmatched-scope] line 13: no file matches what `a` may write (a.txt), and it delivers none; mend the patterns, or name new files in `deliver`
 
 
-        error: the plan waits for a review, and this is not a terminal; the plan is kept as run RUN
+        error: the plan waits for a review, and there is nobody to give it (no terminal, or its input has ended); the plan is kept as run RUN
          hint: approve it in a terminal with `inspan review RUN`, or start with `--yes` to approve plans unseen
     "#]].assert_eq(&out.shown());
     s.inspan(&["status"]).code(0).prints("waits for review");

@@ -1,0 +1,175 @@
+//! A plan and what happens, as text; what is owed after each step, as a snapshot.
+//!
+//! Plan: `schema; api <- schema; ui <- schema`. What happens: `done api`, `fails api`, `exhausted api`, `blocked api`, `conflict api`,
+//! `red api`, `landed api`, `revised api` (begins anew), `dropped api`, `no-replan`, `cancel`, `over-budget`, `unavailable api`,
+//! `stopped api`, `resumed`. Whatever is owed is announced at once, as the dispatcher does.
+
+use std::fmt::Write as _;
+
+use expect_test::Expect;
+use shared::{Attempt, AttemptKey, Glob, Limit, Limits, Outcome, Report, Scope, TaskId};
+
+use super::*;
+use crate::{
+    Gate, Plan, PlanDraft, Task, WorkerKind,
+    event::{Approver, Author, Event, Proof, RedVerdict},
+};
+
+pub(super) fn plan(text: &str) -> Plan {
+    let task = |line: &str| {
+        let (id, after) = line.split_once("<-").unwrap_or((line, ""));
+        let id = TaskId::new(id.trim()).unwrap();
+        Task {
+            title: id.to_string(),
+            instructions: String::new(),
+            depends_on: after.split_whitespace().map(|id| TaskId::new(id).unwrap()).collect(),
+            scope: Scope { write: vec![Glob::new(&format!("{id}/**")).unwrap()], shared: Vec::new() },
+            deliver: Vec::new(),
+            verify: Vec::new(),
+            hand_off: None,
+            worker: WorkerKind::Agent,
+            limits: Limits::default(),
+            id,
+        }
+    };
+    let tasks = text.split(';').map(task).collect();
+    Plan::new(PlanDraft { goal: "goal".to_owned(), gate: Gate::default(), tasks }).unwrap()
+}
+
+pub(super) fn commit(name: &str) -> CommitId {
+    CommitId(name.to_owned())
+}
+
+pub(super) fn started(settings: Settings) -> Event {
+    Event::RunStarted {
+        goal: "goal".to_owned(),
+        base: commit("base"),
+        head: commit("base"),
+        snapshot: false,
+        settings,
+        program: String::new(),
+    }
+}
+
+/// The event that announces what is owed, and what is said of it in the snapshot.
+pub(super) fn announce(state: &RunState, owed: &Owed) -> Option<Event> {
+    Some(match owed.clone() {
+        Owed::Start { key, continuation } => {
+            Event::AttemptStarted { key, base: state.tip().clone(), continues: continuation.map(Continuation::of) }
+        }
+        Owed::Land { key, .. } => Event::LandingStarted { key, onto: state.tip().clone() },
+        Owed::Replan { number, causes } => Event::ReplanStarted { number, causes },
+        Owed::EndTask { task, end, why } => Event::TaskEnded { task, end, why },
+        Owed::EndRun { status } => Event::RunEnded { status, tip: state.tip().clone() },
+        Owed::Plan | Owed::Review { .. } | Owed::Stop { .. } | Owed::Halt { .. } => return None,
+    })
+}
+
+fn say(owed: &Owed) -> String {
+    match owed {
+        Owed::Plan => "plan".to_owned(),
+        Owed::Review { .. } => "review".to_owned(),
+        Owed::Start { key, continuation: None } => format!("start {key}"),
+        Owed::Start { key, continuation: Some(Continuation::AfterConflict(at)) } => {
+            format!("start {key} after conflict of #{at}")
+        }
+        Owed::Start { key, continuation: Some(Continuation::AfterInterruption(at)) } => format!("start {key} where #{at} was"),
+        Owed::Stop { key } => format!("stop {key}"),
+        Owed::Land { key, .. } => format!("land {}", key.task),
+        Owed::Replan { number, causes } => {
+            format!("re-plan {number} for {}", causes.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "))
+        }
+        Owed::EndTask { task, end, .. } => format!("end {task} as {end}"),
+        Owed::Halt { why } => format!("halt: {why}"),
+        Owed::EndRun { status } => format!("end the run as {status}"),
+    }
+}
+
+fn alive(state: &RunState, task: &str) -> AttemptKey {
+    let id = TaskId::new(task).unwrap();
+    let record = state.tasks().iter().chain(state.gone()).find(|record| record.id == id).unwrap();
+    AttemptKey { task: id, attempt: Attempt(record.attempts) }
+}
+
+fn happening(state: &RunState, what: &str) -> Vec<Event> {
+    let (verb, task) = what.split_once(' ').unwrap_or((what, ""));
+    let ended = |outcome| vec![Event::AttemptEnded { key: alive(state, task), commit: Some(commit("left")), outcome }];
+    let revised = |text: String, fresh: Vec<TaskId>| {
+        let plan = Box::new(plan(&text));
+        let (revision, replan) = (state.revision() + 1, Some(state.replans()));
+        vec![Event::PlanRevised { revision, replan, plan, fresh, dropped: Vec::new(), difference: String::new() }]
+    };
+    match verb {
+        "done" => ended(Outcome::Done { report: Report::default() }),
+        "fails" => ended(Outcome::Failed { why: "broke".to_owned() }),
+        "exhausted" => ended(Outcome::Exhausted { limit: Limit::Turns, last: String::new() }),
+        "blocked" => ended(Outcome::Blocked { report: Report::default() }),
+        "unavailable" => ended(Outcome::Unavailable { why: "no endpoint".to_owned() }),
+        "stopped" => ended(Outcome::Cancelled),
+        "conflict" => {
+            let (key, onto) = (alive(state, task), state.tip().clone());
+            vec![Event::LandingConflicted { key, onto, paths: Vec::new(), with: Vec::new(), detail: String::new() }]
+        }
+        "red" => {
+            let (proof, command, ended, output) = (Proof::Gate, "make".to_owned(), "exit 1".to_owned(), String::new());
+            let verdict = RedVerdict { proof, command, ended, output, red_before: None };
+            vec![Event::LandingRefused { key: alive(state, task), onto: state.tip().clone(), verdict }]
+        }
+        "put-back" => vec![Event::LandingPutBack { key: alive(state, task), why: String::new() }],
+        "landed" => {
+            let (key, onto, passed) = (alive(state, task), state.tip().clone(), commit(&format!("{task}-landed")));
+            vec![Event::GatePassed { key: key.clone(), onto, commit: passed.clone() }, Event::TaskLanded { key, commit: passed }]
+        }
+        "revised" => revised(text_of(state, ""), vec![TaskId::new(task).unwrap()]),
+        "dropped" => revised(text_of(state, task), Vec::new()),
+        "no-replan" => vec![Event::ReplanFailed { number: state.replans(), why: String::new() }],
+        "halt" => vec![Event::RunHalted { why: "no disk".to_owned() }],
+        "cancel" => vec![Event::CancelRequested],
+        "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
+        "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
+        "resumed" => vec![Event::RunResumed { settings: state.settings().clone() }],
+        other => panic!("no such happening: {other}"),
+    }
+}
+
+/// The plan as text, without one task; whoever depended on it depends on nothing in its place.
+fn text_of(state: &RunState, without: &str) -> String {
+    let keep = |id: &&TaskId| id.as_str() != without;
+    let line = |task: &Task| {
+        let after: Vec<&str> = task.depends_on.iter().filter(keep).map(TaskId::as_str).collect();
+        format!("{} <- {}", task.id, after.join(" "))
+    };
+    let tasks = state.plan().unwrap().tasks();
+    tasks.iter().filter(|task| keep(&&task.id)).map(line).collect::<Vec<_>>().join("; ")
+}
+
+pub(super) fn check(plan_text: &str, workers: u32, happenings: &str, expected: &Expect) {
+    let settings = Settings { workers, ..Settings::default() };
+    let mut state = RunState::begin(&started(settings)).unwrap();
+    let plan = Box::new(plan(plan_text));
+    state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
+    state.apply(&Event::PlanApproved { revision: 1, by: Approver::Policy }).unwrap();
+    let mut story = String::new();
+    for what in std::iter::once("-").chain(happenings.split(',').map(str::trim).filter(|what| !what.is_empty())) {
+        if what != "-" {
+            for event in happening(&state, what) {
+                state.apply(&event).unwrap_or_else(|error| panic!("{what}: {error}"));
+            }
+        }
+        let mut said = Vec::new();
+        for _ in 0..100 {
+            let owed = state.owed();
+            said.extend(owed.iter().map(say));
+            let announced: Vec<Event> = owed.iter().filter_map(|owed| announce(&state, owed)).collect();
+            if announced.is_empty() {
+                break;
+            }
+            for event in &announced {
+                state.apply(event).unwrap();
+            }
+        }
+        writeln!(story, "{what:16}{}", said.join(", ")).unwrap();
+    }
+    let trimmed: Vec<&str> = story.lines().map(str::trim_end).collect();
+    expected.assert_eq(&(trimmed.join("\n") + "\n"));
+}
