@@ -34,13 +34,11 @@ impl Config {
         text.push('\n');
         for role in [Role::Planner, Role::Worker] {
             let model = self.model(role).map(|choice| choice.name);
-            match model {
-                Ok(model) => writeln!(text, "{role} uses {model}"),
-                Err(error) => {
-                    writeln!(text, "{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string()))
-                }
-            }
-            .expect("a string takes all");
+            let line = match model {
+                Ok(model) => format!("{role} uses {model}"),
+                Err(error) => format!("{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string())),
+            };
+            writeln!(text, "{line}").expect("a string takes all");
         }
         text.push_str(&self.render_endpoint());
         text.push_str("\nproviders\n");
