@@ -264,3 +264,28 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
     s.inspan(&["review", "--yes"]).code(0);
     assert_eq!(s.result(), "## README\nhello\n## a.txt\na\n");
 }
+
+#[test]
+fn the_log_says_why_something_failed_and_a_whole_task_name_comes_before_the_beginning_of_a_run() {
+    let s = Scenario::new("## a.txt\na\n");
+    s.run_plan("fails | write b.txt | run echo oh no >&2; exit 7", &[]).code(3).says("inspan log");
+    s.inspan(&["log"]).code(0).prints("oh no");
+    s.inspan(&["log", "fails"]).code(0).prints("oh no").prints("exit 7");
+    let first = s.run_id().chars().next().expect("a letter").to_string();
+    let again = Scenario::new("## a.txt\na\n");
+    again.run_plan(&format!("{first} | write b.txt | run echo b > b.txt"), &[]).code(0);
+    let out = again.inspan(&["log", &first]).code(0);
+    assert!(!out.stdout.contains("plan 1 by"), "only what concerns the task: {}", out.all());
+}
+
+#[test]
+fn a_plan_that_was_left_at_its_review_is_not_carried_out_by_a_resume() {
+    let waiting = Scenario::new("## a.txt\na\n");
+    let plan = waiting.plan("a | write b.txt | run echo b > b.txt");
+    waiting.inspan(&["run", "--plan", &plan]).code(4);
+    waiting.inspan(&["cancel"]).code(0);
+    waiting.inspan(&["resume"]).code(4).says("waits for a review");
+    assert_eq!(waiting.result(), "## a.txt\na\n");
+    waiting.inspan(&["resume", "--yes"]).code(0);
+    assert_eq!(waiting.result(), "## a.txt\na\n## b.txt\nb\n");
+}
