@@ -51,9 +51,8 @@ pub(super) async fn run(acceptance: &dyn Acceptance, spec: &ToolSpec, given: &Va
         Ok(arguments) => arguments,
         Err(why) => return ToolOutcome::Failed(why),
     };
-    if arguments.summary.trim().is_empty() {
-        let what = if arguments.status == "done" { "what was done" } else { "why the task cannot be done as it is written" };
-        return ToolOutcome::Failed(format!("finish: `summary` is empty; say {what}"));
+    if arguments.status == "blocked" && arguments.summary.trim().is_empty() {
+        return ToolOutcome::Failed("finish: `summary` is empty; say why the task cannot be done as it is written".to_owned());
     }
     if arguments.status == "done"
         && let Verdict::Refused(why) = acceptance.accept(cancel).await
@@ -67,7 +66,7 @@ pub(super) async fn run(acceptance: &dyn Acceptance, spec: &ToolSpec, given: &Va
 fn with_nothing_for_nothing(given: &Value) -> Value {
     let Value::Object(given) = given else { return given.clone() };
     let mut filled: Map<String, Value> = given.clone();
-    for (name, nothing) in [("hand_off", json!("")), ("follow_ups", json!([]))] {
+    for (name, nothing) in [("summary", json!("")), ("hand_off", json!("")), ("follow_ups", json!([]))] {
         if filled.get(name).is_none_or(Value::is_null) {
             filled.insert(name.to_owned(), nothing);
         }

@@ -56,7 +56,8 @@ async fn done_is_observed_and_blocked_is_believed() {
         r#"
         finish {"status": "done", "summary": "all done", "hand_off": "h", "follow_ups": ["f"]}
         write_file {"path": "src/done", "content": ""}
-        finish {"status": "done", "summary": " "}
+        finish {"status": "blocked", "summary": " "}
+        finish {"status": "done"}
         finish {"status": "ready", "summary": "s", "follow_ups": [1]}
         finish {"status": "done", "summary": "all done", "hand_off": "h", "follow_ups": ["f"]}
         finish {"status": "blocked", "summary": "no such API", "follow_ups": null}
@@ -66,8 +67,10 @@ async fn done_is_observed_and_blocked_is_believed() {
             failed: not done yet: `src/done` is missing; write it
             > write_file {"path": "src/done", "content": ""}
             ok: created `src/done`
-            > finish {"status": "done", "summary": " "}
-            failed: finish: `summary` is empty; say what was done
+            > finish {"status": "blocked", "summary": " "}
+            failed: finish: `summary` is empty; say why the task cannot be done as it is written
+            > finish {"status": "done"}
+            ended: {"follow_ups":[],"hand_off":"","status":"done","summary":""}
             > finish {"status": "ready", "summary": "s", "follow_ups": [1]}
             failed: finish: `follow_ups` must be a list of texts; `status` must be one of "done", "blocked"; its arguments are: follow_ups, hand_off, status, summary
             > finish {"status": "done", "summary": "all done", "hand_off": "h", "follow_ups": ["f"]}
