@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a file is replaced whole or not at all: the new content is written beside it and renamed over it. A link that
 //! appears at its name in between is replaced, not followed.
-//! **Invariant:** content that the worker has not seen is not overwritten.
+//! **Invariant:** content that the worker has not seen is not overwritten without a word about it. (`edit_file` refuses: there it means that
+//! the worker is wrong about the file. A whole new file may be meant as one.)
 
 use std::{
     fs::{self, File},
@@ -36,7 +37,7 @@ pub(super) struct DeleteArguments {
 pub(super) fn write_spec() -> ToolSpec {
     ToolSpec {
         name: "write_file",
-        description: "Create a file, or replace the whole of one you have read.",
+        description: "Create a file, or replace the whole of one.",
         parameters: object(&[("path", Shape::Text), ("content", Shape::Text)]),
     }
 }
@@ -56,31 +57,27 @@ pub(super) fn delete_spec() -> ToolSpec {
 pub(super) fn write(workspace: &Workspace, arguments: &WriteArguments, _: &CancellationToken) -> Result<String, String> {
     let place = workspace.files.tree.writable(&arguments.path, &workspace.scope.now())?;
     let (path, content) = (&place.path, arguments.content.as_bytes());
-    let exists = check_overwrite(workspace, &place, content)?;
+    let said = what_it_replaces(workspace, &place, content)?;
     put(&place, content)?;
     workspace.files.versions.saw(path, content);
-    let verb = if exists { "replaced" } else { "created" };
-    Ok(format!("{verb} `{path}`"))
+    Ok(said)
 }
 
-/// Whether there is a file already; it must be known.
-fn check_overwrite(workspace: &Workspace, place: &Writable, content: &[u8]) -> Result<bool, String> {
+/// What there is already, in the words of the answer: a worker that replaces what it has not seen is told so, and where it still is.
+fn what_it_replaces(workspace: &Workspace, place: &Writable, content: &[u8]) -> Result<String, String> {
     let path = &place.path;
-    let Ok(data) = fs::symlink_metadata(&place.absolute) else { return Ok(false) };
+    let Ok(data) = fs::symlink_metadata(&place.absolute) else { return Ok(format!("created `{path}`")) };
     if !data.is_file() {
         return Err(format!("`{path}` is no file; choose another name"));
     }
     let now = super::read::content(&place.absolute, path.as_str())?;
-    if now.is_empty() || now == content {
-        return Ok(true);
-    }
-    match workspace.files.versions.compare(path, &now) {
-        Seen::Same => Ok(true),
-        Seen::Never => Err(format!(
-            "`{path}` exists and has not been read; read it with read_file first, then change it with edit_file or write it anew"
-        )),
-        Seen::Changed => Err(format!("`{path}` has changed since it was read; read it again with read_file first")),
-    }
+    let unseen = match workspace.files.versions.compare(path, &now) {
+        _ if now.is_empty() || now == content => String::new(),
+        Seen::Same => String::new(),
+        Seen::Never => format!(", which you had not read; make sure that nothing of it is missing (`git show HEAD:{path}`)"),
+        Seen::Changed => ", which had changed since you read it; make sure that nothing is missing".to_owned(),
+    };
+    Ok(format!("replaced `{path}`{unseen}"))
 }
 
 pub(super) fn rename(workspace: &Workspace, arguments: &MoveArguments, _: &CancellationToken) -> Result<String, String> {

@@ -87,7 +87,7 @@ const FILES: [(&str, &str); 4] =
     [("src/old.rs", "old\n"), ("src/empty.rs", ""), ("src/folder/x", "x"), ("README.md", "read me\n")];
 
 #[tokio::test]
-async fn a_whole_file_is_written_unless_that_loses_what_nobody_has_seen() {
+async fn a_whole_file_is_written_and_what_nobody_had_seen_is_told() {
     let desk = Desk::new(&FILES);
     let script = r#"
         write_file {"path": "src/deep/new.rs", "content": "a\nb\n"}
@@ -112,13 +112,13 @@ async fn a_whole_file_is_written_unless_that_loses_what_nobody_has_seen() {
         > write_file {"path": "src/deep/new.rs", "content": ""}
         ok: replaced `src/deep/new.rs`
         > write_file {"path": "src/old.rs", "content": "new\n"}
-        failed: `src/old.rs` exists and has not been read; read it with read_file first, then change it with edit_file or write it anew
+        ok: replaced `src/old.rs`, which you had not read; make sure that nothing of it is missing (`git show HEAD:src/old.rs`)
         > read_file {"path": "src/old.rs"}
-        ok: 1	old
+        ok: 1	new
         > write_file {"path": "src/old.rs", "content": "new\n"}
         ok: replaced `src/old.rs`
         > write_file {"path": "src/old.rs", "content": "newest\n"}
-        failed: `src/old.rs` has changed since it was read; read it again with read_file first
+        ok: replaced `src/old.rs`, which had changed since you read it; make sure that nothing is missing
         > write_file {"path": "src/empty.rs", "content": "x"}
         ok: replaced `src/empty.rs`
         > write_file {"path": "src/folder", "content": "x"}
@@ -130,7 +130,7 @@ async fn a_whole_file_is_written_unless_that_loses_what_nobody_has_seen() {
         > write_file {"path": "README.md", "content": "x"}
         failed: `README.md` is outside your scope, so nothing was changed. You may write: src/**, Cargo.lock (shared). If the task needs this file, call request_scope with it and the reason; otherwise leave it and mention it in `follow_ups` when you finish
     "#]].assert_eq(&desk.play(script).await);
-    assert_eq!((desk.file("README.md").as_str(), desk.file("src/old.rs").as_str()), ("read me\n", "newer\n"));
+    assert_eq!((desk.file("README.md").as_str(), desk.file("src/old.rs").as_str()), ("read me\n", "newest\n"));
 }
 
 #[tokio::test]
