@@ -289,15 +289,15 @@ fn a_landing_that_cannot_be_carried_out_is_not_tried_again_before_a_resume() {
     check(
         "a; b",
         2,
-        "done a, put-back a, halt, stopped b, resumed",
+        "done a, halt, put-back a, stopped b, resumed",
         &expect![[r#"
-        -               start a #1, start b #1
-        done a          land a
-        put-back a      land a
-        halt
-        stopped b
-        resumed         land a, start b #1 where #1 was
-    "#]],
+            -               start a #1, start b #1
+            done a          land a
+            halt
+            put-back a
+            stopped b       halt: no disk
+            resumed         land a, start b #1 where #1 was
+        "#]],
     );
 }
 
