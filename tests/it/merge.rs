@@ -182,11 +182,13 @@ fn a_renamed_folder_does_not_carry_another_tasks_file_out_of_its_scope() {
     let s = Scenario::new("## old/1\n1\n## old/2\n2\n");
     s.repository().git(&["config", "merge.directoryRenames", "true"]);
     s.run_plan(
-        "mv | write old/1 old/2 new/** | run mkdir new; mv old/1 old/2 new/\n add | write old/x | run sleep 0.4; mkdir -p old; echo x > old/x",
+        "mv | write old/1 old/2 new/** | run mkdir new; mv old/1 old/2 new/\n add | write old/x | run mkdir -p old; echo x > old/x",
         &[],
     )
     .code(0);
     assert_eq!(s.result(), "## new/1\n1\n## new/2\n2\n## old/x\nx\n");
+    let conflicted = |event: &&::plans::event::Event| matches!(event, ::plans::event::Event::LandingConflicted { .. });
+    assert!(!s.history().events().any(|event| conflicted(&event)), "nobody did anything twice: {}", s.history().outline());
 }
 
 #[test]
@@ -209,4 +211,23 @@ fn a_run_branch_that_is_checked_out_is_not_moved_and_the_run_halts_once() {
 fn a_task_may_be_called_base() {
     let s = Scenario::new("## a.txt\na\n");
     s.run_plan("base | write b.txt | run echo b > b.txt", &[]).code(0);
+}
+
+#[test]
+fn an_edit_that_a_rename_carries_out_of_its_scope_is_a_conflict() {
+    let s = Scenario::new("## old/1\n1\n2\n3\n4\n5\n");
+    let moved = s.root().join("moved");
+    // Both start from the same tip; the edit ends only once the rename has landed.
+    let run = s.start_plan(
+        &format!(
+            "mv | shared old/1 | write new/** | run mkdir new; mv old/1 new/1\n ed | shared old/1 | run until test -e '{}'; do :; done; echo 6 >> old/1",
+            moved.display()
+        ),
+        &[],
+    );
+    s.wait_until(|event| matches!(event, ::plans::event::Event::TaskLanded { .. }));
+    std::fs::write(moved, "").expect("it is ours");
+    run.wait();
+    let conflicted = |event: &&::plans::event::Event| matches!(event, ::plans::event::Event::LandingConflicted { .. });
+    assert!(s.history().events().any(|event| conflicted(&event)), "{}", s.history().outline());
 }
