@@ -111,6 +111,7 @@ mod tests {
     use shared::{Glob, Scope};
 
     use super::*;
+    use crate::quarters::Holder;
     use crate::site::testing::{Ground, key, sh};
 
     async fn check(work: &str, verify: &str) -> (Verdict, String) {
@@ -122,7 +123,9 @@ mod tests {
         );
         let task = file::parse_toml(&plan).unwrap().get(&key().task).unwrap().clone();
         let env = ground.site.environment.of_gate(ground.site.run(), worktree.folder(), "mark");
-        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        let holder =
+            Holder { worktree: &worktree, env, writes: worker::sandbox::Writes::Tree, network: shared::Network::default() };
+        let shell = ground.site.quarters.shell(&ground.site.repository.git, holder);
         let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
         let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout: Duration::from_secs(60) };
         let verdict = inspection.accept(&CancellationToken::new()).await;

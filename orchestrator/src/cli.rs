@@ -103,6 +103,12 @@ pub(crate) struct LimitArgs {
     /// How long the run may take, in minutes
     #[arg(long, value_name = "N")]
     pub(crate) max_minutes: Option<u32>,
+    /// What bounds the commands of workers: auto, bubblewrap, helper or seatbelt
+    #[arg(long, value_name = "TIER", conflicts_with = "dangerously_no_sandbox")]
+    pub(crate) sandbox: Option<String>,
+    /// Let the commands of workers do whatever you may do on this machine
+    #[arg(long)]
+    pub(crate) dangerously_no_sandbox: bool,
 }
 
 #[derive(Debug, ClapArgs)]

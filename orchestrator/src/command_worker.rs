@@ -62,7 +62,8 @@ fn read_hand_off(path: &Path) -> String {
 
 impl CommandJob {
     async fn carry_out(mut self, cancel: &CancellationToken) -> Outcome {
-        let (brief, hand_off) = (self.folder.join("brief.md"), self.folder.join("hand_off.md"));
+        // Nothing is written where the command may have left a link.
+        let (brief, hand_off) = (self.folder.join("brief.md"), self.folder.join("notes/hand_off.md"));
         if let Err(error) = std::fs::write(&brief, brief_text(&self.brief)) {
             return Outcome::Unavailable { why: format!("{} cannot be written: {error}", brief.display()) };
         }
@@ -74,7 +75,9 @@ impl CommandJob {
             Status::Cancelled => Outcome::Cancelled,
             Status::TimedOut => Outcome::Exhausted { limit: Limit::Minutes, last: self.said(&end) },
             Status::Exited(0) => self.accepted(&end, read_hand_off(&hand_off), cancel).await,
-            Status::Exited(_) | Status::Signalled(_) | Status::NotStarted(_) => Outcome::Failed { why: self.said(&end) },
+            Status::Exited(_) | Status::Signalled(_) | Status::Limited(_) | Status::NotStarted(_) => {
+                Outcome::Failed { why: self.said(&end) }
+            }
         }
     }
 

@@ -17,6 +17,9 @@ use crate::{
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The sandbox that was asked for.
+    #[error("{0}; no run was started")]
+    Sandbox(#[from] worker::sandbox::SandboxError),
     /// No repository here.
     #[error("{path} is not inside a git repository")]
     NotARepository {
@@ -212,6 +215,9 @@ impl Error {
             Self::NotARepository { .. } => {
                 "change into one, or make one: `git init && git add . && git commit -m start`".to_owned()
             }
+            Self::Sandbox(_) => {
+                "`inspan doctor` shows what this machine has; `--dangerously-no-sandbox` goes without, on a machine that may be spoilt".to_owned()
+            }
             Self::BareRepository { .. } => "clone it, and run inspan in the clone".to_owned(),
             Self::NoCheckout { .. } => "change into the checkout".to_owned(),
             Self::EmptyRepository { .. } => "make the first commit: `git add . && git commit -m start`".to_owned(),
@@ -257,6 +263,7 @@ impl Error {
             | Self::NoCheckout { .. }
             | Self::EmptyRepository { .. }
             | Self::Unmerged { .. }
+            | Self::Sandbox(_)
             | Self::NoRuns
             | Self::NoSuchRun { .. }
             | Self::AmbiguousRun { .. }

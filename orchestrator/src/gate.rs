@@ -8,10 +8,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use plans::event::{CommitId, Proof, RedVerdict};
+use shared::Network;
 use tokio_util::sync::CancellationToken;
-use worker::process::{CommandEnd, Shell, Status, end_strays};
+use worker::{
+    process::{CommandEnd, Shell, Status, end_strays},
+    sandbox::Writes,
+};
 
-use crate::{error::Error, site::Site, worktree::Worktree};
+use crate::{error::Error, quarters::Holder, site::Site, worktree::Worktree};
 
 /// A place to prove things in.
 pub struct Gate {
@@ -40,7 +44,8 @@ impl Gate {
         let worktree = site.standing_worktree(HOLDER, base).await?;
         let mark = site.mark(HOLDER);
         let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
-        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        let holder = Holder { worktree: &worktree, env, writes: Writes::Tree, network: Network::default() };
+        let shell = site.quarters.shell(&site.repository.git, holder);
         Ok(Self::new(worktree, shell, mark))
     }
 

@@ -7,7 +7,11 @@ use plans::{Gate, Survey, admission::PlanRules, event::Settings, run_state::RunS
 use serde::{Deserialize, Serialize};
 use shared::Limits;
 use tokio::{signal::unix::SignalKind, sync::oneshot};
-use worker::model::{self, Model, ModelSettings};
+use worker::{
+    model::{self, Model, ModelSettings},
+    process::Permits,
+    sandbox::{Chosen, TierChoice, choose},
+};
 
 use crate::{
     config::{Config, ConfigError, Dialect, ModelChoice, Role},
@@ -16,6 +20,7 @@ use crate::{
     error::Error,
     journal::Journal,
     lease::Lease,
+    quarters::Quarters,
     recorder::{RecordError, Recorder},
     repository::{Repository, StartingPoint},
     site::Site,
@@ -45,6 +50,8 @@ pub struct Launch {
     pub lease: Lease,
     /// How the run is to behave.
     pub settings: Settings,
+    /// What bounds its commands.
+    pub sandbox: Chosen,
     /// The number of the last event that an earlier process has told of.
     pub told: u64,
 }
@@ -91,7 +98,15 @@ pub fn settings(config: &Config, no_gate: bool, planner: bool) -> Settings {
         run_limits: Limits { turns: None, tokens: run.max_tokens, cost: run.max_cost, minutes: run.max_minutes },
         no_gate,
         planner,
+        sandbox: String::new(),
     }
+}
+
+/// The sandbox of a run, tried; or why there is none.
+pub async fn sandbox(choice: TierChoice) -> Result<Chosen, Error> {
+    let program =
+        std::env::current_exe().map_err(|error| Error::Defect(format!("this program does not find itself: {error}")))?;
+    Ok(choose(choice, &program).await?)
 }
 
 /// What is known about the repository at the start of a run; kept, so that a resumed run begins its prompts with the same bytes.
@@ -163,6 +178,7 @@ impl Launch {
             repository: self.repository.clone(),
             worktrees: worktrees.join("worktrees"),
             environment: Environment::from_process(|name| self.config.passes(name)),
+            quarters: self.quarters(),
             survey: Arc::new(survey),
             repository_brief,
             notes,
@@ -172,6 +188,18 @@ impl Launch {
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))
+    }
+
+    fn quarters(&self) -> Quarters {
+        let settings = &self.config.sandbox;
+        Quarters {
+            chosen: self.sandbox.clone(),
+            read: settings.read.clone(),
+            build: settings.build.clone(),
+            limits: settings.limits,
+            permits: settings.heavy.map_or_else(Permits::default, |heavy| Permits::new(heavy as usize)),
+            home: self.config.home.clone(),
+        }
     }
 
     fn configured_gate(&self) -> Option<Gate> {

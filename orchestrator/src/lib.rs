@@ -23,6 +23,7 @@ mod launch;
 mod lease;
 mod ledger;
 mod planner;
+mod quarters;
 mod recorder;
 mod repository;
 mod salvage;
@@ -42,6 +43,10 @@ pub use error::Error;
 
 /// Does what the command line says and returns the process's exit code.
 pub fn run() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|word| word == worker::sandbox::HELPER) {
+        return ExitCode::from(worker::sandbox::helper::main());
+    }
     let args = match cli::Args::try_parse() {
         Ok(args) => args,
         // Help and version are data; wrong words are talk, and exit code 2.

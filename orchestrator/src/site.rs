@@ -19,6 +19,7 @@ use crate::{
     environment::Environment,
     error::Error,
     journal::Journal,
+    quarters::Quarters,
     repository::Repository,
     store::RunFolder,
     sweep::{Found, Sweep},
@@ -42,6 +43,8 @@ pub struct Site {
     pub worktrees: PathBuf,
     /// What commands see of the world.
     pub environment: Environment,
+    /// Where they live.
+    pub quarters: Quarters,
     /// What is known about the base commit.
     pub survey: Arc<Survey>,
     /// The text about the repository that every prompt begins with: the same bytes for the whole run.

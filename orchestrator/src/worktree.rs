@@ -5,8 +5,10 @@
 //!     owner.json   run, task, attempt, base, repository: the ownership record
 //!     unsaved      there while `tree` may hold something that no ref has
 //!     index        the harness's index of `tree`
-//!     tree/        the files at the base commit, with a git repository of their own
-//!     target/ tmp/ spill/
+//!     tree/        the files at the base commit
+//!     repository/  a git repository of their own, which `tree/.git` names
+//!     target/ tmp/ home/ notes/   what its commands may write besides their scope
+//!     spill/       output that was too long to show
 //! ```
 //!
 //! **Invariant:** a worker starts only in a directory that was made for this attempt and holds the tree of its base commit.
@@ -15,8 +17,8 @@
 //! **Invariant:** a directory is whole or it is not there: it is made as `<attempt>.new` and removed as `<attempt>.gone`, so that no
 //! process, wherever it died, leaves files that look deleted.
 //!
-//! `tree/.git` borrows the person's objects, read-only in effect, and has refs, index and configuration of its own: a build that
-//! asks git for a version works, and whatever a worker does with git is lost on nobody. Why not `git worktree add`: it gives every
+//! `repository` borrows the person's objects and has refs, index and configuration of its own: a build that asks git for a version
+//! works. It lies beside the tree, where no command may write, whatever of the tree a scope allows. Why not `git worktree add`: it gives every
 //! command of a worker the person's refs, configuration and stash to play with, takes turns on `.git/config.lock`, and shows up in
 //! the person's `git worktree list`.
 
@@ -113,6 +115,14 @@ impl Worktree {
         &self.folder
     }
 
+    /// Its own git repository.
+    pub fn records(&self) -> PathBuf {
+        self.folder.join("repository")
+    }
+
+    /// Folders beside the tree that commands may write: build output, scratch space, a home directory, and what they hand over.
+    pub const OWN: &[&str] = &["target", "tmp", "home", "notes"];
+
     /// The commit that changes are counted from.
     pub fn base(&self) -> &CommitId {
         &self.owner.base
@@ -122,7 +132,7 @@ impl Worktree {
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
         self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
-        if self.dot_git().exists() { self.set_head(commit) } else { Ok(()) }
+        if self.records().exists() { self.set_head(commit) } else { Ok(()) }
     }
 
     /// The tree of all files that are not ignored, as they are now, in git's object store.
@@ -236,7 +246,7 @@ impl Worktree {
         let text = serde_json::to_string_pretty(&self.owner).expect("an ownership record is plain data");
         std::fs::write(&record, text).map_err(Error::disk(&record))?;
         self.mark_unsaved()?;
-        for dir in ["tree", "target", "tmp", "spill"].map(|name| self.folder.join(name)) {
+        for dir in ["tree", "spill"].iter().chain(Self::OWN).map(|name| self.folder.join(name)) {
             std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
         }
         Ok(())
@@ -282,25 +292,26 @@ impl Worktree {
 
     /// Its HEAD is the base, whatever files it starts with: `git diff` there shows what the attempt has changed.
     async fn give_it_a_repository(&self, files: &CommitId) -> Result<(), Error> {
-        let dot_git = self.dot_git();
+        let records = self.records();
         let format = self.git.text(["rev-parse", "--show-object-format"]).await?;
         let format = if format == "sha1" { "0\n" } else { "1\n[extensions]\n\tobjectFormat = sha256\n[core]\n" };
         let config =
             format!("[core]\n\trepositoryformatversion = {format}\tbare = false\n\thooksPath = /dev/null\n\tautocrlf = false\n");
         let objects = format!("{}\n", self.git.dir().join("objects").display());
-        for dir in ["refs", "objects/info"].map(|name| dot_git.join(name)) {
+        for dir in ["refs", "objects/info"].map(|name| records.join(name)) {
             std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
         }
         for (name, text) in [("config", config), ("objects/info/alternates", objects)] {
-            std::fs::write(dot_git.join(name), text).map_err(Error::disk(&dot_git))?;
+            std::fs::write(records.join(name), text).map_err(Error::disk(&records))?;
         }
+        std::fs::write(self.dot_git(), "gitdir: ../repository\n").map_err(Error::disk(&self.dot_git()))?;
         let shallow = self.git.dir().join("shallow");
         if shallow.exists() {
-            std::fs::copy(&shallow, dot_git.join("shallow")).map_err(Error::disk(&shallow))?;
+            std::fs::copy(&shallow, records.join("shallow")).map_err(Error::disk(&shallow))?;
         }
         self.set_head(&self.owner.base)?;
         if *files != self.owner.base {
-            let call = self.git.call().env("GIT_INDEX_FILE", dot_git.join("index"));
+            let call = self.git.call().env("GIT_INDEX_FILE", records.join("index"));
             call.args(["read-tree", "-m", &self.owner.base.0]).text().await?;
         }
         Ok(())
@@ -308,10 +319,10 @@ impl Worktree {
 
     /// Has HEAD name a commit, with the index that the harness has.
     fn set_head(&self, commit: &CommitId) -> Result<(), Error> {
-        let dot_git = self.dot_git();
-        std::fs::write(dot_git.join("HEAD"), format!("{commit}\n")).map_err(Error::disk(&dot_git))?;
-        remove_file(&dot_git.join("index.lock"))?;
-        std::fs::copy(self.index(), dot_git.join("index")).map_err(Error::disk(&dot_git)).map(drop)
+        let records = self.records();
+        std::fs::write(records.join("HEAD"), format!("{commit}\n")).map_err(Error::disk(&records))?;
+        remove_file(&records.join("index.lock"))?;
+        std::fs::copy(self.index(), records.join("index")).map_err(Error::disk(&records)).map(drop)
     }
 
     async fn holds_new_repositories(&self) -> Result<bool, Error> {

@@ -288,6 +288,9 @@ pub struct Settings {
     pub run_limits: Limits,
     /// Whether the run goes without a gate.
     pub no_gate: bool,
+    /// What bounds the commands of workers, by its name; empty in journals that are older than any sandbox.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sandbox: String,
 }
 
 impl Default for Settings {
@@ -301,6 +304,7 @@ impl Default for Settings {
             task_limits: Limits { turns: Some(80), minutes: Some(30), ..Limits::default() },
             run_limits: Limits::default(),
             no_gate: false,
+            sandbox: String::new(),
         }
     }
 }

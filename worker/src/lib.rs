@@ -1,6 +1,6 @@
 //! One agent, one task, one directory.
 //!
-//! [`agent`] is the loop, [`tool`] is what it can do, [`process`] runs its commands,
+//! [`agent`] is the loop, [`tool`] is what it can do, [`process`] runs its commands, [`sandbox`] bounds them,
 //! [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
 //! said, and [`actor`] puts one attempt behind a mailbox.
 //!
@@ -15,5 +15,6 @@ pub mod context;
 pub mod model;
 pub mod observe;
 pub mod process;
+pub mod sandbox;
 pub mod tool;
 pub mod transcript;

@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 use plans::{
     Plan, WorkerKind,
     admission::Admitted,
-    event::{Author, Event},
+    event::{Author, Event, Settings},
 };
 
 use super::{Here, format_of, overrides};
@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     error::Error,
     git::Git,
-    launch::{Launch, Models, settings},
+    launch::{Launch, Models, sandbox, settings},
     lease::{Lease, Work},
     recorder::Recorder,
     repository::{Repository, StartingPoint, base_ref},
@@ -70,6 +70,8 @@ pub(super) async fn surroundings(here: &Here, how: &HowArgs) -> Result<Surroundi
 pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind) -> Result<Prepared, Error> {
     let models = Models::connect(&around.config, &around.repository.root)?;
     let settings = settings(&around.config, kind.no_gate, models.planner.is_some() && !kind.solo);
+    let sandbox = sandbox(around.config.sandbox.tier).await?;
+    let settings = Settings { sandbox: sandbox.tier().to_string(), ..settings };
     models.can_keep(&settings.run_limits)?;
     let folder = Store::new(&around.repository.state_dir()).create()?;
     let git = around.repository.git.clone();
@@ -78,7 +80,7 @@ pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind) -> Re
         let start = around.repository.starting_point(&folder.run).await?;
         let Surroundings { repository, config, format } = around;
         let (screen, folder) = (here.screen.clone(), folder.clone());
-        let launch = Launch { repository, config, screen, format, folder, lease, settings, told: 0 };
+        let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told: 0 };
         launch.look_around(&start).await?;
         let site = launch.site(models)?;
         Ok(Prepared { launch, site, start })
@@ -126,6 +128,7 @@ impl Prepared {
             recorder.record(&Event::PlanProposed { revision: 1, plan: Box::new(plan), author, warnings })?;
         }
         say_start(here, repository, &start, launch.folder.run.as_str());
+        here.screen.say(&format!("Sandbox: {}.", launch.sandbox.about));
         Ok(Begun { launch, recorder, site })
     }
 }

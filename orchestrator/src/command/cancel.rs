@@ -7,6 +7,8 @@ use plans::{
     run_state::Phase,
 };
 
+use worker::sandbox::Chosen;
+
 use super::{Here, begin::take_lease, overrides};
 use crate::{
     cli::{LimitArgs, RunName},
@@ -52,7 +54,8 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
     let config = here.config(&repository, overrides(&LimitArgs::default(), true, None))?;
     let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
     let format = Format::Text;
-    let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), told };
+    let launch =
+        Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), sandbox: Chosen::none(), told };
     let site = launch.site(Models::default())?;
     salvage::bring_in_order(&mut recorder, &site).await?;
     recorder.record(&Event::RunResumed { settings })?;

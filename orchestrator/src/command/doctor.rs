@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 
 use tokio_util::sync::CancellationToken;
-use worker::model::{Label, Message, Request, Role as Asker};
+use worker::{
+    model::{Label, Message, Request, Role as Asker},
+    sandbox::{Tier, TierChoice},
+};
 
 use super::Here;
 use crate::{
     config::{Overrides, Role},
     error::Error,
     git::Call,
-    launch::connect,
+    launch::{connect, sandbox},
     ui,
 };
 
@@ -58,12 +61,25 @@ pub(super) async fn doctor(here: &Here) -> Result<u8, Error> {
             }
         }
     }
-    report.note(
-        "sandbox",
-        "none yet: scopes are enforced by the file tools and by the diff at commit, not by the operating system",
-    );
+    sandboxes(&mut report).await;
     ui::print(&report.text);
     Ok(u8::from(!report.healthy))
+}
+
+/// Each kind that this system could have. One is enough, but the better one is worth its package.
+async fn sandboxes(report: &mut Report) {
+    let kinds: &[Tier] = if cfg!(target_os = "macos") { &[Tier::Seatbelt] } else { &[Tier::Bubblewrap, Tier::Helper] };
+    let mut missing = Vec::new();
+    for &tier in kinds {
+        match sandbox(TierChoice::Only(tier)).await {
+            Ok(chosen) => report.good("sandbox", &chosen.about),
+            Err(error) => missing.push(error.to_string().replace("; no run was started", "")),
+        }
+    }
+    let none = missing.len() == kinds.len();
+    for why in &missing {
+        if none { report.bad("sandbox", why) } else { report.note("sandbox", why) }
+    }
 }
 
 async fn git(report: &mut Report) {

@@ -101,6 +101,8 @@ fn overrides(limits: &LimitArgs, yes: bool, review: Option<ReviewArg>) -> Overri
         max_cost_usd: limits.max_cost,
         max_tokens: limits.max_tokens,
         max_minutes: limits.max_minutes,
+        sandbox: limits.sandbox.clone(),
+        no_sandbox: limits.dangerously_no_sandbox,
     }
 }
 

@@ -6,6 +6,7 @@ use plans::{
     event::{Event, RunStatus, Settings},
     run_state::{Phase, RunState},
 };
+use worker::sandbox::{Tier, TierChoice};
 
 use super::{
     Here,
@@ -17,7 +18,7 @@ use crate::{
     cli::{HowArgs, LimitArgs, ResumeArgs},
     config::Config,
     error::Error,
-    launch::{Launch, Models},
+    launch::{Launch, Models, sandbox},
     lease::Work,
     recorder::Recorder,
     repository::Repository,
@@ -61,7 +62,10 @@ async fn take_up(
     let settings = amended(recorder.state().settings(), &config, &how.limits);
     models.can_keep(&settings.run_limits)?;
     let (screen, format, told) = (here.screen.clone(), format_of(how.output_format), recorder.last());
-    let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), told };
+    let sandbox = sandbox(choice(&settings, &config, &how.limits)).await?;
+    let settings = Settings { sandbox: sandbox.tier().to_string(), ..settings };
+    here.screen.say(&format!("Sandbox: {}.", sandbox.about));
+    let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), sandbox, told };
     let site = launch.site(models)?;
     match recorder.state().plan() {
         Some(plan) => need_workers(&site, plan)?,
@@ -89,6 +93,14 @@ fn amended(journaled: &Settings, config: &Config, flags: &LimitArgs) -> Settings
         settings.run_limits.minutes = config.run.max_minutes;
     }
     settings
+}
+
+/// The sandbox that the run has had, unless a flag says otherwise now: a run that was begun in a strong one does not go on in a weaker one
+/// because another machine, or a changed configuration, has no better.
+fn choice(journaled: &Settings, config: &Config, flags: &LimitArgs) -> TierChoice {
+    let is_named = flags.sandbox.is_some() || flags.dangerously_no_sandbox;
+    let before = Tier::named(&journaled.sandbox).filter(|_| !is_named);
+    before.map_or(config.sandbox.tier, TierChoice::Only)
 }
 
 fn refuse_what_is_over(state: &RunState, run: &str) -> Result<(), Error> {

@@ -64,6 +64,9 @@ pub(super) const REVIEWS: &[&str] = &["always", "first", "never"];
 /// How a server is spoken to. The last is known, but not spoken yet.
 pub(super) const DIALECTS: &[&str] = &["openai-chat", "scripted", "anthropic"];
 
+/// What bounds commands. That nothing does is said by a flag, never by a file.
+pub(super) const TIERS: &[&str] = &["auto", "bubblewrap", "helper", "seatbelt"];
+
 /// All keys outside `[providers]`, in the order in which they are shown.
 pub(super) const KEYS: &[Key] = &[
     such_as(
@@ -141,6 +144,55 @@ pub(super) const KEYS: &[Key] = &[
         Some("[]"),
         "Variables that commands of workers may see, beyond PATH and its like; a trailing * stands for any ending. Keys of models are never passed.",
     ),
+    key(
+        "sandbox.tier",
+        Kind::OneOf(TIERS),
+        "INSPAN_SANDBOX",
+        Some(r#""auto""#),
+        "What bounds the commands of workers: bubblewrap (tier A), helper (tier B), seatbelt (macOS), or the best there is (auto).",
+    ),
+    key(
+        "sandbox.read",
+        Kind::Words,
+        "INSPAN_SANDBOX_READ",
+        Some("[]"),
+        "Further folders that commands may read, absolute or ~/; system and toolchains are readable anyway.",
+    ),
+    key(
+        "sandbox.build",
+        Kind::Words,
+        "INSPAN_SANDBOX_BUILD",
+        Some("[]"),
+        "Folders of the repository that builds write into, beside those that .gitignore names; \".\" is all of it.",
+    ),
+    such_as(
+        "2",
+        key(
+            "sandbox.heavy",
+            Kind::Count(1),
+            "INSPAN_SANDBOX_HEAVY",
+            None,
+            "How many builds and test suites of a run go on at once; left out, one for each core.",
+        ),
+    ),
+    key(
+        "sandbox.memory_mb",
+        Kind::Count(16),
+        "INSPAN_SANDBOX_MEMORY_MB",
+        Some("8192"),
+        "Memory of a command and all its processes.",
+    ),
+    key(
+        "sandbox.processes",
+        Kind::Count(1),
+        "INSPAN_SANDBOX_PROCESSES",
+        Some("1024"),
+        "Processes and threads of a command at once.",
+    ),
+    key("sandbox.file_mb", Kind::Count(1), "INSPAN_SANDBOX_FILE_MB", Some("4096"), "How large one file may become."),
+    key("sandbox.open_files", Kind::Count(16), "INSPAN_SANDBOX_OPEN_FILES", Some("4096"), "Open files of one process."),
+    key("sandbox.cpu_minutes", Kind::Count(1), "INSPAN_SANDBOX_CPU_MINUTES", Some("60"), "Processor time of one process."),
+    key("sandbox.disk_mb", Kind::Count(1), "INSPAN_SANDBOX_DISK_MB", Some("16384"), "What a command may add to the disk."),
     such_as(
         r#""~/.cache/inspan""#,
         key(

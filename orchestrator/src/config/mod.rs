@@ -36,11 +36,13 @@ pub use model::{Dialect, ModelChoice, Role};
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub use secret::Secret;
-pub use settings::{GateSettings, Review, RunSettings};
+pub use settings::{GateSettings, Review, RunSettings, SandboxSettings};
 pub use show::commented_defaults;
 
 use environment::Endpoint;
+
 use value::Value;
+use worker::sandbox::{Tier, TierChoice};
 
 const BUILT_IN: &str = include_str!("builtin.toml");
 
@@ -66,6 +68,10 @@ pub struct Config {
     pub task: shared::Limits,
     /// The gate, where it is not to be guessed.
     pub gate: GateSettings,
+    /// What bounds the commands of workers.
+    pub sandbox: SandboxSettings,
+    /// The person's home directory.
+    pub home: Option<PathBuf>,
     /// Where worktrees are made. `None` where neither configuration nor the environment tells a home directory.
     pub worktrees: Option<PathBuf>,
     /// What a person should know, and what stops nothing: variables that look like ours and are not.
@@ -177,11 +183,15 @@ impl Config {
         }
         settings::place_worktrees(&mut settings, disk::cache_folder(&env));
         let home = environment::variable(&env, "HOME");
+        let configured = settings::sandbox(&settings, home);
+        let sandbox = flags.no_sandbox.then_some(TierChoice::Only(Tier::None));
         Ok(Self {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
             worktrees: settings::worktrees(&settings, home),
+            sandbox: SandboxSettings { tier: sandbox.unwrap_or(configured.tier), ..configured },
+            home: home.map(PathBuf::from),
             warnings: environment.warnings,
             secrets: model::secrets(&settings, &env),
             endpoint: environment.endpoint,

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use shared::{Limits, Money};
+use shared::{Limits, Money, RepoPath};
+use worker::sandbox::{CommandLimits, Tier, TierChoice};
 
 use super::{Setting, Settings, keys::KEYS, origin::Origin, value::Value};
 
@@ -69,6 +70,21 @@ pub struct GateSettings {
     pub timeout: Duration,
 }
 
+/// What the configuration says about the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSettings {
+    /// Which.
+    pub tier: TierChoice,
+    /// Further folders that may be read.
+    pub read: Vec<PathBuf>,
+    /// Folders of the repository that builds write into.
+    pub build: Vec<PathBuf>,
+    /// Heavy commands at once; none is one for each core.
+    pub heavy: Option<u32>,
+    /// For each command.
+    pub limits: CommandLimits,
+}
+
 /// The defaults of the key table.
 pub(super) fn defaults() -> Settings {
     let default = |text: &str, kind| {
@@ -107,6 +123,36 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
         commands: list(settings, "gate.commands"),
         timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
     }
+}
+
+pub(super) fn sandbox(settings: &Settings, home: Option<&str>) -> SandboxSettings {
+    let words = |name| list(settings, name).unwrap_or_default();
+    let place = |text: String| Value::Text(text).to_path(home);
+    let number = |name| count(settings, name).unwrap_or_default();
+    let megabytes = |name| number(name).saturating_mul(1 << 20);
+    SandboxSettings {
+        tier: text(settings, "sandbox.tier").and_then(tier_named).unwrap_or_default(),
+        read: words("sandbox.read").into_iter().filter_map(place).collect(),
+        build: words("sandbox.build").iter().filter_map(|folder| inside(folder)).collect(),
+        heavy: small(settings, "sandbox.heavy"),
+        limits: CommandLimits {
+            memory: megabytes("sandbox.memory_mb"),
+            processes: small(settings, "sandbox.processes").unwrap_or_default(),
+            file: megabytes("sandbox.file_mb"),
+            open_files: number("sandbox.open_files"),
+            cpu_seconds: number("sandbox.cpu_minutes").saturating_mul(60),
+            disk: megabytes("sandbox.disk_mb"),
+        },
+    }
+}
+
+fn tier_named(name: &str) -> Option<TierChoice> {
+    Tier::named(name).map(TierChoice::Only)
+}
+
+/// A folder of the repository; `.` is all of it.
+fn inside(folder: &str) -> Option<PathBuf> {
+    if folder == "." { Some(PathBuf::new()) } else { RepoPath::new(folder).ok().map(|path| PathBuf::from(path.as_str())) }
 }
 
 /// Where nothing is configured, worktrees are made in the user's cache directory.

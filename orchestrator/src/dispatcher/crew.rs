@@ -18,11 +18,12 @@ use plans::{
     run_state::{Continuation, TaskRecord},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Outcome};
+use shared::{AttemptKey, Network, Outcome};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::{AttemptOver, Worker, WorkerArgs},
     process::Shell,
+    sandbox::Writes,
     tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
@@ -32,6 +33,7 @@ use crate::{
     command_worker::{self, CommandJob},
     error::Error,
     ledger::AttemptBudget,
+    quarters::Holder,
     salvage,
     worktree::Worktree,
 };
@@ -112,10 +114,13 @@ impl Dispatcher {
         let (scope, cancel) = (live.scope.clone(), live.cancel.clone());
         let site = &self.site;
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
-        let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
+        let holder = Holder { worktree, env, writes: Writes::Scope(scope.clone()), network: Network::default() };
+        let shell = site.quarters.shell(&site.repository.git, holder);
+        // What a proof changes outside the scope is put back; it may have to build anywhere.
+        let proof = Shell { enclosure: shell.enclosure.with(Writes::Tree), ..shell.clone() };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
         let inspection =
-            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
+            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: proof, timeout };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
                 self.site.board.says(key, &format!("runs {command}"));

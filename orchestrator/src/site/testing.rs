@@ -44,6 +44,7 @@ impl Ground {
             folder: run,
             worktrees: folder.path().join("worktrees"),
             environment: Environment::from_process(|_| false),
+            quarters: crate::quarters::Quarters::open(),
             survey: Arc::default(),
             repository_brief: String::new(),
             notes: Vec::new(),

@@ -95,7 +95,13 @@ fn folder() -> TempDir {
 
 fn tools(folder: &Path) -> WorkerTools {
     let (root, spill_dir) = (folder.join("tree"), folder.join("spill"));
-    let shell = Shell { cwd: root.clone(), env: Vec::new(), spill_dir: spill_dir.clone() };
+    let shell = Shell {
+        cwd: root.clone(),
+        env: Vec::new(),
+        spill_dir: spill_dir.clone(),
+        enclosure: worker::sandbox::Enclosure::open(),
+        permits: worker::process::Permits::default(),
+    };
     let place =
         WorkerPlace { root, spill_dir, shell, scope: LiveScope::new(scope()), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
     WorkerTools::new(place).expect("the folder is there")

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::Child;
 
 /// Between the polite signal and the other one.
-const GRACE: Duration = Duration::from_millis(300);
+pub(super) const GRACE: Duration = Duration::from_millis(300);
 /// How long a killed child is waited for. One that hangs in the kernel is left to the runtime to reap.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(10);

@@ -8,32 +8,32 @@
 //! **Invariant:** the child inherits nothing: its environment is the one given, stdin is null, and both streams are one pipe.
 //! **Invariant:** the output costs a fixed amount of memory ([`Capture`]) and of disk, however long it is.
 //!
-//! Not here: what leaves its process group (`setsid`). [`end_strays`] finds that by the attempt's mark in its environment, once the
-//! attempt is over. Nor limits of memory and rights; those are the sandbox's.
+//! Not here: rights and limits; those are the sandbox's ([`crate::sandbox`]). Without one, what leaves its process group (`setsid`) is found by
+//! [`end_strays`], by the attempt's mark in its environment, once the attempt is over.
 //!
 //! Why not two pipes, one for each stream? Then the order in which things were written is lost, and with it which warning belongs to
 //! which step.
 
 mod capture;
 mod group;
+mod permits;
 mod plain;
 mod reader;
+mod started;
 mod strays;
 
 use std::{
     ffi::OsString,
     fmt, io,
-    os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use self::{capture::Capture, group::Group, reader::Reader};
-pub use self::{capture::Captured, plain::plain, strays::end_strays};
+use self::{capture::Capture, reader::Reader, started::Started};
+pub use self::{capture::Captured, permits::Permits, plain::plain, strays::end_strays};
+use crate::sandbox::Enclosure;
 pub(crate) use capture::cut_middle;
 
 /// How long the pipe may stay open after the command itself has ended, before whoever holds it counts as left running.
@@ -50,6 +50,10 @@ pub struct Shell {
     pub env: Vec<(OsString, OsString)>,
     /// Where output goes that is too long to show.
     pub spill_dir: PathBuf,
+    /// What the operating system lets them do.
+    pub enclosure: Enclosure,
+    /// Shared by all commands of a run.
+    pub permits: Permits,
 }
 
 /// How a command ended.
@@ -63,6 +67,8 @@ pub enum Status {
     TimedOut,
     /// Ended by us: the caller gave up.
     Cancelled,
+    /// Ended by the sandbox: it passed this limit.
+    Limited(String),
     /// It never began, for this reason.
     NotStarted(String),
 }
@@ -88,6 +94,7 @@ impl fmt::Display for Status {
             Status::Signalled(signal) => write!(f, "ended by signal {signal}"),
             Status::TimedOut => f.write_str("stopped at its time limit"),
             Status::Cancelled => f.write_str("cancelled"),
+            Status::Limited(why) => write!(f, "stopped by the sandbox: {why}"),
             Status::NotStarted(why) => write!(f, "not started: {why}"),
         }
     }
@@ -109,77 +116,35 @@ impl CommandEnd {
 }
 
 impl Shell {
-    /// Runs a command and waits for its end, at most for `timeout`.
+    /// Runs a command and waits for its end, at most for `timeout` from when it begins.
     pub async fn run(&self, command: &str, timeout: Duration, cancel: &CancellationToken) -> CommandEnd {
-        let started = Instant::now();
-        let (mut child, mut reader) = match self.start(command) {
+        let Some(_permit) = self.permits.take(command, cancel).await else { return without_output(Status::Cancelled) };
+        let began = Instant::now();
+        let (mut started, mut reader) = match self.start(command).await {
             Ok(started) => started,
-            Err(why) => return not_started(why),
+            Err(why) => return without_output(Status::NotStarted(why)),
         };
-        let mut group = Group::of(&child);
-        let status = wait(&mut child, timeout, cancel).await;
+        let status = started.wait(timeout, cancel).await;
         let left_running = match status {
-            Status::TimedOut | Status::Cancelled => {
-                group.end(&mut child).await;
-                !reader.ends_within(DRAIN).await
-            }
-            _ => settle(&mut child, &group, &mut reader).await,
+            Status::TimedOut | Status::Cancelled => started.stop(self, &mut reader).await,
+            _ => started.settle(self, &mut reader).await,
         };
-        group.let_go();
-        CommandEnd { status, output: reader.finish().await, took: started.elapsed(), left_running }
+        CommandEnd { status, output: reader.finish().await, took: began.elapsed(), left_running }
     }
 
-    fn start(&self, command: &str) -> Result<(Child, Reader), String> {
+    async fn start(&self, command: &str) -> Result<(Started, Reader), String> {
         if !self.cwd.is_dir() {
             return Err(format!("the folder `{}` is not there", self.cwd.display()));
         }
-        let spawn = || -> io::Result<(Child, Reader)> {
-            let (output, input) = io::pipe()?;
-            let child = Command::new("/bin/sh")
-                .arg("-c")
-                .arg(command)
-                .current_dir(&self.cwd)
-                .env_clear()
-                .envs(self.env.iter().map(|(name, value)| (name, value)))
-                .stdin(Stdio::null())
-                .stdout(input.try_clone()?)
-                .stderr(input)
-                .process_group(0)
-                .kill_on_drop(true)
-                .spawn()?;
-            Ok((child, Reader::start(output, Capture::new(self.spill_dir.clone()))?))
-        };
-        spawn().map_err(|error| error.to_string())
+        let (output, input) = io::pipe().map_err(|error| error.to_string())?;
+        let started = Started::new(self, command, input.into()).await?;
+        let reader = Reader::start(output, Capture::new(self.spill_dir.clone())).map_err(|error| error.to_string())?;
+        Ok((started, reader))
     }
 }
 
-fn not_started(why: String) -> CommandEnd {
-    let status = Status::NotStarted(why);
+fn without_output(status: Status) -> CommandEnd {
     CommandEnd { status, output: Captured::default(), took: Duration::ZERO, left_running: false }
-}
-
-async fn wait(child: &mut Child, timeout: Duration, cancel: &CancellationToken) -> Status {
-    tokio::select! {
-        biased;
-        exit = child.wait() => exit.map_or_else(|error| Status::NotStarted(error.to_string()), ended),
-        () = cancel.cancelled() => Status::Cancelled,
-        () = tokio::time::sleep(timeout) => Status::TimedOut,
-    }
-}
-
-fn ended(exit: ExitStatus) -> Status {
-    exit.signal().map_or_else(|| Status::Exited(exit.code().unwrap_or(-1)), Status::Signalled)
-}
-
-/// After a command's own end: waits a moment for the end of its output, then ends what it left behind. Whether there was anything.
-async fn settle(child: &mut Child, group: &Group, reader: &mut Reader) -> bool {
-    let ended = reader.ends_within(SETTLE).await;
-    let members = group.has_members();
-    if members {
-        group.end(child).await;
-        reader.ends_within(DRAIN).await;
-    }
-    members || !ended
 }
 
 #[cfg(test)]

@@ -24,7 +24,13 @@ impl Place {
         let dir = TempDir::new().unwrap();
         let path = std::env::var_os("PATH").unwrap();
         let env = vec![("PATH".into(), path), ("INSPAN_MARK".into(), marker.into())];
-        let shell = Shell { cwd: dir.path().to_owned(), env, spill_dir: dir.path().join("spill") };
+        let shell = Shell {
+            cwd: dir.path().to_owned(),
+            env,
+            spill_dir: dir.path().join("spill"),
+            enclosure: crate::sandbox::Enclosure::open(),
+            permits: crate::process::Permits::default(),
+        };
         Self { dir, shell }
     }
 

@@ -36,7 +36,7 @@ pub(super) async fn run(shell: &Shell, arguments: Arguments, cancel: &Cancellati
     let end = shell.run(&arguments.command, Duration::from_secs(seconds), cancel).await;
     let text = in_words(&end);
     match end.status {
-        Status::Exited(_) | Status::Signalled(_) => ToolOutcome::Ok(text),
+        Status::Exited(_) | Status::Signalled(_) | Status::Limited(_) => ToolOutcome::Ok(text),
         Status::TimedOut | Status::Cancelled | Status::NotStarted(_) => ToolOutcome::Failed(text),
     }
 }

@@ -68,7 +68,13 @@ impl Desk {
         let place = WorkerPlace {
             root: root.clone(),
             spill_dir: spill_dir.clone(),
-            shell: Shell { cwd: root.clone(), env, spill_dir },
+            shell: Shell {
+                cwd: root.clone(),
+                env,
+                spill_dir,
+                enclosure: crate::sandbox::Enclosure::open(),
+                permits: crate::process::Permits::default(),
+            },
             scope: scope.clone(),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),

@@ -1,0 +1,154 @@
+//! The helper: the hidden half of this binary that runs a session's commands.
+//!
+//! It is started once for a session, inside bubblewrap or alone, hears orders on its standard input, and runs one command at a time.
+//! It has one thread that does all but wait for a connection, so that a fork copies a quiet process.
+//!
+//! **Invariant:** a command runs under the whole policy or not at all ([`confine`]).
+//! **Invariant:** when the harness is gone the helper ends everything and itself.
+//! **Invariant:** nothing a command does keeps the helper from answering the harness: whatever it asks is answered in a bounded time.
+//!
+//! Not here: when a command has taken too long, what it wrote (the harness reads that itself).
+
+mod address;
+mod command;
+mod confine;
+mod family;
+mod filter;
+mod notify;
+mod rules;
+mod supervise;
+mod target;
+mod watch;
+
+use std::{io, os::fd::OwnedFd, time::Duration};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{DumpableBehavior, set_child_subreaper, set_dumpable_behavior},
+};
+
+use self::{command::Running, confine::Confinement};
+use super::wire::{self, Answer, Order};
+
+/// How often limits are looked at while a command runs.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Hears orders until the harness is gone; the exit code. Only the process that was started for it calls this.
+pub fn main() -> u8 {
+    let served = take_socket().and_then(|socket| Helper { socket, confinement: None, running: None }.serve());
+    u8::from(served.is_err())
+}
+
+/// Standard input is the socket. Commands get another one.
+fn take_socket() -> io::Result<OwnedFd> {
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let nothing = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    set_child_subreaper(Some(rustix::process::getpid()))?;
+    Ok(socket)
+}
+
+struct Helper {
+    socket: OwnedFd,
+    confinement: Option<Confinement>,
+    running: Option<Running>,
+}
+
+/// What to do after an order.
+enum Next {
+    Go,
+    Stop,
+}
+
+impl Helper {
+    fn serve(mut self) -> io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            if let Some(running) = &mut self.running {
+                running.attend(ready.asked)?;
+                if let Some((end, others)) = running.over(ready.ended) {
+                    self.answer(&Answer::Ended { end, others })?;
+                }
+            }
+            if ready.ordered && matches!(self.obey()?, Next::Stop) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<Ready> {
+        let listen = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let (first, listener) = match &self.running {
+            Some(running) => (running.first(), running.listener()),
+            None => (None, None),
+        };
+        let mut all = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        all.extend(first.into_iter().chain(listener).map(listen));
+        let tick = Timespec::try_from(TICK).expect("a tick is short");
+        match poll(&mut all, self.running.is_some().then_some(&tick)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |place: usize| all.get(place).is_some_and(|fd| !fd.revents().is_empty());
+        let (ended, asked) = (first.is_some() && is_ready(1), listener.is_some() && is_ready(1 + usize::from(first.is_some())));
+        Ok(Ready { ordered: is_ready(0), ended, asked })
+    }
+
+    fn obey(&mut self) -> io::Result<Next> {
+        let received = wire::receive::<Order>(&self.socket)?;
+        let Some((order, descriptor)) = received else {
+            if let Some(running) = self.running.take() {
+                running.end_all();
+            }
+            return Ok(Next::Stop);
+        };
+        match order {
+            Order::Open { tier, policy } => match Confinement::prepare(tier, *policy) {
+                Ok((confinement, about)) => {
+                    self.confinement = Some(confinement);
+                    // Whoever reads it would keep a pipe open that nobody writes to.
+                    rustix::stdio::dup2_stderr(&std::fs::File::options().write(true).open("/dev/null")?)?;
+                    self.answer(&Answer::Ready { about })?;
+                }
+                Err(why) => {
+                    self.answer(&Answer::Refused { why })?;
+                    return Ok(Next::Stop);
+                }
+            },
+            Order::Run { command, cwd, env } => {
+                let job = command::Job { command, cwd, env };
+                let started = match (&self.confinement, descriptor) {
+                    (Some(confinement), Some(output)) => Running::start(&job, output, confinement),
+                    _ => Err("the helper was not opened; this is a fault of inspan".to_owned()),
+                };
+                match started {
+                    Ok(running) => self.running = Some(running),
+                    Err(why) => self.answer(&Answer::NotStarted { why })?,
+                }
+            }
+            Order::Terminate => {
+                if let Some(running) = &self.running {
+                    running.terminate();
+                }
+            }
+            Order::Kill => {
+                let ended = self.running.take().map_or(0, Running::end_all);
+                self.answer(&Answer::Gone { ended })?;
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    fn answer(&self, answer: &Answer) -> io::Result<()> {
+        // The socket is shared with the harness's end only in kind: each side has its own flags, and this one blocks.
+        wire::send(&self.socket, answer, None)
+    }
+}
+
+/// What there is to do.
+struct Ready {
+    ordered: bool,
+    ended: bool,
+    asked: bool,
+}
