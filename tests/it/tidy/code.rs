@@ -62,6 +62,13 @@ fn nothing_is_allowed_ignored_or_left_for_later() {
 }
 
 #[test]
+fn only_the_sandbox_speaks_to_the_kernel_in_ways_that_no_crate_offers() {
+    let mut unsafe_places = places(ALL, &[&["unsafe"]]);
+    unsafe_places.retain(|place| !place.starts_with("worker/src/sandbox/"));
+    assert_none(&unsafe_places);
+}
+
+#[test]
 fn the_pure_packages_know_no_disk_no_clock_no_network_and_no_runtime() {
     let forbidden: &[&[&str]] = &[
         &["tokio", ":", ":"],

@@ -143,7 +143,6 @@ mod tests {
             hidden: vec![dir.path().join("toolchain/key"), dir.path().join("elsewhere/key")],
             network: Network::Loopback,
             limits: CommandLimits::default(),
-            count_forks: false,
         };
         let shown = mounts(&policy).into_iter().map(|(path, mount)| {
             let sign = match mount {

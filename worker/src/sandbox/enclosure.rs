@@ -152,7 +152,6 @@ impl Enclosure {
             hidden: etc::hidden().chain(keys).collect(),
             network: *network,
             limits: *limits,
-            count_forks: rustix::process::geteuid().is_root(),
         }
     }
 

@@ -37,8 +37,6 @@ pub struct Policy {
     pub network: Network,
     /// How much may be used.
     pub limits: CommandLimits,
-    /// Whether forks are counted one by one, because the kernel does not limit this user's.
-    pub count_forks: bool,
 }
 
 /// The folder of a pattern, and whether the pattern reaches below it.

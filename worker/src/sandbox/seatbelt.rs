@@ -72,8 +72,33 @@ mod tests {
             hidden: vec!["/etc/shadow".into()],
             network: Network::Loopback,
             limits: CommandLimits::default(),
-            count_forks: false,
         };
-        expect![[r#""#]].assert_eq(&profile(&policy));
+        let Entrance::Prefix(words) = Seatbelt.entrance(&policy) else { panic!("it is a prefix") };
+        let [program, flag, profile] = &words[..] else { panic!("{words:?}") };
+        assert_eq!(
+            (Seatbelt.tier(), program.to_str(), flag.to_str()),
+            (Tier::Seatbelt, Some("/usr/bin/sandbox-exec"), Some("-p"))
+        );
+        expect![[r#"
+            (version 1)
+            (deny default)
+            (import "system.sb")
+            (allow process-fork process-exec signal)
+            (deny signal)
+            (allow signal (target same-sandbox))
+            (allow sysctl-read mach-lookup)
+            (allow file-read* (subpath "/System"))
+            (allow file-read* (subpath "/Library"))
+            (allow file-read* (subpath "/w/tree"))
+            (allow file-read* (subpath "/usr"))
+            (deny file-read* (subpath "/etc/shadow"))
+            (allow file-read* file-write* (subpath "/w/tree/a \"b\""))
+            (deny file-write* (subpath "/w/tree/.git"))
+            (allow file-write* (literal "/dev/null") (literal "/dev/tty") (literal "/dev/zero"))
+            (deny network*)
+            (allow network* (local ip "localhost:*"))
+            (allow network-outbound (remote ip "localhost:*"))
+        "#]]
+        .assert_eq(profile.to_str().unwrap());
     }
 }

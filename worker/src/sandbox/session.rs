@@ -78,6 +78,7 @@ impl Session {
             Ok(Some(Answer::Refused { why })) => Err(why),
             Ok(Some(other)) => Err(format!("it answered {other:?} when it was to open")),
             Ok(None) => Err("it ended before it was ready".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err("it ended before it was ready".to_owned()),
             Err(error) => Err(format!("it could not be heard: {error}")),
         }
     }

@@ -3,15 +3,19 @@
 //! The two are always the same binary, so there is no version here.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
+    fs::File,
+    io::{self, IoSlice, IoSliceMut, Seek as _, Write as _},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
 };
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        recvmsg, sendmsg,
+    },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -54,64 +58,80 @@ pub(super) enum End {
     Limit(String),
 }
 
-/// The longest packet: a policy with many folders, an environment.
-const LONGEST: usize = 1 << 20;
+/// A longer text goes into a file in memory that is sent along: the kernel limits a packet to about 200 KB.
+const LONGEST: usize = 64 << 10;
+/// Before a text in the packet.
+const HERE: u8 = b'h';
+/// In place of a text that comes as a file.
+const FILE: u8 = b'f';
 
 /// A packet with at most one descriptor.
 pub(super) fn send(socket: impl AsFd, message: &impl Serialize, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let text = serde_json::to_vec(message)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    if text.len() <= LONGEST {
+        return send_bytes(socket, &[IoSlice::new(&[HERE]), IoSlice::new(&text)], descriptor.as_slice());
+    }
+    let mut file = File::from(memfd_create("message", MemfdFlags::CLOEXEC)?);
+    file.write_all(&text)?;
+    let descriptors: Vec<BorrowedFd<'_>> = std::iter::once(file.as_fd()).chain(descriptor).collect();
+    send_bytes(socket, &[IoSlice::new(&[FILE])], &descriptors)
+}
+
+fn send_bytes(socket: impl AsFd, text: &[IoSlice<'_>], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = descriptor.map(|descriptor| [descriptor]);
-    if let Some(descriptors) = &descriptors {
+    if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
     }
-    sendmsg(socket, &[IoSlice::new(&text)], &mut control, SendFlags::NOSIGNAL)?;
+    sendmsg(socket, text, &mut control, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
 /// The next packet; none at the end.
 pub(super) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(M, Option<OwnedFd>)>> {
-    let mut buffer = vec![0; LONGEST];
-    let (length, descriptor) = receive_bytes(socket, &mut buffer)?;
-    if length == 0 {
-        return Ok(None);
-    }
-    Ok(Some((serde_json::from_slice(&buffer[..length])?, descriptor)))
+    let mut buffer = vec![0; LONGEST + 1];
+    let (length, descriptors) = receive_bytes(socket, &mut buffer)?;
+    let mut descriptors = descriptors.into_iter();
+    let message = match buffer.get(..length).and_then(<[u8]>::split_first) {
+        None => return Ok(None),
+        Some((&FILE, _)) => {
+            let mut file =
+                File::from(descriptors.next().ok_or_else(|| io::Error::other("a long message came without its text"))?);
+            file.rewind()?;
+            serde_json::from_reader(io::BufReader::new(file))?
+        }
+        Some((_, text)) => serde_json::from_slice(text)?,
+    };
+    Ok(Some((message, descriptors.next())))
 }
 
-fn receive_bytes(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+fn receive_bytes(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
     if received.flags.contains(ReturnFlags::TRUNC) {
         return Err(io::Error::other("a packet is longer than this program ever sends"));
     }
-    let descriptor = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
+    let descriptors = control.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect(),
+        _ => Vec::new(),
     });
-    Ok((received.bytes, descriptor))
+    Ok((received.bytes, descriptors.collect()))
 }
 
 /// Sends a bare descriptor.
 pub(super) fn pass(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    sendmsg(socket, &[IoSlice::new(b"d")], &mut control, SendFlags::NOSIGNAL)?;
-    Ok(())
+    send_bytes(socket, &[IoSlice::new(b"d")], &[descriptor])
 }
 
 /// Takes a bare descriptor; none if nobody sent one.
 pub(super) fn take(socket: impl AsFd) -> io::Result<Option<OwnedFd>> {
-    receive_bytes(socket, &mut [0; 8]).map(|(_, descriptor)| descriptor)
+    receive_bytes(socket, &mut [0; 8]).map(|(_, descriptors)| descriptors.into_iter().next())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io::Read as _};
+    use std::io::Read as _;
 
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 

@@ -36,7 +36,9 @@ async fn begin(folder: &Path, configured: &str, plan: &str) -> Result<Begun, Err
     let here = Here { directory: folder.to_owned(), screen: Screen::of_process(true) };
     let repository = here.repository().await.unwrap();
     let repo = Some((folder.join("inspan.toml"), configured.to_owned()));
-    let mut config = Config::load(Sources { repo, flags: Overrides::default(), ..Sources::default() }).unwrap();
+    let mut config =
+        Config::load(Sources { repo, flags: Overrides { no_sandbox: true, ..Overrides::default() }, ..Sources::default() })
+            .unwrap();
     config.worktrees = Some(folder.join(".git/worktrees-of-inspan"));
     let around = Surroundings { repository, config, format: Format::Text };
     run::begin(&here, around, Kind::default(), run::Source::File("plan.toml".to_owned(), plan.to_owned())).await

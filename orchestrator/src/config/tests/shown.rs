@@ -43,6 +43,16 @@ fn effective_values_are_shown_with_their_origins() {
         gate.commands          = ['make "all"', "make test"]       inspan.toml:3
         gate.timeout           = "20m"                             default
         env.pass               = []                                default
+        sandbox.tier           = "auto"                            default
+        sandbox.read           = []                                default
+        sandbox.build          = []                                default
+        sandbox.heavy          = -                                 not set
+        sandbox.memory_mb      = 8192                              default
+        sandbox.processes      = 1024                              default
+        sandbox.file_mb        = 4096                              default
+        sandbox.open_files     = 4096                              default
+        sandbox.cpu_minutes    = 60                                default
+        sandbox.disk_mb        = 16384                             default
         paths.worktrees        = -                                 not set
 
         planner uses mine/m

@@ -37,7 +37,7 @@ pub(super) struct Running {
     first: OwnedFd,
     family: Family,
     watch: Watch,
-    supervisor: Option<Supervisor>,
+    supervisor: Supervisor,
     limit: Option<String>,
     told: bool,
 }
@@ -63,9 +63,8 @@ impl Running {
         drop(command);
         let pid =
             i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("the system numbers processes in an unknown way")?;
-        let listener =
-            if confinement.is_supervised() { Some(wire::take(&here).map_err(say)?.ok_or("it asks nobody")?) } else { None };
-        let supervisor = listener.map(|listener| Supervisor::new(listener, confinement));
+        let listener = wire::take(&here).map_err(say)?.ok_or("nobody can be asked by it; this is a fault of inspan")?;
+        let supervisor = Supervisor::new(listener, confinement);
         let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| say(error.into()))?;
         Ok(Self { pid, first, family: confinement.family(), watch, supervisor, limit: None, told: false })
     }
@@ -76,14 +75,14 @@ impl Running {
     }
 
     /// Readable when something in the command waits for an answer.
-    pub(super) fn listener(&self) -> Option<BorrowedFd<'_>> {
-        self.supervisor.as_ref().map(Supervisor::listener)
+    pub(super) fn listener(&self) -> BorrowedFd<'_> {
+        self.supervisor.listener()
     }
 
     /// Answers what is asked and looks at the limits.
     pub(super) fn attend(&mut self, asked: bool) -> io::Result<()> {
-        if asked && let Some(supervisor) = &mut self.supervisor {
-            supervisor.answer(&mut self.watch)?;
+        if asked {
+            self.supervisor.answer(&mut self.watch)?;
         }
         if self.limit.is_none()
             && self.watch.is_due()

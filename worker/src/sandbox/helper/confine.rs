@@ -61,11 +61,6 @@ impl Confinement {
         self.family
     }
 
-    /// Whether some calls are asked about.
-    pub(super) fn is_supervised(&self) -> bool {
-        self.filters.ask()
-    }
-
     pub(super) fn entry(&self) -> Entry {
         Entry { limits: self.policy.limits, rules: self.rules.clone(), filters: self.filters.clone() }
     }
@@ -81,10 +76,8 @@ impl Entry {
         drop_capabilities()?;
         set_no_new_privs(true)?;
         self.rules.take_on()?;
-        if let Some(listener) = self.filters.take_on()? {
-            wire::pass(parent, listener.as_fd())?;
-        }
-        Ok(())
+        let listener = self.filters.take_on()?;
+        wire::pass(parent, listener.as_fd())
     }
 
     fn limit(&self) -> io::Result<()> {

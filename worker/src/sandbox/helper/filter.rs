@@ -102,7 +102,7 @@ const FCHMODAT2: i64 = 452;
 #[derive(Clone)]
 pub(super) struct Filters {
     plain: Arc<[BpfProgram]>,
-    ask: Option<Arc<BpfProgram>>,
+    ask: Arc<BpfProgram>,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -114,20 +114,14 @@ impl Filters {
             program(forbidden(alone, policy.network), SeccompAction::Errno(errno(libc::EPERM)))?,
             program(unknown(alone), SeccompAction::Errno(errno(libc::ENOSYS)))?,
         ];
-        let asked = asked(alone, policy.count_forks);
-        let ask = if asked.is_empty() { None } else { Some(Arc::new(questions(program(asked, SeccompAction::Trace(0))?))) };
-        Ok(Self { plain: Arc::new(plain), ask })
-    }
-
-    /// Whether the helper is asked about some calls.
-    pub(super) fn ask(&self) -> bool {
-        self.ask.is_some()
+        let ask = questions(program(asked(alone), SeccompAction::Trace(0))?);
+        Ok(Self { plain: Arc::new(plain), ask: Arc::new(ask) })
     }
 
     /// In the child, last. Returns the descriptor by which the helper is asked.
-    pub(super) fn take_on(&self) -> io::Result<Option<OwnedFd>> {
+    pub(super) fn take_on(&self) -> io::Result<OwnedFd> {
         // The questions come first: the others forbid nothing that is needed for them, but nothing is to slip through between.
-        let listener = self.ask.as_deref().map(listen).transpose()?;
+        let listener = listen(&self.ask)?;
         for program in &*self.plain {
             apply_filter(program).map_err(|_| io::Error::last_os_error())?;
         }
@@ -260,13 +254,11 @@ fn unknown(alone: bool) -> Rules {
 }
 
 /// The calls that the helper is asked about.
-fn asked(alone: bool, forks: bool) -> Rules {
-    let mut calls = Vec::new();
-    if forks {
-        calls.push(libc::SYS_clone);
-        #[cfg(target_arch = "x86_64")]
-        calls.extend([libc::SYS_fork, libc::SYS_vfork]);
-    }
+fn asked(alone: bool) -> Rules {
+    // The kernel's own limit counts all processes of a user, and those of root not at all.
+    let mut calls = vec![libc::SYS_clone];
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([libc::SYS_fork, libc::SYS_vfork]);
     if alone {
         calls.extend([libc::SYS_connect, libc::SYS_bind, libc::SYS_fchmod, libc::SYS_fchmodat]);
         calls.extend([libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat]);

@@ -80,7 +80,7 @@ impl Helper {
     fn wait(&self) -> io::Result<Ready> {
         let listen = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let (first, listener) = match &self.running {
-            Some(running) => (running.first(), running.listener()),
+            Some(running) => (running.first(), Some(running.listener())),
             None => (None, None),
         };
         let mut all = vec![PollFd::new(&self.socket, PollFlags::IN)];
