@@ -195,6 +195,7 @@ impl Launch {
         Quarters {
             chosen: self.sandbox.clone(),
             read: settings.read.clone(),
+            write: settings.write.clone(),
             build: settings.build.clone(),
             limits: settings.limits,
             permits: settings.heavy.map_or_else(Permits::default, |heavy| Permits::new(heavy as usize)),

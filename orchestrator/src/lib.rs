@@ -45,7 +45,7 @@ pub use error::Error;
 pub fn run() -> ExitCode {
     #[cfg(target_os = "linux")]
     if std::env::args_os().nth(1).is_some_and(|word| word == worker::sandbox::HELPER) {
-        return ExitCode::from(worker::sandbox::helper::main());
+        return ExitCode::from(worker::sandbox::inside::main());
     }
     let args = match cli::Args::try_parse() {
         Ok(args) => args,

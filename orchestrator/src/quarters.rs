@@ -23,6 +23,8 @@ pub struct Quarters {
     pub chosen: Chosen,
     /// What may be read besides system, toolchains and the worktree.
     pub read: Vec<PathBuf>,
+    /// What may be written besides, by all of them.
+    pub write: Vec<PathBuf>,
     /// Folders of the repository that builds write into, beside those that git ignores.
     pub build: Vec<PathBuf>,
     /// For each command.
@@ -55,7 +57,7 @@ impl Quarters {
         read.extend([worktree.records(), folder.join("brief.md")]);
         let ground = Ground {
             tree: worktree.tree(),
-            own: Worktree::OWN.iter().map(|name| folder.join(name)).collect(),
+            own: Worktree::OWN.iter().map(|name| folder.join(name)).chain(self.write.clone()).collect(),
             build: self.build.iter().cloned().chain(ignored_folders(&worktree.tree())).collect(),
             read,
             home: self.home.clone(),
@@ -72,6 +74,7 @@ impl Quarters {
         Self {
             chosen: Chosen::none(),
             read: Vec::new(),
+            write: Vec::new(),
             build: Vec::new(),
             limits: CommandLimits::default(),
             permits: Permits::default(),

@@ -126,8 +126,8 @@ fn the_prompt_of_every_turn_extends_the_one_before_exactly() {
 const TOGETHER: &str = "touch \"$TOGETHER/$INSPAN_TASK\"; until test -e \"$TOGETHER/a\" && test -e \"$TOGETHER/b\"; do :; done";
 
 fn together(s: Scenario) -> Scenario {
-    let place = s.root().join("together");
-    std::fs::create_dir(&place).expect("a folder");
+    let s = s.with_meeting_place();
+    let place = s.meeting_place();
     s.env("TOGETHER", place).config("[env]\npass = [\"TOGETHER\"]")
 }
 
@@ -193,8 +193,8 @@ fn a_renamed_folder_does_not_carry_another_tasks_file_out_of_its_scope() {
 
 #[test]
 fn a_run_branch_that_is_checked_out_is_not_moved_and_the_run_halts_once() {
-    let s = Scenario::new("## a.txt\na\n");
-    let gate = s.root().join("go");
+    let s = Scenario::new("## a.txt\na\n").with_meeting_place();
+    let gate = s.meeting_place().join("go");
     let run = s.start_plan(&format!("a | write b.txt | run until test -e '{}'; do :; done; echo b > b.txt", gate.display()), &[]);
     s.wait_until(|event| matches!(event, ::plans::event::Event::AttemptStarted { .. }));
     let branch = format!("inspan/{}", s.run_id());
@@ -215,8 +215,8 @@ fn a_task_may_be_called_base() {
 
 #[test]
 fn an_edit_that_a_rename_carries_out_of_its_scope_is_a_conflict() {
-    let s = Scenario::new("## old/1\n1\n2\n3\n4\n5\n");
-    let moved = s.root().join("moved");
+    let s = Scenario::new("## old/1\n1\n2\n3\n4\n5\n").with_meeting_place();
+    let moved = s.meeting_place().join("moved");
     // Both start from the same tip; the edit ends only once the rename has landed.
     let run = s.start_plan(
         &format!(

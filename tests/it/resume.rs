@@ -24,7 +24,8 @@ fn script() -> Script {
 /// The gate holds as long as the file `hold` is there.
 fn scenario(server: &ModelServer) -> Scenario {
     let s = Scenario::new(REPO).model(server).config("[env]\npass = [\"HOLD\"]");
-    let hold = s.root().join("hold");
+    let s = s.with_meeting_place();
+    let hold = s.meeting_place().join("hold");
     s.env("HOLD", hold)
 }
 
@@ -58,7 +59,7 @@ fn assert_counted(s: &Scenario) {
 }
 
 fn held(s: &Scenario) {
-    let place = s.root().join("hold.held");
+    let place = s.meeting_place().join("hold.held");
     tests::eventually(|| place.exists().then_some(())).expect("the gate was reached");
 }
 
@@ -85,12 +86,12 @@ fn killed_while_an_attempt_runs_it_goes_on_with_files_and_conversation() {
 fn killed_while_a_task_lands_it_lands_once() {
     let server = ModelServer::start(script());
     let s = scenario(&server);
-    std::fs::write(s.root().join("hold"), "").expect("a file");
+    std::fs::write(s.meeting_place().join("hold"), "").expect("a file");
     let alive = s.start_plan(PLAN, &[]);
     s.wait_until(|event| matches!(event, Event::LandingStarted { .. }));
     held(&s);
     alive.kill();
-    std::fs::remove_file(s.root().join("hold")).expect("it is there");
+    std::fs::remove_file(s.meeting_place().join("hold")).expect("it is there");
     s.inspan(&["resume", "--yes"]).code(0);
     assert_whole(&s);
     assert_eq!(branch::commits(&s).len(), 3, "each task landed once: {}", s.history().outline());
@@ -220,14 +221,38 @@ fn a_worker_command_that_prints_200_megabytes_costs_neither_memory_nor_disk() {
 
 #[test]
 fn a_worker_command_that_leaves_a_daemon_behind_ends_with_it() {
+    // Found by what it is called with: in a namespace of its own it has another number.
+    let seconds = format!("{}", 600_000 + u64::from(std::process::id()));
     let daemon =
-        "(setsid sh -c 'echo $$ > pid; exec sleep 600' >/dev/null 2>&1 &); until test -s pid; do :; done; mv pid bad.txt";
-    ends_well_beside(daemon, |s, out| {
+        format!("(setsid sh -c 'echo x > bad.txt; exec sleep {seconds}' >/dev/null 2>&1 &); until test -s bad.txt; do :; done");
+    ends_well_beside(&daemon, |_, out| {
         assert_eq!(out.code, 0, "{}", out.all());
-        let pid = s.repository().git(&["show", &format!("inspan/{}:bad.txt", s.run_id())]);
-        let gone = || (!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()).then_some(());
+        let gone = || (!runs(&format!("sleep\0{seconds}\0"))).then_some(());
         tests::eventually(gone).expect("the daemon was ended");
     });
+}
+
+/// Whether some process of this machine was called with these words.
+fn runs(words: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .map(|entry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default())
+        .any(|called| called == words.as_bytes())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_harness_that_is_killed_takes_its_commands_with_it_in_every_tier() {
+    for (number, tier) in ["bubblewrap", "helper"].into_iter().enumerate() {
+        let seconds = format!("{}", 700_000 + 2 * u64::from(std::process::id()) + number as u64);
+        let s = Scenario::new("## README\nhello\n");
+        let daemon = format!("a | write a.txt | run (setsid sleep {seconds} &); sleep {seconds}");
+        let run = s.start_plan(&daemon, &["--sandbox", tier]);
+        let called = format!("sleep\0{seconds}\0");
+        tests::eventually(|| runs(&called).then_some(())).expect("it runs");
+        run.kill();
+        tests::eventually(|| (!runs(&called)).then_some(())).expect("nothing of it is left");
+    }
 }
 
 #[test]

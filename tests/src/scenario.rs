@@ -74,6 +74,19 @@ impl Scenario {
         .env("INSPAN_MODEL", "scripted-http/test-model")
     }
 
+    /// A folder that commands of workers may write though it is outside: tests and commands meet there.
+    #[must_use]
+    pub fn with_meeting_place(self) -> Self {
+        let place = self.meeting_place();
+        std::fs::create_dir(&place).expect("it is new");
+        self.env("INSPAN_SANDBOX_WRITE", place)
+    }
+
+    /// Where that folder is.
+    pub fn meeting_place(&self) -> PathBuf {
+        self.root().join("meeting place")
+    }
+
     /// Commands are typed here instead of in the repository.
     #[must_use]
     pub fn from(mut self, directory: &Path) -> Self {

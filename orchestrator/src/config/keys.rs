@@ -159,6 +159,13 @@ pub(super) const KEYS: &[Key] = &[
         "Further folders that commands may read, absolute or ~/; system and toolchains are readable anyway.",
     ),
     key(
+        "sandbox.write",
+        Kind::Words,
+        "INSPAN_SANDBOX_WRITE",
+        Some("[]"),
+        "Further folders that commands may write, such as a compiler's cache. Whatever one task puts there, all others find.",
+    ),
+    key(
         "sandbox.build",
         Kind::Words,
         "INSPAN_SANDBOX_BUILD",

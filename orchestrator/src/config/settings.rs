@@ -77,6 +77,8 @@ pub struct SandboxSettings {
     pub tier: TierChoice,
     /// Further folders that may be read.
     pub read: Vec<PathBuf>,
+    /// Further folders that may be written.
+    pub write: Vec<PathBuf>,
     /// Folders of the repository that builds write into.
     pub build: Vec<PathBuf>,
     /// Heavy commands at once; none is one for each core.
@@ -127,12 +129,13 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
 
 pub(super) fn sandbox(settings: &Settings, home: Option<&str>) -> SandboxSettings {
     let words = |name| list(settings, name).unwrap_or_default();
-    let place = |text: String| Value::Text(text).to_path(home);
+    let places = |name| words(name).into_iter().filter_map(|text| Value::Text(text).to_path(home)).collect();
     let number = |name| count(settings, name).unwrap_or_default();
     let megabytes = |name| number(name).saturating_mul(1 << 20);
     SandboxSettings {
         tier: text(settings, "sandbox.tier").and_then(tier_named).unwrap_or_default(),
-        read: words("sandbox.read").into_iter().filter_map(place).collect(),
+        read: places("sandbox.read"),
+        write: places("sandbox.write"),
         build: words("sandbox.build").iter().filter_map(|folder| inside(folder)).collect(),
         heavy: small(settings, "sandbox.heavy"),
         limits: CommandLimits {

@@ -125,6 +125,7 @@ fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
     expect![[r#"
         exit 0
         Run RUN starts from main at COMMIT. Your checkout is not touched.
+        Sandbox: TIER.
         Goal
 
           A chain
@@ -227,6 +228,7 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
     expect![[r#"
         exit 4
         Run RUN starts from main at COMMIT. Your checkout is not touched.
+        Sandbox: TIER.
         Goal
 
           Make the change

@@ -17,8 +17,8 @@ use super::{
     tier::{Entrance, Sandbox, Tier},
 };
 
-/// How large `/tmp`, `/var/tmp` and `/dev/shm` may become, in bytes; they are memory. `TMPDIR` is on the disk.
-const SCRATCH: &str = "1073741824";
+/// How large `/tmp`, `/var/tmp` and `/dev/shm` may each become, in bytes. They are memory, and count as such; `TMPDIR` is on the disk.
+const SCRATCH: u64 = 1 << 30;
 /// Where the helper lies inside.
 const INSIDE: &str = "/run/inspan";
 
@@ -63,8 +63,8 @@ impl Sandbox for Bubblewrap {
         }
         say("--die-with-parent --new-session --cap-drop ALL --hostname inspan");
         say("--proc /proc --dev /dev");
-        for scratch in ["/dev/shm", "/tmp", "/var/tmp"] {
-            say(&format!("--size {SCRATCH} --tmpfs {scratch}"));
+        for scratch in super::SCRATCH {
+            say(&format!("--size {} --tmpfs {scratch}", SCRATCH.min(policy.limits.memory)));
         }
         for (path, mount) in mounts(policy) {
             words.extend(words_of(&path, mount));

@@ -26,7 +26,7 @@ mod bubblewrap;
 mod enclosure;
 mod etc;
 #[cfg(target_os = "linux")]
-pub mod helper;
+pub mod inside;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod limits;
@@ -39,6 +39,10 @@ mod tier;
 mod toolchains;
 #[cfg(target_os = "linux")]
 mod wire;
+
+/// Folders in memory that a session in namespaces has of its own.
+#[cfg(target_os = "linux")]
+const SCRATCH: [&str; 3] = ["/dev/shm", "/tmp", "/var/tmp"];
 
 /// The word by which this binary is told to be the helper.
 pub const HELPER: &str = "sandbox-helper";

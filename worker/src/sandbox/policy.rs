@@ -39,25 +39,26 @@ pub struct Policy {
     pub limits: CommandLimits,
 }
 
-/// The folder of a pattern, and whether the pattern reaches below it.
+/// The folder of a pattern, and whether the pattern reaches below it. Of a folder that is not there yet, the one around it that is: made in
+/// advance, it would be in the way of programs that make it.
 fn folder_of(glob: &Glob, tree: &Path) -> (PathBuf, bool) {
     let is_literal = |part: &&str| !part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = glob.as_str().split('/').collect();
     let literal = parts.iter().copied().take_while(is_literal).count();
     let below = |count: usize| parts[..count].iter().collect::<PathBuf>();
-    if literal < parts.len() {
-        return (below(literal), parts.len() - literal > 1 || parts[literal].contains("**"));
-    }
+    let deep = literal == parts.len() || parts.len() - literal > 1 || parts[literal].contains("**");
     // Without a wildcard it names a file or a whole folder.
-    if tree.join(below(literal)).is_dir() { (below(literal), true) } else { (below(literal - 1), false) }
+    let is_there = |count: &usize| tree.join(below(*count)).is_dir();
+    let there = (0..=literal).rev().find(is_there).unwrap_or(0);
+    (below(there), deep && there == literal)
 }
 
-/// The folders of a worktree that a scope and the build need. Those that are not there yet are made.
+/// The folders of a worktree that a scope and the build need. Those of the build are made.
 pub(super) fn writable(tree: &Path, scope: &Scope, build: &[PathBuf]) -> Vec<Writable> {
     let Ok(root) = tree.canonicalize() else { return Vec::new() };
-    let scoped = scope.globs().map(|glob| folder_of(glob, &root));
-    let of_build = build.iter().map(|folder| (folder.clone(), true));
-    let mut found: Vec<Writable> = scoped.chain(of_build).filter_map(|(folder, deep)| place(&root, &folder, deep)).collect();
+    let scoped = scope.globs().map(|glob| folder_of(glob, &root)).filter_map(|(folder, deep)| place(&root, &folder, deep));
+    let of_build = build.iter().filter(|folder| is_build(&root, folder)).filter_map(|folder| place(&root, folder, true));
+    let mut found: Vec<Writable> = scoped.chain(of_build).collect();
     found.sort();
     found.dedup_by(|later, earlier| {
         let same = later.path == earlier.path;
@@ -65,6 +66,11 @@ pub(super) fn writable(tree: &Path, scope: &Scope, build: &[PathBuf]) -> Vec<Wri
         same
     });
     found
+}
+
+/// Whether a folder may be made for the build: it is none of the repository's, or it is one already.
+fn is_build(root: &Path, folder: &Path) -> bool {
+    root.join(folder).symlink_metadata().map_or(true, |data| data.is_dir())
 }
 
 fn place(root: &Path, folder: &Path, deep: bool) -> Option<Writable> {
@@ -133,20 +139,21 @@ mod tests {
         check(&["src/a.rs"], "src/*.rs", "src");
         check(&["src/a.rs"], "src/a.rs", "src");
         check(&["src/a.rs"], "src", "src/**");
-        check(&[], "new/deep/**", "new/deep/**");
-        check(&[], "new/file.rs", "new");
-        check(&["Cargo.lock"], "Cargo.lock crates/*/src/**", ". crates/**");
+        check(&["old/file"], "old/new/**", "old");
+        check(&[], "new/deep/**", ".");
+        check(&[], "new/file.rs", ".");
+        check(&["Cargo.lock", "crates/a/src/lib.rs"], "Cargo.lock crates/*/src/**", ". crates/**");
         check(&[], "**", "./**");
         check(&["src/a/x"], "src/a.rs src/**/*.rs", "src/**");
     }
 
     #[test]
     fn a_link_that_leads_out_and_a_repository_s_records_are_not_granted() {
-        check(&["out -> /tmp"], "out/** src/**", "src/**");
-        check(&["up -> .."], "up/tree2/**", "");
+        check(&["out -> /tmp", "src/a.rs"], "out/** src/**", "src/**");
+        check(&["up -> .."], "up/**", "");
         check(&["src/a.rs", "in -> src"], "in/**", "src/**");
         check(&["g -> .git", ".git/config"], "g/**", "");
-        check(&["file"], "file/**", "");
+        check(&["file"], "file/**", ".");
     }
 
     #[test]

@@ -45,6 +45,7 @@ fn effective_values_are_shown_with_their_origins() {
         env.pass               = []                                default
         sandbox.tier           = "auto"                            default
         sandbox.read           = []                                default
+        sandbox.write          = []                                default
         sandbox.build          = []                                default
         sandbox.heavy          = -                                 not set
         sandbox.memory_mb      = 8192                              default

@@ -14,6 +14,7 @@ mod command;
 mod confine;
 mod family;
 mod filter;
+mod memory;
 mod notify;
 mod rules;
 mod supervise;

@@ -6,13 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::family::Family;
+use super::{
+    family::{Family, Member},
+    memory,
+};
 use crate::sandbox::{CommandLimits, Policy};
 
-/// Between two looks at the disk.
-const DISK: Duration = Duration::from_millis(250);
 /// What must stay free, whoever fills the disk: the harness itself has to write.
 const FREE: u64 = 256 << 20;
+/// Between two looks at what is free.
+const QUICK: Duration = Duration::from_millis(250);
+/// Before the first count of a command's files, and at least between two.
+const SLOW: Duration = Duration::from_secs(1);
+/// So much longer than a count takes is the pause after it.
+const PATIENCE: u32 = 20;
 /// A command that is refused so many forks goes on forever.
 const REFUSALS: u32 = 2_000;
 
@@ -20,34 +27,36 @@ const REFUSALS: u32 = 2_000;
 pub(super) struct Watch {
     family: Family,
     limits: CommandLimits,
-    folders: Vec<PathBuf>,
-    /// What was free when nothing was known to have been added.
-    free: Option<u64>,
-    added_before: u64,
-    looked: Instant,
     last: Instant,
+    forks: Forks,
+    disk: Disk,
+    /// What the whole machine had in shared memory when the command began.
+    shared_before: u64,
+}
+
+#[derive(Default)]
+struct Forks {
     alive: u32,
     born: u32,
     refused: u32,
 }
 
+struct Disk {
+    folders: Vec<PathBuf>,
+    /// What was free when the files were last counted, or at the beginning.
+    free: Option<u64>,
+    looked: Instant,
+    counted: Option<u64>,
+    count_at: Instant,
+}
+
 impl Watch {
     pub(super) fn new(family: Family, policy: &Policy) -> Self {
         let folders: Vec<PathBuf> = policy.write.iter().map(|writable| writable.path.clone()).collect();
-        let free = free(&folders);
-        let looked = Instant::now();
-        Self {
-            family,
-            limits: policy.limits,
-            folders,
-            free,
-            added_before: 0,
-            looked,
-            last: looked,
-            alive: 1,
-            born: 0,
-            refused: 0,
-        }
+        let now = Instant::now();
+        let disk = Disk { free: free(&folders), folders, looked: now, counted: None, count_at: now + SLOW };
+        let forks = Forks { alive: 1, ..Forks::default() };
+        Self { family, limits: policy.limits, last: now, forks, disk, shared_before: memory::shared_of_machine() }
     }
 
     /// Whether it is time for a look.
@@ -59,31 +68,42 @@ impl Watch {
     pub(super) fn look(&mut self) -> Option<String> {
         self.last = Instant::now();
         let members = self.family.members();
-        let memory: u64 = members.iter().map(|member| member.memory).sum();
-        (self.alive, self.born) = (members.iter().map(|member| member.threads).sum(), 0);
-        if memory > self.limits.memory {
+        self.forks.count(&members);
+        let private: u64 = members.iter().map(|member| member.memory).sum();
+        // To know who has shared memory is dear; that somebody has taken more of it is not.
+        let is_suspect = memory::shared_of_machine().saturating_sub(self.shared_before) > self.limits.memory / 4;
+        let shared = if is_suspect { memory::shared(self.family, &members) } else { 0 };
+        if private + shared > self.limits.memory {
             return Some(format!("it used more than {} of memory", in_words(self.limits.memory)));
         }
-        if self.alive > self.limits.processes || self.refused > REFUSALS {
+        if self.forks.alive > self.limits.processes || self.forks.refused > REFUSALS {
             return Some(format!("it had more than {} processes and threads", self.limits.processes));
         }
-        self.disk()
+        self.disk.look(self.limits.disk)
     }
 
     /// Whether one more process or thread may be.
     pub(super) fn may_fork(&mut self) -> bool {
-        if self.alive + self.born >= self.limits.processes {
-            let members = self.family.members();
-            (self.alive, self.born) = (members.iter().map(|member| member.threads).sum(), 0);
+        let forks = &mut self.forks;
+        if forks.alive + forks.born >= self.limits.processes {
+            forks.count(&self.family.members());
         }
-        let may = self.alive < self.limits.processes && self.alive + self.born < self.limits.processes;
-        self.born += u32::from(may);
-        self.refused += u32::from(!may);
+        let may = forks.alive + forks.born < self.limits.processes;
+        forks.born += u32::from(may);
+        forks.refused += u32::from(!may);
         may
     }
+}
 
-    fn disk(&mut self) -> Option<String> {
-        if self.looked.elapsed() < DISK {
+impl Forks {
+    fn count(&mut self, members: &[Member]) {
+        (self.alive, self.born) = (members.iter().map(|member| member.threads).sum(), 0);
+    }
+}
+
+impl Disk {
+    fn look(&mut self, limit: u64) -> Option<String> {
+        if self.looked.elapsed() < QUICK {
             return None;
         }
         self.looked = Instant::now();
@@ -91,15 +111,17 @@ impl Watch {
         if now < FREE && now < before {
             return Some(format!("the disk is nearly full: {} are left", in_words(now)));
         }
-        if before.saturating_sub(now) <= self.limits.disk {
+        // Somebody has filled the disk by that much, or nobody can tell because somebody else has emptied it.
+        if before.saturating_sub(now) <= limit && Instant::now() < self.count_at {
             return None;
         }
-        // Somebody has filled the disk by that much. Whether it was this command is dearer to know.
+        let began = Instant::now();
         let size: u64 = self.folders.iter().map(|folder| size(folder)).sum();
+        self.count_at = Instant::now() + (began.elapsed() * PATIENCE).max(SLOW);
+        // Before the first count, what is missing on the disk is what there is to go by.
+        let counted = *self.counted.get_or_insert(size.saturating_sub(before.saturating_sub(now)));
         self.free = Some(now);
-        let added = size.saturating_sub(self.added_before);
-        self.added_before = size;
-        (added > self.limits.disk).then(|| format!("it added more than {} to the disk", in_words(self.limits.disk)))
+        (size.saturating_sub(counted) > limit).then(|| format!("it added more than {} to the disk", in_words(limit)))
     }
 }
 
