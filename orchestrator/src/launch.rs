@@ -10,7 +10,7 @@ use tokio::{signal::unix::SignalKind, sync::oneshot};
 use worker::{
     model::{self, Model, ModelSettings},
     process::Permits,
-    sandbox::{Chosen, TierChoice, choose},
+    sandbox::{Chosen, Tier, TierChoice, choose},
 };
 
 use crate::{
@@ -188,6 +188,18 @@ impl Launch {
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))
+    }
+
+    /// What bounds the run's commands, and what a configuration has added to that.
+    pub fn say_sandbox(&self) {
+        self.screen.say(&format!("Sandbox: {}.", self.sandbox.about));
+        let settings = &self.config.sandbox;
+        for (what, folders) in [("write", &settings.write), ("read", &settings.read)] {
+            if !folders.is_empty() && self.sandbox.tier() != Tier::None {
+                let shown: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+                self.screen.say(&format!("By configuration, commands may also {what} {}.", shown.join(", ")));
+            }
+        }
     }
 
     fn quarters(&self) -> Quarters {

@@ -128,7 +128,7 @@ impl Prepared {
             recorder.record(&Event::PlanProposed { revision: 1, plan: Box::new(plan), author, warnings })?;
         }
         say_start(here, repository, &start, launch.folder.run.as_str());
-        here.screen.say(&format!("Sandbox: {}.", launch.sandbox.about));
+        launch.say_sandbox();
         Ok(Begun { launch, recorder, site })
     }
 }

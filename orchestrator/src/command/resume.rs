@@ -64,8 +64,8 @@ async fn take_up(
     let (screen, format, told) = (here.screen.clone(), format_of(how.output_format), recorder.last());
     let sandbox = sandbox(choice(&settings, &config, &how.limits)).await?;
     let settings = Settings { sandbox: sandbox.tier().to_string(), ..settings };
-    here.screen.say(&format!("Sandbox: {}.", sandbox.about));
     let launch = Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), sandbox, told };
+    launch.say_sandbox();
     let site = launch.site(models)?;
     match recorder.state().plan() {
         Some(plan) => need_workers(&site, plan)?,

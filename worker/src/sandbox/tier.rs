@@ -200,5 +200,23 @@ async fn attempt(tier: Tier, program: &std::path::Path) -> Result<(Arc<dyn Sandb
     let ground = super::Ground { tree: own, network: shared::Network::Loopback, ..super::Ground::nowhere() };
     let tried =
         super::Enclosure::new(sandbox.clone(), ground, super::Writes::Scope(crate::tool::LiveScope::default())).try_it().await;
-    tried.map(|rests_on| (sandbox, rests_on)).map_err(|why| SandboxError { tier, why })
+    tried
+        .map(|rests_on| (sandbox, rests_on))
+        .map_err(|why| SandboxError { tier, why: format!("{why}{}", what_forbids_namespaces(tier)) })
+}
+
+/// Distributions that keep users from making namespaces say so in files like these.
+fn what_forbids_namespaces(tier: Tier) -> String {
+    const SWITCHES: &[(&str, &str)] = &[
+        ("kernel/apparmor_restrict_unprivileged_userns", "1"),
+        ("kernel/unprivileged_userns_clone", "0"),
+        ("user/max_user_namespaces", "0"),
+    ];
+    let is_set = |(file, value): &&(&str, &str)| {
+        std::fs::read_to_string(format!("/proc/sys/{file}")).is_ok_and(|text| text.trim() == *value)
+    };
+    match SWITCHES.iter().find(is_set).filter(|_| tier == Tier::Bubblewrap) {
+        Some((file, value)) => format!(" (`{}` is {value}: users may make no namespaces here)", file.replace('/', ".")),
+        None => String::new(),
+    }
 }

@@ -9,6 +9,8 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 
+use shared::Network;
+
 use crate::sandbox::{Policy, Tier};
 
 /// The newest interface that was read about; an older kernel gives what it has.
@@ -47,6 +49,11 @@ impl Rules {
             return Err(format!(
                 "it needs Landlock ABI {OLDEST_ALONE} (Linux 6.12), and this kernel has {abi}; install bubblewrap"
             ));
+        }
+        if abi < OLDEST_ALONE && policy.network == Network::Host {
+            let why =
+                "in the host's network only Landlock keeps commands from sockets without a path (those of a desktop session)";
+            return Err(format!("{why}, from ABI {OLDEST_ALONE} (Linux 6.12) on; this kernel has {abi}"));
         }
         if abi == 0 {
             return Ok(Self { abi, ruleset: None });

@@ -14,6 +14,8 @@ use crate::sandbox::{CommandLimits, Policy};
 
 /// What must stay free, whoever fills the disk: the harness itself has to write.
 const FREE: u64 = 256 << 20;
+/// As many files must still find room.
+const FILES: u64 = 10_000;
 /// Between two looks at what is free.
 const QUICK: Duration = Duration::from_millis(250);
 /// Before the first count of a command's files, and at least between two.
@@ -107,6 +109,9 @@ impl Disk {
             return None;
         }
         self.looked = Instant::now();
+        if files_left(&self.folders).is_some_and(|left| left < FILES) {
+            return Some("the disk can hold hardly any more files".to_owned());
+        }
         let (now, before) = (free(&self.folders)?, self.free?);
         if now < FREE && now < before {
             return Some(format!("the disk is nearly full: {} are left", in_words(now)));
@@ -128,6 +133,12 @@ impl Disk {
 fn free(folders: &[PathBuf]) -> Option<u64> {
     let places = folders.iter().filter_map(|folder| rustix::fs::statvfs(folder).ok());
     places.map(|place| place.f_bavail * place.f_frsize).min()
+}
+
+/// How many more files the disk can hold; none where it does not count them.
+fn files_left(folders: &[PathBuf]) -> Option<u64> {
+    let places = folders.iter().filter_map(|folder| rustix::fs::statvfs(folder).ok());
+    places.filter(|place| place.f_files > 0).map(|place| place.f_favail).min()
 }
 
 /// Bytes on disk of all files below.
