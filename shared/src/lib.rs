@@ -14,6 +14,7 @@ pub mod limits;
 pub mod path;
 pub mod report;
 pub mod scope;
+pub mod secret;
 pub mod usage;
 
 pub use brief::Brief;
@@ -23,4 +24,5 @@ pub use limits::{Limit, Limits};
 pub use path::RepoPath;
 pub use report::{Outcome, Report};
 pub use scope::Scope;
+pub use secret::Secrecy;
 pub use usage::{Money, Price, Tokens};
