@@ -4,6 +4,7 @@ mod asking;
 mod changing;
 mod looking;
 mod places;
+mod secrets;
 
 use std::{fmt::Write, fs, sync::Arc, time::Duration};
 
@@ -70,6 +71,7 @@ impl Desk {
             spill_dir: spill_dir.clone(),
             shell: Shell { cwd: root.clone(), env, spill_dir },
             scope: scope.clone(),
+            secrecy: Arc::default(),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),
         };
