@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Duration,
     /// A list of texts; in the environment one a line.
     Lines,
+    /// A list of patterns of paths; in the environment one a line.
+    Globs,
     /// A list of words; in the environment with commas between them.
     Words,
     /// An absolute path; `~/` is the home directory.
@@ -140,6 +142,20 @@ pub(super) const KEYS: &[Key] = &[
         "INSPAN_ENV_PASS",
         Some("[]"),
         "Variables that commands of workers may see, beyond PATH and its like; a trailing * stands for any ending. Keys of models are never passed.",
+    ),
+    key(
+        "secrets.deny",
+        Kind::Globs,
+        "INSPAN_SECRETS_DENY",
+        Some("[]"),
+        "Files that no model sees and no task adds, beyond .env, private keys and their like. A pattern without a / is about names.",
+    ),
+    key(
+        "secrets.allow",
+        Kind::Globs,
+        "INSPAN_SECRETS_ALLOW",
+        Some("[]"),
+        "Files that hold no secrets whatever they are called and whatever they hold: samples, fixtures of tests.",
     ),
     such_as(
         r#""~/.cache/inspan""#,

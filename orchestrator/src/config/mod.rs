@@ -29,7 +29,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use shared::Secrecy;
 
 pub use disk::FILE_NAME;
 pub use model::{Dialect, ModelChoice, Role};
@@ -68,6 +71,8 @@ pub struct Config {
     pub gate: GateSettings,
     /// Where worktrees are made. `None` where neither configuration nor the environment tells a home directory.
     pub worktrees: Option<PathBuf>,
+    /// What no model sees and no task commits, the keys of models among it.
+    pub secrecy: Arc<Secrecy>,
     /// What a person should know, and what stops nothing: variables that look like ours and are not.
     pub warnings: Vec<String>,
     settings: Settings,
@@ -177,13 +182,15 @@ impl Config {
         }
         settings::place_worktrees(&mut settings, disk::cache_folder(&env));
         let home = environment::variable(&env, "HOME");
+        let secrets = model::secrets(&settings, &env);
         Ok(Self {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
             worktrees: settings::worktrees(&settings, home),
             warnings: environment.warnings,
-            secrets: model::secrets(&settings, &env),
+            secrecy: Arc::new(settings::secrecy(&settings, secrets.values())),
+            secrets,
             endpoint: environment.endpoint,
             settings,
         })

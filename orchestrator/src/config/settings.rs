@@ -2,9 +2,9 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use shared::{Limits, Money};
+use shared::{Limits, Money, Secrecy};
 
-use super::{Setting, Settings, keys::KEYS, origin::Origin, value::Value};
+use super::{Secret, Setting, Settings, keys::KEYS, origin::Origin, value::Value};
 
 /// When a person is asked to approve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,16 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
         commands: list(settings, "gate.commands"),
         timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
     }
+}
+
+/// What is secret: names as configured, and the keys of models.
+pub(super) fn secrecy<'a>(settings: &Settings, held: impl Iterator<Item = &'a Secret>) -> Secrecy {
+    let globs = |name| {
+        let patterns = list(settings, name).unwrap_or_default();
+        // They were checked when they were read.
+        patterns.iter().filter_map(|text| Secrecy::pattern(text).ok()).flatten().collect()
+    };
+    Secrecy::new(globs("secrets.deny"), globs("secrets.allow"), held.map(Secret::reveal))
 }
 
 /// Where nothing is configured, worktrees are made in the user's cache directory.

@@ -114,8 +114,15 @@ impl Dispatcher {
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
-        let inspection =
-            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
+        let (secrecy, shell_of) = (site.secrecy.clone(), shell.clone());
+        let inspection = Inspection {
+            worktree: worktree.clone(),
+            task: task.clone(),
+            scope: scope.clone(),
+            shell: shell_of,
+            timeout,
+            secrecy,
+        };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
                 self.site.board.says(key, &format!("runs {command}"));
@@ -129,6 +136,7 @@ impl Dispatcher {
                     spill_dir: worktree.folder().join("spill"),
                     shell,
                     scope,
+                    secrecy: site.secrecy.clone(),
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
                 };
@@ -156,6 +164,7 @@ impl Dispatcher {
         let worker = Worker::spawn(WorkerArgs {
             limits: brief.limits,
             opening: self.opening(key, *continuation),
+            secrecy: self.site.secrecy.clone(),
             brief,
             budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,

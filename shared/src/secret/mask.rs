@@ -28,7 +28,7 @@ pub(super) fn mask<'a>(text: &'a str, found: &[Finding]) -> Cow<'a, str> {
 }
 
 /// How many markers a text holds, of any kind. A text in square brackets that is no marker does not count.
-pub fn holds_marker(text: &str) -> usize {
+pub fn count_markers(text: &str) -> usize {
     let is_marker = |(at, _): &(usize, &str)| {
         let rest = &text[at + OPEN.len()..];
         Kind::all().any(|kind| rest.strip_prefix(kind.0).is_some_and(|rest| rest.starts_with(']')))

@@ -30,19 +30,20 @@ mod url;
 use std::{
     borrow::Cow,
     collections::BTreeSet,
+    fmt,
     sync::{PoisonError, RwLock},
 };
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 pub use self::{
-    mask::holds_marker,
+    mask::count_markers,
     scan::{Finding, Kind},
 };
 use crate::{Glob, RepoPath};
 
 /// What is secret in one run.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Secrecy {
     deny: Vec<Glob>,
     allow: Vec<Glob>,
@@ -105,6 +106,12 @@ impl Secrecy {
             let mut excepted = self.excepted.write().unwrap_or_else(PoisonError::into_inner);
             excepted.extend(found.iter().map(|finding| Box::from(&text[finding.start..finding.end])));
         }
+    }
+}
+
+impl fmt::Debug for Secrecy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrecy").field("deny", &self.deny).field("allow", &self.allow).finish_non_exhaustive()
     }
 }
 

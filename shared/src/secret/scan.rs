@@ -12,7 +12,8 @@ pub struct Kind(pub(super) &'static str);
 
 impl Kind {
     pub(super) const HELD: Kind = Kind("key of a model");
-    pub(super) const PRIVATE_KEY: Kind = Kind("private key");
+    /// A line of a private key.
+    pub const PRIVATE_KEY: Kind = Kind("private key");
     pub(super) const PASSWORD: Kind = Kind("password in an address");
     pub(super) const NAMED: Kind = Kind("secret value");
     pub(super) const BEARER: Kind = Kind("bearer token");

@@ -9,7 +9,7 @@
 use std::{borrow::Cow, fs, io, path::Path};
 
 use serde_json::Value;
-use shared::{RepoPath, Secrecy, secret::holds_marker};
+use shared::{RepoPath, Secrecy, secret::count_markers};
 
 /// Tools that open the file that they are given. `list_files` shows no more than its name.
 const OPENING: &[&str] = &["read_file", "search", "write_file", "edit_file", "move_file", "delete_file"];
@@ -59,7 +59,7 @@ impl Watch<'_> {
 
     /// Whether a text may be written, or be looked for to be replaced. Markers that the file really holds are text like any other.
     fn admits_text(&self, path: &str, old: &str, new: &str) -> Result<(), String> {
-        let (seen, written) = (holds_marker(old), holds_marker(new));
+        let (seen, written) = (count_markers(old), count_markers(new));
         if seen == 0 && written == 0 {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Watch<'_> {
                     .to_owned(),
             );
         }
-        let known = if old.is_empty() { holds_marker(&real) } else { seen };
+        let known = if old.is_empty() { count_markers(&real) } else { seen };
         if written <= known {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! What the scan finds, and what it leaves alone.
 
 use super::super::{
-    Secrecy, holds_marker,
+    Secrecy, count_markers,
     testing::{github, hex, key_line, random},
 };
 
@@ -17,7 +17,7 @@ fn masked(text: &str) -> String {
 fn is_masked(text: &str, secret: &str, kind: &str) {
     let marker = format!("[masked: {kind}]");
     assert_eq!(masked(text), text.replace(secret, &marker), "{text}");
-    assert_eq!(holds_marker(&masked(text)), 1);
+    assert_eq!(count_markers(&masked(text)), 1);
 }
 
 #[track_caller]
@@ -165,7 +165,7 @@ fn a_private_key_is_found_whole_in_a_file_a_listing_a_string_and_a_fragment() {
     let gone = |text: &str| {
         let masked = masked(text);
         assert!(body.iter().all(|line| !masked.contains(line.as_str())), "{masked}");
-        assert!(holds_marker(&masked) > 0, "{masked}");
+        assert!(count_markers(&masked) > 0, "{masked}");
     };
     for sort in ["", "RSA ", "OPENSSH ", "EC ", "ENCRYPTED "] {
         let key = pem(sort, &body);
