@@ -43,6 +43,8 @@ fn effective_values_are_shown_with_their_origins() {
         gate.commands          = ['make "all"', "make test"]       inspan.toml:3
         gate.timeout           = "20m"                             default
         env.pass               = []                                default
+        secrets.deny           = []                                default
+        secrets.allow          = []                                default
         paths.worktrees        = -                                 not set
 
         planner uses mine/m

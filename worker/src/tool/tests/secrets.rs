@@ -148,3 +148,14 @@ async fn a_mask_is_not_written_over_the_secret_that_it_hides() {
     .assert_eq(&shown);
     assert!(desk.file("src/config.yml").contains(&key()), "the secret is still there");
 }
+
+#[tokio::test]
+async fn saved_output_is_masked_when_it_is_read() {
+    let desk = desk();
+    let script = r#"
+        run_command {"command": "seq 9000; cat src/config.yml; seq 9000", "timeout_s": null}
+        read_file {"path": "$DIR/spill/command-1.txt", "start_line": 9001, "end_line": 9003}
+    "#;
+    let shown = desk.play(script).await;
+    assert!(shown.ends_with("9001\turl: x\n9002\ttoken: [masked: GitHub token]\n9003\tlast: y\n"), "{shown}");
+}
