@@ -105,8 +105,8 @@ impl Inspection {
 fn say_leaks(leaks: &[leak::Leak]) -> String {
     format!(
         "the change would bring secrets into the repository: {}. Take each out: have the program read it from its environment or from a file \
-         that git ignores, write a placeholder such as `changeme`, or, for a sample in a test, put it together at run time; otherwise the \
-         attempt ends and nothing of it lands",
+         that git ignores, write a placeholder such as `changeme`, or, for a sample in a test, put it together at run time. If the task \
+         cannot be done without one, finish as `blocked`: a person can except a file with `[secrets] allow` in inspan.toml",
         leak::in_words(leaks)
     )
 }

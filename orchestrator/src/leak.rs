@@ -166,7 +166,7 @@ fn look_into(mut out: &[u8], secrecy: &Secrecy) -> Result<ById, GitError> {
 fn marked(content: &[u8], secrecy: &Secrecy) -> Marked {
     let (mut line, mut at) = (1, 0);
     let mut place = |finding: &Finding| {
-        line += content[at..finding.start].iter().filter(|byte| **byte == b'\n').count();
+        line += content[at..finding.start].split(|byte| *byte == b'\n').count() - 1;
         at = finding.start;
         (line, finding.kind, content[finding.start..finding.end].to_vec())
     };

@@ -31,9 +31,10 @@ fn search(pattern: &str) -> Turn {
 fn all_files(folder: &Path, visit: &mut dyn FnMut(&Path, &[u8])) {
     for entry in fs::read_dir(folder).expect("it can be read") {
         let path = entry.expect("it can be read").path();
-        match path.is_dir() {
-            true => all_files(&path, visit),
-            false => visit(&path, &fs::read(&path).expect("it can be read")),
+        if path.is_dir() {
+            all_files(&path, visit);
+        } else {
+            visit(&path, &fs::read(&path).expect("it can be read"));
         }
     }
 }

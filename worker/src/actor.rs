@@ -174,10 +174,8 @@ fn open(args: &WorkerArgs) -> io::Result<Conversation> {
         Opening::Fresh { repository_brief } => fresh(context::opening(repository_brief, &args.brief)),
         Opening::Continue { transcript, notice } => {
             let same = *transcript == args.transcript;
-            let mut talk = match same {
-                true => Conversation::resume(transcript, args.model.price(), secrecy())?,
-                false => fresh(transcript::read(transcript)?)?,
-            };
+            let resumed = || Conversation::resume(transcript, args.model.price(), secrecy());
+            let mut talk = if same { resumed()? } else { fresh(transcript::read(transcript)?)? };
             talk.say(notice);
             Ok(talk)
         }

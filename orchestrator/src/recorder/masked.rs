@@ -65,10 +65,10 @@ fn mask(value: &mut Value, secrecy: &Secrecy) -> bool {
             }
             Cow::Borrowed(_) => false,
         },
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| mask(item, secrecy) || any),
+        Value::Array(items) => items.iter_mut().filter_map(|item| mask(item, secrecy).then_some(())).count() > 0,
         Value::Object(members) => {
             let shown = members.iter_mut().filter(|(name, _)| !KEPT.contains(&name.as_str()));
-            shown.fold(false, |any, (_, member)| mask(member, secrecy) || any)
+            shown.filter_map(|(_, member)| mask(member, secrecy).then_some(())).count() > 0
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
