@@ -51,12 +51,18 @@ fn is_nowhere(s: &Scenario, server: &ModelServer, text: &str) {
     for request in &asked {
         assert!(!request.body.to_string().contains(text), "sent by {:?}: {}", request.task, request.body);
     }
+    is_not_kept(s, text);
+}
+
+/// No file of the run has the text.
+#[track_caller]
+fn is_not_kept(s: &Scenario, text: &str) {
     let mut seen = 0;
     all_files(&s.run_folder(), &mut |path, bytes| {
         seen += 1;
         assert!(!holds(bytes, text), "{} has it", path.display());
     });
-    assert!(seen >= 3, "a journal, a transcript and more");
+    assert!(seen >= 2, "a journal and the surroundings at least");
 }
 
 fn outcomes(s: &Scenario) -> Vec<Outcome> {
@@ -177,6 +183,16 @@ fn a_command_worker_that_leaves_a_secret_lands_nothing() {
             assert!(out.stderr.contains("b.bin:1 (GitHub token)") || out.stderr.contains(".env (a file"), "{}", out.all());
         }
     }
+}
+
+#[test]
+fn what_a_failing_program_said_is_masked_in_the_journal() {
+    let s = Scenario::new(PRINTS_KEY);
+    let out = s.run_plan("a | write a | run sh key.sh; exit 3", &[]).code(3);
+    assert!(out.stderr.contains(MARKER) && !out.stderr.contains(&key()), "{}", out.all());
+    let Outcome::Failed { why } = &outcomes(&s)[0] else { panic!("{:?}", outcomes(&s)) };
+    assert!(why.contains(MARKER), "{why}");
+    is_not_kept(&s, &key());
 }
 
 #[test]
