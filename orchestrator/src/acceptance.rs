@@ -1,6 +1,6 @@
 //! The harness's own look at finished work, while its worker is still there to mend it.
 //!
-//! **Invariant:** done is observed, not claimed: only changes within scope, everything delivered, own verification green.
+//! **Invariant:** done is observed, not claimed: only changes within scope, no secrets, everything delivered, own verification green.
 //!
 //! What the verification itself writes outside the scope (a lock file, a snapshot) is put back: it was the harness's command.
 //!
@@ -11,14 +11,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use plans::Task;
-use shared::RepoPath;
+use shared::{RepoPath, Secrecy};
 use tokio_util::sync::CancellationToken;
 use worker::{
     process::{Shell, Status},
     tool::{Acceptance, LiveScope, Verdict},
 };
 
-use crate::{error::Error, worktree::Worktree};
+use crate::{error::Error, leak, worktree::Worktree};
 
 /// What is looked at, and what must be found.
 pub struct Inspection {
@@ -32,6 +32,8 @@ pub struct Inspection {
     pub shell: Shell,
     /// For each command of its verification.
     pub timeout: Duration,
+    /// What no task commits.
+    pub secrecy: Arc<Secrecy>,
 }
 
 impl Inspection {
@@ -41,6 +43,10 @@ impl Inspection {
         let outside = self.worktree.outside(&tree, &scope).await?;
         if !outside.is_empty() {
             return Ok(Verdict::Refused(self.say_outside(&outside)));
+        }
+        let leaks = self.worktree.leaks(&tree, &self.secrecy).await?;
+        if !leaks.is_empty() {
+            return Ok(Verdict::Refused(say_leaks(&leaks)));
         }
         if let Some(missing) = self.missing(&tree).await {
             return Ok(Verdict::Refused(missing));
@@ -96,6 +102,15 @@ impl Inspection {
     }
 }
 
+fn say_leaks(leaks: &[leak::Leak]) -> String {
+    format!(
+        "the change would bring secrets into the repository: {}. Take each out: have the program read it from its environment or from a file \
+         that git ignores, write a placeholder such as `changeme`, or, for a sample in a test, put it together at run time. If the task \
+         cannot be done without one, finish as `blocked`: a person can except a file with `[secrets] allow` in inspan.toml",
+        leak::in_words(leaks)
+    )
+}
+
 impl Acceptance for Inspection {
     fn accept<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
@@ -127,7 +142,14 @@ mod tests {
             Holder { worktree: &worktree, env, writes: worker::sandbox::Writes::Tree, network: shared::Network::default() };
         let shell = ground.site.quarters.shell(&ground.site.repository.git, holder);
         let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
-        let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout: Duration::from_secs(60) };
+        let inspection = Inspection {
+            worktree: worktree.clone(),
+            task,
+            scope,
+            shell,
+            timeout: Duration::from_secs(60),
+            secrecy: Arc::default(),
+        };
         let verdict = inspection.accept(&CancellationToken::new()).await;
         let tree = worktree.snapshot().await.unwrap();
         let outside = worktree.outside(&tree, &Scope::default()).await.unwrap();

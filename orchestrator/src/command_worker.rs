@@ -64,7 +64,7 @@ impl CommandJob {
     async fn carry_out(mut self, cancel: &CancellationToken) -> Outcome {
         // Nothing is written where the command may have left a link.
         let (brief, hand_off) = (self.folder.join("brief.md"), self.folder.join("notes/hand_off.md"));
-        if let Err(error) = std::fs::write(&brief, brief_text(&self.brief)) {
+        if let Err(error) = std::fs::write(&brief, &*self.inspection.secrecy.mask(&brief_text(&self.brief))) {
             return Outcome::Unavailable { why: format!("{} cannot be written: {error}", brief.display()) };
         }
         self.shell.env.push(("INSPAN_BRIEF".into(), brief.into()));

@@ -65,6 +65,8 @@ pub struct Change {
     pub kind: char,
     /// The new mode, six octal digits; `160000` is another repository's commit.
     pub mode: String,
+    /// The new id, zeros where there is nothing.
+    pub id: String,
     /// What was there before: mode and id, zeros where there was nothing.
     pub before: String,
 }
@@ -216,7 +218,7 @@ impl Git {
         while let (Some(meta), Some(path)) = (parts.next(), parts.next()) {
             let meta = String::from_utf8_lossy(meta);
             let fields: Vec<&str> = meta.trim_start_matches(':').split(' ').collect();
-            let [old_mode, mode, old_id, _, kind] = fields[..] else {
+            let [old_mode, mode, old_id, id, kind] = fields[..] else {
                 return Err(GitError::Odd { call: "diff-tree --raw".to_owned(), said: meta.into_owned() });
             };
             let kind = kind.chars().next().unwrap_or('?');
@@ -224,6 +226,7 @@ impl Git {
                 path: TreePath::new(path),
                 kind,
                 mode: mode.to_owned(),
+                id: id.to_owned(),
                 before: format!("{old_mode} {old_id}"),
             });
         }

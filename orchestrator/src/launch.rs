@@ -131,10 +131,12 @@ impl Launch {
             blobs: blobs.into_iter().map(|(path, id)| (path, BlobId(id))).collect(),
         };
         let work = tokio::task::spawn_blocking(move || survey(&request));
-        let survey =
+        let mut survey =
             work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Survey(error.to_string()))?;
-        let surroundings =
-            Surroundings { notes: self.notes(start), repository_brief: repository_brief(&survey, BRIEF_BYTES), survey };
+        let secrecy = &self.config.secrecy;
+        survey.guidance.values_mut().for_each(|text| *text = secrecy.mask(text).into_owned());
+        let repository_brief = secrecy.mask(&repository_brief(&survey, BRIEF_BYTES)).into_owned();
+        let surroundings = Surroundings { notes: self.notes(start), repository_brief, survey };
         let path = self.folder.surroundings();
         let text = serde_json::to_string(&surroundings).expect("surroundings are plain data");
         std::fs::write(&path, text).map_err(Error::disk(&path))
@@ -179,6 +181,7 @@ impl Launch {
             worktrees: worktrees.join("worktrees"),
             environment: Environment::from_process(|name| self.config.passes(name)),
             quarters: self.quarters(),
+            secrecy: Arc::clone(&self.config.secrecy),
             survey: Arc::new(survey),
             repository_brief,
             notes,

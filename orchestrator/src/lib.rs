@@ -20,6 +20,7 @@ mod gate;
 mod git;
 mod journal;
 mod launch;
+mod leak;
 mod lease;
 mod ledger;
 mod planner;

@@ -1,10 +1,13 @@
 //! The journal and the state that it folds to, kept in step.
 //!
 //! **Invariant:** the journal has no holes: after an event that could not be written, none is.
+//! **Invariant:** no event that is folded or written holds a secret in its texts; see [`masked`].
 //! **Invariant:** [`Recorder::record`] returns only after the event is on disk; whoever acts on an event acts after that.
 //!
 //! Listeners (the screen, `--output-format json`) get every entry through a channel that drops the oldest when they are slow; they
 //! read what they missed from the journal. They can never hold up a run.
+
+mod masked;
 
 use std::{path::Path, sync::Arc};
 
@@ -12,7 +15,7 @@ use plans::{
     event::{Entry, Event},
     run_state::{IllegalEvent, RunState},
 };
-use shared::RunId;
+use shared::{RunId, Secrecy};
 use tokio::sync::broadcast;
 
 use crate::journal::{Journal, JournalError};
@@ -38,23 +41,25 @@ pub struct Recorder {
     state: RunState,
     /// The state is ahead of the journal: nothing may be written any more, or the journal would have a hole.
     closed: bool,
+    secrecy: Arc<Secrecy>,
     listeners: broadcast::Sender<Arc<Entry>>,
 }
 
 impl Recorder {
     /// Begins a run with its first event.
-    pub fn begin(folder: &Path, run: RunId, first: &Event) -> Result<Self, RecordError> {
+    pub fn begin(folder: &Path, run: RunId, first: &Event, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
+        let first = &*masked::masked(first, &secrecy);
         let state = RunState::begin(first)?;
         let mut journal = Journal::open(folder, run)?;
         journal.append(first)?;
-        Ok(Self { journal, state, closed: false, listeners: broadcast::channel(1024).0 })
+        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0 })
     }
 
     /// Takes up a run where its journal ends.
-    pub fn take_up(folder: &Path, run: RunId) -> Result<Self, RecordError> {
+    pub fn take_up(folder: &Path, run: RunId, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
         let journal = Journal::open(folder, run)?;
         let state = RunState::fold(&journal.after(0)?)?;
-        Ok(Self { journal, state, closed: false, listeners: broadcast::channel(1024).0 })
+        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0 })
     }
 
     /// The number of the last event.
@@ -67,11 +72,12 @@ impl Recorder {
         &self.state
     }
 
-    /// Folds the event, writes it and tells the listeners.
+    /// Masks the event, folds it, writes it and tells the listeners.
     pub fn record(&mut self, event: &Event) -> Result<(), RecordError> {
         if self.closed {
             return Err(RecordError::Closed);
         }
+        let event = &*masked::masked(event, &self.secrecy);
         self.state.apply(event)?;
         let entry = self.journal.append(event).inspect_err(|_| self.closed = true)?;
         // Nobody listening is fine.

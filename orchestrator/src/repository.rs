@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing here writes to the checkout, its index, HEAD, stash, branches or configuration. A snapshot of uncommitted
 //! work is made with an index of its own, under a ref of Inspan's.
+//! **Invariant:** an untracked file that is a secret by its name gets into no object of git's.
 
 use std::{
     ffi::OsString,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use plans::event::CommitId;
-use shared::RunId;
+use shared::{RepoPath, RunId, Secrecy};
 
 use crate::{
     error::Error,
@@ -82,7 +83,7 @@ impl Repository {
     }
 
     /// The commit that a run starts from. Uncommitted work becomes a snapshot commit, which `refs/inspan/<run>/base` keeps.
-    pub async fn starting_point(&self, run: &RunId) -> Result<StartingPoint, Error> {
+    pub async fn starting_point(&self, run: &RunId, secrecy: &Secrecy) -> Result<StartingPoint, Error> {
         let here = || Call::new().dir(&self.root);
         self.branch_name_is_free().await?;
         let unmerged = here().args(["ls-files", "--unmerged", "-z"]).bytes().await?;
@@ -96,7 +97,7 @@ impl Repository {
             self.git.set_ref(&keep, &self.head).await?;
             return Ok(StartingPoint { commit: self.head.clone(), snapshot: false, left_out: Vec::new() });
         }
-        let (commit, left_out) = self.snapshot(run).await?;
+        let (commit, left_out) = self.snapshot(run, secrecy).await?;
         let snapshot = commit != self.head;
         self.git.set_ref(&keep, &commit).await?;
         Ok(StartingPoint { commit, snapshot, left_out })
@@ -112,11 +113,11 @@ impl Repository {
         Err(Error::Refused { what, hint: "rename it: `git branch -m inspan inspan-work`".to_owned() })
     }
 
-    async fn snapshot(&self, run: &RunId) -> Result<(CommitId, Vec<String>), Error> {
+    async fn snapshot(&self, run: &RunId, secrecy: &Secrecy) -> Result<(CommitId, Vec<String>), Error> {
         let folder = self.state_dir();
         std::fs::create_dir_all(&folder).map_err(Error::disk(&folder))?;
         let index = folder.join(format!("snapshot-{run}.index"));
-        let outcome = self.snapshot_with(&index, run).await;
+        let outcome = self.snapshot_with(&index, run, secrecy).await;
         // It is a copy; what matters is in the object store by now.
         let _ = std::fs::remove_file(&index);
         outcome
@@ -124,7 +125,7 @@ impl Repository {
 
     /// Begins with a copy of the person's index, which knows what is staged, what a sparse checkout leaves out and what they told git
     /// to leave alone.
-    async fn snapshot_with(&self, index: &Path, run: &RunId) -> Result<(CommitId, Vec<String>), Error> {
+    async fn snapshot_with(&self, index: &Path, run: &RunId, secrecy: &Secrecy) -> Result<(CommitId, Vec<String>), Error> {
         let here = || Call::new().dir(&self.root).env("GIT_INDEX_FILE", index);
         let theirs =
             Call::new().dir(&self.root).args(["rev-parse", "--path-format=absolute", "--git-path", "index"]).text().await?;
@@ -138,7 +139,7 @@ impl Repository {
         here().args(["add", "--update", "--ignore-errors", "--", ":/"]).bytes().await?;
         let untracked =
             here().args(["ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/"]).bytes().await?;
-        let (taken, left_out) = self.sort_untracked(&untracked);
+        let (taken, left_out) = self.sort_untracked(&untracked, secrecy);
         here().args(["update-index", "--add", "-z", "--stdin"]).input(taken).bytes().await?;
         let tree = here().args(["write-tree"]).text().await?;
         if tree == self.git.tree(&self.head).await? {
@@ -149,7 +150,7 @@ impl Repository {
     }
 
     /// Splits the untracked files into those that a snapshot takes, NUL-terminated, and those that it leaves out, in words.
-    fn sort_untracked(&self, list: &[u8]) -> (Vec<u8>, Vec<String>) {
+    fn sort_untracked(&self, list: &[u8], secrecy: &Secrecy) -> (Vec<u8>, Vec<String>) {
         let (mut taken, mut left_out) = (Vec::new(), Vec::new());
         for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
             let path = self.root.join(OsString::from_vec(name.to_vec()));
@@ -158,7 +159,7 @@ impl Repository {
             // A trailing slash is another repository inside this one.
             if name.ends_with(b"/") {
                 left_out.push(format!("{shown} (a repository of its own)"));
-            } else if looks_secret(&shown) {
+            } else if RepoPath::new(&shown).is_ok_and(|path| secrecy.denies(&path)) {
                 left_out.push(format!("{shown} (looks like a secret)"));
             } else if size > LARGEST_UNTRACKED {
                 left_out.push(format!("{shown} (larger than {} MiB)", LARGEST_UNTRACKED >> 20));
@@ -174,17 +175,6 @@ impl Repository {
 /// The ref that keeps the commit that a run started from. No task can be called `_base`.
 pub fn base_ref(run: &RunId) -> String {
     format!("refs/inspan/{run}/_base")
-}
-
-fn looks_secret(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let sample = name.ends_with(".example") || name.ends_with(".sample") || name.ends_with(".template");
-    let key = [".pem", ".key", ".p12", ".pfx", ".keystore"].iter().any(|ending| name.ends_with(ending));
-    (name.starts_with(".env") && !sample)
-        || key
-        || name.starts_with("id_rsa")
-        || name.starts_with("id_ed25519")
-        || name == "credentials.json"
 }
 
 async fn submodules(git: &Git, head: &CommitId) -> Result<Vec<String>, Error> {
@@ -218,7 +208,7 @@ mod tests {
         sh(dir, script);
         let before = sh(dir, "git status --porcelain; git ls-files -sv; git stash list; cat .git/HEAD");
         let run = RunId::new("abcdefgh").unwrap();
-        let start = Repository::find(dir).await.unwrap().starting_point(&run).await.unwrap();
+        let start = Repository::find(dir).await.unwrap().starting_point(&run, &Secrecy::default()).await.unwrap();
         assert_eq!(
             sh(dir, "git status --porcelain; git ls-files -sv; git stash list; cat .git/HEAD"),
             before,
@@ -249,17 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         sh(folder.path(), "git init -q; git -c user.name=a -c user.email=b commit -q --allow-empty -m x; git branch inspan");
         let repository = Repository::find(folder.path()).await.unwrap();
-        let error = repository.starting_point(&RunId::new("abcdefgh").unwrap()).await.unwrap_err();
+        let error = repository.starting_point(&RunId::new("abcdefgh").unwrap(), &Secrecy::default()).await.unwrap_err();
         assert!(error.to_string().contains("`inspan`"), "{error}");
-    }
-
-    #[test]
-    fn untracked_files_that_look_like_secrets_are_told_from_those_that_do_not() {
-        for secret in [".env", "deploy/.env.production", "server.pem", "keys/id_rsa", "credentials.json"] {
-            assert!(looks_secret(secret), "{secret}");
-        }
-        for plain in [".env.example", "src/env.rs", "environment.ts", "keyboard.rs", "id.rs"] {
-            assert!(!looks_secret(plain), "{plain}");
-        }
     }
 }

@@ -13,7 +13,7 @@ use plans::{
 };
 use shared::{Attempt, AttemptKey, Outcome, Scope};
 
-use crate::{error::Error, recorder::Recorder, site::Site, worktree::Worktree};
+use crate::{error::Error, leak, recorder::Recorder, site::Site, worktree::Worktree};
 
 /// Ends the attempts that were alive and finishes the landing that was under way, as far as the repository says that it happened.
 pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), Error> {
@@ -58,7 +58,8 @@ async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<Comm
     }
 }
 
-/// Ends what an attempt still has running, commits what it left, and looks once more whether that is within scope. Where it cannot
+/// Ends what an attempt still has running, commits what it left, and looks once more whether that is within scope and
+/// free of secrets. Where it cannot
 /// be committed its files stay, and the attempt counts as one that could not go on.
 pub async fn keep(
     site: &Site,
@@ -90,8 +91,25 @@ async fn commit(
         return Ok((commit, None));
     }
     let outside = worktree.outside(&commit.0, scope).await?;
-    let violation = (!outside.is_empty()).then_some(Outcome::ScopeViolation { paths: outside });
-    Ok((commit, violation))
+    if !outside.is_empty() {
+        return Ok((commit, Some(Outcome::ScopeViolation { paths: outside })));
+    }
+    let leaks = match outcome {
+        Outcome::Done { .. } => worktree.leaks(&commit.0, &site.secrecy).await?,
+        _ => Vec::new(),
+    };
+    Ok((commit, (!leaks.is_empty()).then(|| leaked(&leaks))))
+}
+
+/// Nothing of it lands: the next attempt begins without it.
+fn leaked(leaks: &[leak::Leak]) -> Outcome {
+    let list = leak::in_words(leaks);
+    Outcome::Failed {
+        why: format!(
+            "the finished change would bring secrets into the repository: {list}. Nothing of it lands; what it left is kept. Do the task without \
+             them; a file that must hold such a text is excepted with `[secrets] allow` in inspan.toml"
+        ),
+    }
 }
 
 fn unsaved(key: &AttemptKey, error: &Error, folder: &Path) -> Outcome {

@@ -11,7 +11,7 @@ use plans::{
     event::{CommitId, Event, Settings},
     run_state::RunState,
 };
-use shared::{AttemptKey, RunId};
+use shared::{AttemptKey, RunId, Secrecy};
 use tokio_util::task::TaskTracker;
 use worker::{model::Model, process::end_strays};
 
@@ -45,6 +45,8 @@ pub struct Site {
     pub environment: Environment,
     /// Where they live.
     pub quarters: Quarters,
+    /// What no model sees and no task commits.
+    pub secrecy: Arc<Secrecy>,
     /// What is known about the base commit.
     pub survey: Arc<Survey>,
     /// The text about the repository that every prompt begins with: the same bytes for the whole run.

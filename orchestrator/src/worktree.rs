@@ -22,15 +22,19 @@
 //! command of a worker the person's refs, configuration and stash to play with, takes turns on `.git/config.lock`, and shows up in
 //! the person's `git worktree list`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use plans::event::CommitId;
 use serde::{Deserialize, Serialize};
-use shared::{AttemptKey, RepoPath, RunId, Scope};
+use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy};
 
 use crate::{
     error::Error,
     git::{Change, Git, GitError},
+    leak::{self, Leak},
 };
 
 /// Whose directory this is.
@@ -155,6 +159,11 @@ impl Worktree {
         let changes = self.changes(tree).await?;
         let outside = changes.iter().map(|change| &change.path).filter(|path| !path.is_allowed_by(scope));
         Ok(outside.map(|path| path.shown().clone()).collect())
+    }
+
+    /// Secrets in a tree of this worktree that its base did not have.
+    pub async fn leaks(&self, tree: &str, secrecy: &Arc<Secrecy>) -> Result<Vec<Leak>, Error> {
+        leak::leaks(&self.git, &self.owner.base, tree, secrecy).await
     }
 
     /// Puts every file outside a scope back to what it was in the tree `before`; `now` is the tree as it was just taken.

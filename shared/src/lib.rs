@@ -15,6 +15,7 @@ pub mod network;
 pub mod path;
 pub mod report;
 pub mod scope;
+pub mod secret;
 pub mod usage;
 
 pub use brief::Brief;
@@ -25,4 +26,5 @@ pub use network::Network;
 pub use path::RepoPath;
 pub use report::{Outcome, Report};
 pub use scope::Scope;
+pub use secret::Secrecy;
 pub use usage::{Money, Price, Tokens};

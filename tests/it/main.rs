@@ -9,5 +9,6 @@ mod plans;
 mod replan;
 mod resume;
 mod scopes;
+mod secrets;
 mod simulate;
 mod tidy;

@@ -20,7 +20,7 @@ use kameo::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{AttemptKey, Brief, Limits, Money, Outcome, Report, Tokens};
+use shared::{AttemptKey, Brief, Limits, Money, Outcome, Report, Secrecy, Tokens};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -64,6 +64,8 @@ pub struct WorkerArgs {
     pub model: Arc<dyn Model>,
     /// What it can do.
     pub toolbox: Arc<dyn Toolbox>,
+    /// What no model sees.
+    pub secrecy: Arc<Secrecy>,
     /// The run's money.
     pub budget: Arc<dyn Budget>,
     /// Who watches.
@@ -166,13 +168,14 @@ async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: 
 }
 
 fn open(args: &WorkerArgs) -> io::Result<Conversation> {
-    let fresh = |messages| Ok::<_, io::Error>(Conversation::new(messages, Transcript::create(&args.transcript)?));
+    let secrecy = || Arc::clone(&args.secrecy);
+    let fresh = |messages| Ok::<_, io::Error>(Conversation::new(messages, Transcript::create(&args.transcript)?, secrecy()));
     match &args.opening {
         Opening::Fresh { repository_brief } => fresh(context::opening(repository_brief, &args.brief)),
         Opening::Continue { transcript, notice } => {
             let same = *transcript == args.transcript;
-            let mut talk =
-                if same { Conversation::resume(transcript, args.model.price())? } else { fresh(transcript::read(transcript)?)? };
+            let resumed = || Conversation::resume(transcript, args.model.price(), secrecy());
+            let mut talk = if same { resumed()? } else { fresh(transcript::read(transcript)?)? };
             talk.say(notice);
             Ok(talk)
         }

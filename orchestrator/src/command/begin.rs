@@ -77,7 +77,7 @@ pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind) -> Re
     let git = around.repository.git.clone();
     let settled = async {
         let lease = take_lease(&folder, Work::Run)?;
-        let start = around.repository.starting_point(&folder.run).await?;
+        let start = around.repository.starting_point(&folder.run, &around.config.secrecy).await?;
         let Surroundings { repository, config, format } = around;
         let (screen, folder) = (here.screen.clone(), folder.clone());
         let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told: 0 };
@@ -123,7 +123,8 @@ impl Prepared {
         let (base, head, snapshot) = (start.commit.clone(), repository.head.clone(), start.snapshot);
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let first = Event::RunStarted { goal: goal.to_owned(), base, head, snapshot, settings, program };
-        let mut recorder = Recorder::begin(&launch.folder.path, launch.folder.run.clone(), &first)?;
+        let mut recorder =
+            Recorder::begin(&launch.folder.path, launch.folder.run.clone(), &first, launch.config.secrecy.clone())?;
         if let Some(Proposal { admitted: Admitted { plan, warnings }, author }) = proposal {
             recorder.record(&Event::PlanProposed { revision: 1, plan: Box::new(plan), author, warnings })?;
         }

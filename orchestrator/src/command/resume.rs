@@ -55,7 +55,7 @@ async fn take_up(
     let Stopped { repository, folder } = stopped;
     let config = here.config(&repository, overrides(&how.limits, how.yes, how.review))?;
     let lease = take_lease(&folder, Work::Run)?;
-    let mut recorder = Recorder::take_up(&folder.path, folder.run.clone())?;
+    let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
     refuse_what_is_over(recorder.state(), folder.run.as_str())?;
     refuse(recorder.state(), folder.run.as_str())?;
     let models = Models::connect(&config, &repository.root)?;

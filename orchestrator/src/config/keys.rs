@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Duration,
     /// A list of texts; in the environment one a line.
     Lines,
+    /// A list of patterns of paths; in the environment one a line.
+    Globs,
     /// A list of words; in the environment with commas between them.
     Words,
     /// An absolute path; `~/` is the home directory.
@@ -200,6 +202,20 @@ pub(super) const KEYS: &[Key] = &[
     key("sandbox.open_files", Kind::Count(16), "INSPAN_SANDBOX_OPEN_FILES", Some("4096"), "Open files of one process."),
     key("sandbox.cpu_minutes", Kind::Count(1), "INSPAN_SANDBOX_CPU_MINUTES", Some("60"), "Processor time of one process."),
     key("sandbox.disk_mb", Kind::Count(1), "INSPAN_SANDBOX_DISK_MB", Some("16384"), "What a command may add to the disk."),
+    key(
+        "secrets.deny",
+        Kind::Globs,
+        "INSPAN_SECRETS_DENY",
+        Some("[]"),
+        "Files that no model sees and no task adds, beyond .env, private keys and their like. A pattern without a / is about names.",
+    ),
+    key(
+        "secrets.allow",
+        Kind::Globs,
+        "INSPAN_SECRETS_ALLOW",
+        Some("[]"),
+        "Files that hold no secrets whatever they are called and whatever they hold: samples, fixtures of tests.",
+    ),
     such_as(
         r#""~/.cache/inspan""#,
         key(

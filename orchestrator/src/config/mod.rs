@@ -29,7 +29,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use shared::Secrecy;
 
 pub use disk::FILE_NAME;
 pub use model::{Dialect, ModelChoice, Role};
@@ -74,6 +77,8 @@ pub struct Config {
     pub home: Option<PathBuf>,
     /// Where worktrees are made. `None` where neither configuration nor the environment tells a home directory.
     pub worktrees: Option<PathBuf>,
+    /// What no model sees and no task commits, the keys of models among it.
+    pub secrecy: Arc<Secrecy>,
     /// What a person should know, and what stops nothing: variables that look like ours and are not.
     pub warnings: Vec<String>,
     settings: Settings,
@@ -185,6 +190,7 @@ impl Config {
         let home = environment::variable(&env, "HOME");
         let configured = settings::sandbox(&settings, home);
         let sandbox = flags.no_sandbox.then_some(TierChoice::Only(Tier::None));
+        let secrets = model::secrets(&settings, &env);
         Ok(Self {
             run: settings::run(&settings),
             task: settings::task(&settings),
@@ -193,7 +199,8 @@ impl Config {
             sandbox: SandboxSettings { tier: sandbox.unwrap_or(configured.tier), ..configured },
             home: home.map(PathBuf::from),
             warnings: environment.warnings,
-            secrets: model::secrets(&settings, &env),
+            secrecy: Arc::new(settings::secrecy(&settings, secrets.values())),
+            secrets,
             endpoint: environment.endpoint,
             settings,
         })

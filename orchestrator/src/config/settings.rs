@@ -2,10 +2,10 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use shared::{Limits, Money, RepoPath};
+use shared::{Limits, Money, RepoPath, Secrecy};
 use worker::sandbox::{CommandLimits, Tier, TierChoice};
 
-use super::{Setting, Settings, keys::KEYS, origin::Origin, value::Value};
+use super::{Secret, Setting, Settings, keys::KEYS, origin::Origin, value::Value};
 
 /// When a person is asked to approve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,16 @@ fn tier_named(name: &str) -> Option<TierChoice> {
 /// A folder of the repository; `.` is all of it.
 fn inside(folder: &str) -> Option<PathBuf> {
     if folder == "." { Some(PathBuf::new()) } else { RepoPath::new(folder).ok().map(|path| PathBuf::from(path.as_str())) }
+}
+
+/// What is secret: names as configured, and the keys of models.
+pub(super) fn secrecy<'a>(settings: &Settings, held: impl Iterator<Item = &'a Secret>) -> Secrecy {
+    let globs = |name| {
+        let patterns = list(settings, name).unwrap_or_default();
+        // They were checked when they were read.
+        patterns.iter().filter_map(|text| Secrecy::pattern(text).ok()).flatten().collect()
+    };
+    Secrecy::new(globs("secrets.deny"), globs("secrets.allow"), held.map(Secret::reveal))
 }
 
 /// Where nothing is configured, worktrees are made in the user's cache directory.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, RepoPath, RunId, Scope, TaskId};
+use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy, TaskId};
 
 use super::{LandingStep, Lane};
 use crate::{
     error::Error,
     gate::{Claim, Gate},
     git::{Git, Merge},
+    site::Site,
 };
 
 /// A finished task on its way to the run branch.
@@ -48,11 +49,11 @@ impl Landing {
     pub async fn carry_out(&self, lane: &Lane) -> Result<LandingStep, Error> {
         let git = &lane.site.repository.git;
         match git.merge_trees(&self.base, &self.onto, &self.commit).await? {
-            Merge::Conflicted { tree, paths } => self.conflict(git, &tree, paths).await,
+            Merge::Conflicted { tree, paths } => self.conflict(&lane.site, &tree, paths).await,
             Merge::Clean { tree } => {
                 let astray = self.astray(git, &tree).await?;
                 if !astray.is_empty() {
-                    return self.conflict(git, &tree, astray).await;
+                    return self.conflict(&lane.site, &tree, astray).await;
                 }
                 let commit = git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
                 // A person's `git gc` must not take it away while it is proved.
@@ -87,7 +88,7 @@ impl Landing {
             if proof == Proof::Gate {
                 verdict.red_before = Some(!gate.passes(&self.onto, &verdict.command, claim, &lane.cancel).await?);
             }
-            return Ok(LandingStep::Red { key: self.key.clone(), verdict: with_readable_output(verdict) });
+            return Ok(LandingStep::Red { key: self.key.clone(), verdict: with_readable_output(verdict, &lane.site.secrecy) });
         }
         Ok(LandingStep::Passed { key: self.key.clone(), commit })
     }
@@ -96,7 +97,8 @@ impl Landing {
         lane.cancel.run_until_cancelled(Gate::open(&lane.site, &lane.base)).await.unwrap_or(Err(Error::Interrupted))
     }
 
-    async fn conflict(&self, git: &Git, tree: &str, paths: Vec<RepoPath>) -> Result<LandingStep, Error> {
+    async fn conflict(&self, site: &Site, tree: &str, paths: Vec<RepoPath>) -> Result<LandingStep, Error> {
+        let git = &site.repository.git;
         let mut with = Vec::new();
         for (task, commit) in &self.landed {
             let touched = git.changes(&format!("{commit}^"), &commit.0).await?;
@@ -108,7 +110,9 @@ impl Landing {
         let mut detail = String::new();
         for path in &paths {
             let text = git.file(tree, path).await.unwrap_or_default();
-            detail.push_str(&conflicted_parts(path, &String::from_utf8_lossy(&text)));
+            // Masked before anything is cut out of it: half a key cannot be told.
+            let text = String::from_utf8_lossy(&text);
+            detail.push_str(&conflicted_parts(path, &site.secrecy.mask(&text)));
         }
         Ok(LandingStep::Conflicted { key: self.key.clone(), paths, with, detail: cut(&detail, 16 << 10) })
     }
@@ -157,9 +161,9 @@ fn conflicted_parts(path: &RepoPath, text: &str) -> String {
     out
 }
 
-/// Keeps the end of a long output, which is where test runners sum up, and some of its beginning.
-fn with_readable_output(verdict: RedVerdict) -> RedVerdict {
-    RedVerdict { output: cut(&verdict.output, 12 << 10), ..verdict }
+/// Keeps the end of a long output, which is where test runners sum up, and some of its beginning, without the secrets in it.
+fn with_readable_output(verdict: RedVerdict, secrecy: &Secrecy) -> RedVerdict {
+    RedVerdict { output: cut(&secrecy.mask(&verdict.output), 12 << 10), ..verdict }
 }
 
 fn cut(text: &str, most: usize) -> String {

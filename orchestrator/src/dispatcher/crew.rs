@@ -119,8 +119,14 @@ impl Dispatcher {
         // What a proof changes outside the scope is put back; it may have to build anywhere.
         let proof = Shell { enclosure: shell.enclosure.with(Writes::Tree), ..shell.clone() };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
-        let inspection =
-            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: proof, timeout };
+        let inspection = Inspection {
+            worktree: worktree.clone(),
+            task: task.clone(),
+            scope: scope.clone(),
+            shell: proof,
+            timeout,
+            secrecy: site.secrecy.clone(),
+        };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
                 self.site.board.says(key, &format!("runs {command}"));
@@ -134,6 +140,7 @@ impl Dispatcher {
                     spill_dir: worktree.folder().join("spill"),
                     shell,
                     scope,
+                    secrecy: site.secrecy.clone(),
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
                 };
@@ -161,6 +168,7 @@ impl Dispatcher {
         let worker = Worker::spawn(WorkerArgs {
             limits: brief.limits,
             opening: self.opening(key, *continuation),
+            secrecy: self.site.secrecy.clone(),
             brief,
             budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,

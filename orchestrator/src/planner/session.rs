@@ -49,7 +49,8 @@ impl Desk {
         let path = self.site.folder.planner_transcript(session);
         let transcript = Transcript::create(&path).map_err(Error::disk(&path))?;
         let system = format!("{}\n\n{}", include_str!("prompt/planner_system.md").trim_end(), self.site.repository_brief);
-        let mut talk = Talk::new(vec![Message::system(&system), Message::user(say(&what.errand))], transcript);
+        let mut talk =
+            Talk::new(vec![Message::system(&system), Message::user(say(&what.errand))], transcript, self.site.secrecy.clone());
         let agent = Agent {
             model: self.model.clone(),
             toolbox: tools.clone(),
@@ -77,7 +78,8 @@ impl Desk {
             }
             None => self.site.standing_worktree("_planner", at).await?,
         };
-        let read = ReadTools::new(worktree.tree(), worktree.folder().join("spill")).map_err(Error::disk(&worktree.tree()));
+        let read = ReadTools::new(worktree.tree(), worktree.folder().join("spill"), self.site.secrecy.clone())
+            .map_err(Error::disk(&worktree.tree()));
         *lookout = Some(worktree);
         read
     }

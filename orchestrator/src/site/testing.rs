@@ -45,6 +45,7 @@ impl Ground {
             worktrees: folder.path().join("worktrees"),
             environment: Environment::from_process(|_| false),
             quarters: crate::quarters::Quarters::open(),
+            secrecy: Arc::default(),
             survey: Arc::default(),
             repository_brief: String::new(),
             notes: Vec::new(),
@@ -70,7 +71,7 @@ impl Ground {
         let settings = Settings { replans: 0, no_gate: true, ..Settings::default() };
         let (base, head) = (self.base.clone(), self.base.clone());
         let first = Event::RunStarted { goal: "g".to_owned(), base, head, snapshot: false, settings, program: String::new() };
-        Recorder::begin(&self.site.folder.path, self.site.run().clone(), &first).unwrap()
+        Recorder::begin(&self.site.folder.path, self.site.run().clone(), &first, Arc::default()).unwrap()
     }
 
     /// A commit on top of the base that a script makes in a checkout of its own.

@@ -66,7 +66,7 @@ impl Workplace {
         };
         let transcript = Transcript::create(&folder.path().join("attempt.jsonl")).expect("a new file");
         let opening = context::opening(&"src/ holds the library, tests/ its tests.\n".repeat(50), &brief());
-        let mut talk = Conversation::new(opening, transcript);
+        let mut talk = Conversation::new(opening, transcript, Arc::default());
         let (_steer, mut steered) = mpsc::channel(1);
         let end = agent.run(&mut talk, &mut steered, &CancellationToken::new()).await;
         assert!(matches!(end, AgentEnd::Exhausted { limit: Limit::Turns, .. }), "{end:?}");
@@ -102,8 +102,9 @@ fn tools(folder: &Path) -> WorkerTools {
         enclosure: worker::sandbox::Enclosure::open(),
         permits: worker::process::Permits::default(),
     };
+    let scope = LiveScope::new(scope());
     let place =
-        WorkerPlace { root, spill_dir, shell, scope: LiveScope::new(scope()), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
+        WorkerPlace { root, spill_dir, shell, scope, secrecy: Arc::default(), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
     WorkerTools::new(place).expect("the folder is there")
 }
 

@@ -76,6 +76,7 @@ impl Rig {
             opening,
             model: self.model.clone(),
             toolbox: self.toolbox.clone(),
+            secrecy: Arc::default(),
             budget: Arc::new(Unlimited),
             observer: Arc::new(Unwatched),
             transcript: self.folder.path().join(transcript),

@@ -3,10 +3,12 @@
 //! **Invariant:** it is only ever appended to. The one liberty: what the harness says in a row, before anything is sent, becomes one
 //! message, for some chat templates refuse two user messages in a row.
 //! **Invariant:** a message is in the transcript before a model sees it.
+//! **Invariant:** secrets are masked when a message comes in, and never later, so that neither transcript nor request holds one and both
+//! stay the same bytes. What the model itself wrote stays as it wrote it.
 
-use std::{io, path::Path};
+use std::{borrow::Cow, io, path::Path, sync::Arc};
 
-use shared::{Money, Price, Tokens};
+use shared::{Money, Price, Secrecy, Tokens};
 
 use crate::{
     model::{Answer, Label, Message, estimate_tokens, tool_bytes},
@@ -30,6 +32,7 @@ pub struct Totals {
 pub struct Conversation {
     messages: Vec<Message>,
     transcript: Transcript,
+    secrecy: Arc<Secrecy>,
     written: usize,
     started: bool,
     totals: Totals,
@@ -47,12 +50,13 @@ struct Counted {
 impl Conversation {
     /// A conversation that begins, or goes on, with these messages. They are written to the transcript too, so that each transcript is
     /// whole by itself.
-    pub fn new(messages: Vec<Message>, transcript: Transcript) -> Self {
-        Self { messages, transcript, written: 0, started: false, totals: Totals::default(), counted: None }
+    pub fn new(messages: Vec<Message>, transcript: Transcript, secrecy: Arc<Secrecy>) -> Self {
+        let messages = messages.into_iter().map(|message| masked(message, &secrecy)).collect();
+        Self { messages, transcript, secrecy, written: 0, started: false, totals: Totals::default(), counted: None }
     }
 
     /// A conversation that was interrupted, with what it has taken so far. Its transcript goes on.
-    pub fn resume(path: &Path, price: Option<Price>) -> io::Result<Self> {
+    pub fn resume(path: &Path, price: Option<Price>, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let transcript = Transcript::reopen(path)?;
         let (mut written, mut totals) = (0, Totals::default());
         for (_, entry) in transcript::read_entries(path)? {
@@ -67,7 +71,7 @@ impl Conversation {
             }
         }
         let messages = transcript::read(path)?;
-        Ok(Self { messages, transcript, written, started: written > 0, totals, counted: None })
+        Ok(Self { messages, transcript, secrecy, written, started: written > 0, totals, counted: None })
     }
 
     /// All that was said.
@@ -82,6 +86,7 @@ impl Conversation {
 
     /// Adds a word of the harness.
     pub fn say(&mut self, text: &str) {
+        let text = &*self.secrecy.mask(text);
         let unsent = self.messages.len() > self.written;
         match self.messages.last_mut() {
             Some(Message::User { content }) if unsent => {
@@ -93,7 +98,7 @@ impl Conversation {
     }
 
     pub(super) fn push(&mut self, message: Message) {
-        self.messages.push(message);
+        self.messages.push(masked(message, &self.secrecy));
     }
 
     /// The last result or answer, for whoever wants to know how far it got.
@@ -166,7 +171,17 @@ impl Conversation {
     pub(super) fn close(&mut self, end: &str) -> io::Result<()> {
         let turn = self.totals.turns;
         self.write_messages(turn)?;
-        self.transcript.append(turn, &Entry::End(end.to_owned()))?;
+        self.transcript.append(turn, &Entry::End(self.secrecy.mask(end).into_owned()))?;
         self.transcript.flush()
     }
+}
+
+/// A message without the secrets in it, unless it is the model's own.
+fn masked(mut message: Message, secrecy: &Secrecy) -> Message {
+    if let Message::System { content } | Message::User { content } | Message::Tool { content, .. } = &mut message
+        && let Cow::Owned(text) = secrecy.mask(content)
+    {
+        *content = text;
+    }
+    message
 }

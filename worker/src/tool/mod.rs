@@ -6,6 +6,7 @@
 //! **Invariant:** a call never fails the program. What went wrong is told to the model as an instruction: what was wrong, what to do
 //! instead.
 //! **Invariant:** a file outside the scope is not written by a file tool, and a file outside the worktree is not read by one.
+//! **Invariant:** a file that is a secret by its name is opened by none of them; see [`secrecy`].
 //!
 //! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), what
 //! proves a task ([`Acceptance`]).
@@ -23,6 +24,7 @@ mod replace;
 mod schema;
 mod scope_request;
 mod search;
+mod secrecy;
 mod sets;
 mod tree;
 mod versions;

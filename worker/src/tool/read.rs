@@ -7,7 +7,7 @@ use std::{fmt::Write, fs, path::Path};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shape, ToolSpec, object, sets::Files, tree::Readable};
+use super::{Shape, ToolSpec, object, secrecy::shown, sets::Files, tree::Readable};
 use crate::process::plain;
 
 /// Lines, where no end was asked for.
@@ -46,7 +46,7 @@ pub(super) fn run(files: &Files, arguments: &Arguments, _: &CancellationToken) -
     }
     let text = String::from_utf8_lossy(&content);
     let text = if place.path.is_none() { plain(&text) } else { text.into_owned() };
-    let page = page(&place.shown, &text, arguments)?;
+    let page = page(&place.shown, &shown(&files.secrecy, place.path.as_ref(), &text), arguments)?;
     if let Some(path) = &place.path {
         files.versions.saw(path, &content);
     }

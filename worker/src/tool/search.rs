@@ -2,16 +2,18 @@
 //!
 //! **Invariant:** an answer holds at most [`SHOWN`] matches and about [`LIMIT`] bytes, and says how many it left off.
 
-use std::{fmt::Write, io, path::Path};
+use std::{borrow::Cow, fmt::Write, io, path::Path};
 
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
 use serde::Deserialize;
+use shared::{RepoPath, Secrecy};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shape, ToolSpec, object,
     read::cut_line,
+    secrecy::shown,
     sets::Files,
     walk::{Choice, walk},
 };
@@ -59,6 +61,7 @@ pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationTok
         matcher,
         searcher: searcher(arguments.context.unwrap_or_default().min(CONTEXT)),
         found: Found::default(),
+        secrecy: &files.secrecy,
         cancel,
     };
     if place.absolute.is_file() {
@@ -103,22 +106,43 @@ struct Search<'a> {
     matcher: RegexMatcher,
     searcher: Searcher,
     found: Found,
+    secrecy: &'a Secrecy,
     cancel: &'a CancellationToken,
 }
 
 impl Search<'_> {
-    fn file(&mut self, path: &Path, shown: &str) {
+    /// A file in which something was found, and in which secrets stand, is searched once more as it may be shown: a line alone does not
+    /// tell that it belongs to a private key.
+    fn file(&mut self, path: &Path, name: &str) {
+        let repo_path = RepoPath::new(name).ok();
+        if repo_path.as_ref().is_some_and(|path| self.secrecy.denies(path)) {
+            return;
+        }
         let before = (self.found.text.len(), self.found.shown, self.found.left_off);
-        let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(shown), is_binary: false };
-        let result = self.searcher.search_path(&self.matcher, path, &mut sink);
+        let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(name), is_binary: false };
+        let mut result = self.searcher.search_path(&self.matcher, path, &mut sink);
         let is_binary = sink.is_binary;
-        if is_binary {
+        let is_shown = !is_binary && self.found.text.len() > before.0;
+        let text = if is_shown { small_text(path) } else { String::new() };
+        let masked = shown(self.secrecy, repo_path.as_ref(), &text);
+        if is_binary || matches!(masked, Cow::Owned(_)) {
             self.found.text.truncate(before.0);
             (self.found.shown, self.found.left_off) = (before.1, before.2);
+        }
+        if let Cow::Owned(masked) = masked {
+            let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(name), is_binary: false };
+            result = self.searcher.search_slice(&self.matcher, masked.as_bytes(), &mut sink);
         }
         self.found.binary += usize::from(is_binary);
         self.found.unreadable += usize::from(result.is_err());
     }
+}
+
+/// The text of a file that was just searched; nothing of one that is too large for a search of a single line as well.
+fn small_text(path: &Path) -> String {
+    let is_small = std::fs::metadata(path).is_ok_and(|data| data.len() <= HEAP as u64);
+    let bytes = if is_small { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[derive(Default)]

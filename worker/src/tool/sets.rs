@@ -7,11 +7,12 @@ use std::{io, path::PathBuf, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use shared::Secrecy;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Acceptance, LiveScope, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, check, command, edit, finish, list, read, scope_request,
-    search, tree::Tree, unknown, versions::Versions, write,
+    search, secrecy::Watch, tree::Tree, unknown, versions::Versions, write,
 };
 use crate::process::Shell;
 
@@ -19,6 +20,7 @@ use crate::process::Shell;
 pub(super) struct Files {
     pub(super) tree: Tree,
     pub(super) versions: Versions,
+    pub(super) secrecy: Arc<Secrecy>,
 }
 
 /// What the tools that change files have besides.
@@ -65,14 +67,18 @@ pub struct ReadTools {
 }
 
 impl ReadTools {
-    /// Looks at the tree below `root`, and at saved output in `spill_dir`.
+    /// Looks at the tree below `root`, and at saved output in `spill_dir`. Secrets are shown to nobody.
     ///
     /// # Errors
     /// When `root` is not there.
-    pub fn new(root: PathBuf, spill_dir: PathBuf) -> io::Result<Self> {
+    pub fn new(root: PathBuf, spill_dir: PathBuf, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let tree = Tree::new(root, spill_dir)?;
-        let files = Arc::new(Files { tree, versions: Versions::default() });
+        let files = Arc::new(Files { tree, versions: Versions::default(), secrecy });
         Ok(Self { files, specs: vec![list::spec(), search::spec(), read::spec()] })
+    }
+
+    fn admits(&self, tool: &str, arguments: &Value) -> Result<(), String> {
+        Watch { secrecy: &self.files.secrecy, root: self.files.tree.root() }.admits(tool, arguments)
     }
 }
 
@@ -88,6 +94,9 @@ impl Toolbox for ReadTools {
     fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome> {
         Box::pin(async move {
             let Some(spec) = find(&self.specs, name) else { return unknown(name, &self.specs) };
+            if let Err(why) = self.admits(name, arguments) {
+                return ToolOutcome::Failed(why);
+            }
             let call = Call { spec, arguments, cancel };
             match name {
                 "list_files" => call.on_disk(&self.files, list::run).await,
@@ -108,6 +117,8 @@ pub struct WorkerPlace {
     pub shell: Shell,
     /// What may be written.
     pub scope: LiveScope,
+    /// What is shown to no model.
+    pub secrecy: Arc<Secrecy>,
     /// Answers `request_scope`.
     pub office: Arc<dyn ScopeOffice>,
     /// Answers `finish`.
@@ -130,7 +141,7 @@ impl WorkerTools {
     /// # Errors
     /// When its root is not there.
     pub fn new(place: WorkerPlace) -> io::Result<Self> {
-        let read = ReadTools::new(place.root, place.spill_dir)?;
+        let read = ReadTools::new(place.root, place.spill_dir, place.secrecy)?;
         let workspace = Arc::new(Workspace { files: Arc::clone(&read.files), scope: place.scope });
         let own = [
             edit::spec(),
@@ -172,6 +183,9 @@ impl Toolbox for WorkerTools {
     fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome> {
         Box::pin(async move {
             let Some(spec) = find(&self.specs, name) else { return unknown(name, &self.specs) };
+            if let Err(why) = self.read.admits(name, arguments) {
+                return ToolOutcome::Failed(why);
+            }
             let call = Call { spec, arguments, cancel };
             match name {
                 "edit_file" => call.on_disk(&self.workspace, edit::run).await,

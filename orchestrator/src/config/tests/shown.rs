@@ -54,6 +54,8 @@ fn effective_values_are_shown_with_their_origins() {
         sandbox.open_files     = 4096                              default
         sandbox.cpu_minutes    = 60                                default
         sandbox.disk_mb        = 16384                             default
+        secrets.deny           = []                                default
+        secrets.allow          = []                                default
         paths.worktrees        = -                                 not set
 
         planner uses mine/m

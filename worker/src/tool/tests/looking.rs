@@ -237,7 +237,7 @@ async fn a_page_stays_within_its_size() {
 #[tokio::test]
 async fn a_planner_adds_its_tools_to_those_that_read() {
     let desk = Desk::new(&[("src/a.rs", "a\n")]);
-    let tools = ReadTools::new(desk.root(), desk.dir.path().join("spill")).unwrap();
+    let tools = ReadTools::new(desk.root(), desk.dir.path().join("spill"), Arc::default()).unwrap();
     assert_eq!(tools.specs().len(), 3);
     let read = tools.call("read_file", &json!({ "path": "src/a.rs" }), &desk.cancel).await;
     assert_eq!(read, ToolOutcome::Ok("1\ta\n".to_owned()));
@@ -246,5 +246,5 @@ async fn a_planner_adds_its_tools_to_those_that_read() {
         write,
         ToolOutcome::Failed("there is no tool `write_file`; the tools are: list_files, search, read_file".to_owned())
     );
-    assert!(ReadTools::new(desk.root().join("gone"), desk.root()).is_err());
+    assert!(ReadTools::new(desk.root().join("gone"), desk.root(), Arc::default()).is_err());
 }

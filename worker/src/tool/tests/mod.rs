@@ -4,6 +4,7 @@ mod asking;
 mod changing;
 mod looking;
 mod places;
+mod secrets;
 
 use std::{fmt::Write, fs, sync::Arc, time::Duration};
 
@@ -76,6 +77,7 @@ impl Desk {
                 permits: crate::process::Permits::default(),
             },
             scope: scope.clone(),
+            secrecy: Arc::default(),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),
         };
