@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an answer holds at most [`SHOWN`] matches and about [`LIMIT`] bytes, and says how many it left off.
 
-use std::{fmt::Write, io, path::Path};
+use std::{fmt::Write, fs::File, io};
 
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
@@ -13,9 +13,9 @@ use super::{
     Shape, ToolSpec, object,
     read::cut_line,
     sets::Files,
-    walk::{Choice, walk},
+    walk::{Choice, Walk},
 };
-use crate::process::plain;
+use crate::{beneath::Kind, process::plain};
 
 const SHOWN: usize = 100;
 const LIMIT: usize = 24 * 1024;
@@ -25,6 +25,8 @@ const CONTEXT: usize = 20;
 const COUNTED: usize = 100_000;
 /// A longer line makes its file unreadable to a search.
 const HEAP: usize = 16 * 1024 * 1024;
+/// A larger file would keep everybody waiting.
+const LARGEST: u64 = 256 * 1024 * 1024;
 
 #[derive(Deserialize)]
 pub(super) struct Arguments {
@@ -50,10 +52,7 @@ pub(super) fn spec() -> ToolSpec {
 
 pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationToken) -> Result<String, String> {
     let matcher = matcher(&arguments.pattern)?;
-    let place = files.tree.readable(arguments.path.as_deref().unwrap_or("."))?;
-    if !place.absolute.exists() {
-        return Err(files.tree.missing(&place));
-    }
+    let asked = files.tree.open(arguments.path.as_deref().unwrap_or("."))?;
     let choice = Choice::new(arguments.glob.as_deref())?;
     let mut search = Search {
         matcher,
@@ -61,14 +60,18 @@ pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationTok
         found: Found::default(),
         cancel,
     };
-    if place.absolute.is_file() {
-        search.file(&place.absolute, &place.shown);
+    if !asked.data.is_dir() {
+        search.file(&asked.file, &asked.shown);
         return Ok(search.found.in_words(true));
     }
-    for entry in walk(&place.absolute).build().flatten() {
-        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        if is_file && choice.has(entry.path(), files.tree.root(), &place.absolute) {
-            search.file(entry.path(), &files.tree.show(entry.path()));
+    let root = files.tree.root();
+    for entry in Walk::new(root, &asked.place) {
+        // What is a link by now, or gone, is no file of the tree.
+        if entry.kind == Kind::File
+            && choice.has(&entry.path, &asked.place)
+            && let Ok(file) = root.file(&entry.path)
+        {
+            search.file(&file, &entry.path.to_string_lossy());
         }
         if cancel.is_cancelled() || search.found.is_too_much() {
             break;
@@ -107,10 +110,15 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn file(&mut self, path: &Path, shown: &str) {
+    fn file(&mut self, file: &File, shown: &str) {
+        match file.metadata() {
+            Ok(data) if !data.is_file() => return,
+            Ok(data) if data.len() <= LARGEST => {}
+            _ => return self.found.unreadable += 1,
+        }
         let before = (self.found.text.len(), self.found.shown, self.found.left_off);
         let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(shown), is_binary: false };
-        let result = self.searcher.search_path(&self.matcher, path, &mut sink);
+        let result = self.searcher.search_file(&self.matcher, file, &mut sink);
         let is_binary = sink.is_binary;
         if is_binary {
             self.found.text.truncate(before.0);
