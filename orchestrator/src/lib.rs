@@ -26,6 +26,7 @@ mod planner;
 mod recorder;
 mod repository;
 mod salvage;
+mod scope_guard;
 mod site;
 mod store;
 pub mod survey;

@@ -5,6 +5,7 @@
 //!     owner.json   run, task, attempt, base, repository: the ownership record
 //!     unsaved      there while `tree` may hold something that no ref has
 //!     index        the harness's index of `tree`
+//!     base.index   the same of the base, by which is seen what is astray
 //!     tree/        the files at the base commit, with a git repository of their own
 //!     target/ tmp/ spill/
 //! ```
@@ -28,8 +29,11 @@ use shared::{AttemptKey, RepoPath, RunId, Scope};
 
 use crate::{
     error::Error,
-    git::{Change, Git, GitError},
+    git::{Call, Change, Git, GitError},
 };
+
+mod astray;
+mod pipes;
 
 /// Whose directory this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,11 +117,6 @@ impl Worktree {
         &self.folder
     }
 
-    /// The commit that changes are counted from.
-    pub fn base(&self) -> &CommitId {
-        &self.owner.base
-    }
-
     /// Puts other files in place of those that are there, as one commit has them, and HEAD with them. Ignored files (build output) stay.
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
@@ -145,27 +144,6 @@ impl Worktree {
         let changes = self.changes(tree).await?;
         let outside = changes.iter().map(|change| &change.path).filter(|path| !path.is_allowed_by(scope));
         Ok(outside.map(|path| path.shown().clone()).collect())
-    }
-
-    /// Puts every file outside a scope back to what it was in the tree `before`; `now` is the tree as it was just taken.
-    pub async fn put_back(&self, before: &str, now: &str, scope: &Scope) -> Result<(), Error> {
-        let mut lines = Vec::new();
-        for change in self.git.changes(before, now).await?.iter().filter(|change| !change.path.is_allowed_by(scope)) {
-            lines.extend_from_slice(change.before.as_bytes());
-            lines.push(b'\t');
-            lines.extend_from_slice(change.path.bytes());
-            lines.push(0);
-        }
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let index = self.folder.join("put_back.index");
-        let call = || self.git.call().env("GIT_INDEX_FILE", &index);
-        call().args(["read-tree", now]).text().await?;
-        call().args(["update-index", "-z", "--index-info"]).input(lines).text().await?;
-        let wanted = call().args(["write-tree"]).text().await?;
-        self.call(["read-tree", "--reset", "-u", &wanted]).await?;
-        Ok(())
     }
 
     /// Whether a tree of this worktree holds something at a path.
@@ -250,7 +228,7 @@ impl Worktree {
 
     /// A call of git that was killed leaves its lock.
     fn unlock(&self) -> Result<(), Error> {
-        remove_file(&self.folder.join("index.lock"))
+        remove_file(&lock_of(&self.index()))
     }
 
     fn is_in_place(&self) -> Result<(), Error> {
@@ -274,10 +252,20 @@ impl Worktree {
     }
 
     async fn call<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
-        // The mark lets a call whose harness was killed be ended with the attempt's other strays.
-        let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
-        let call = call.env("GIT_WORK_TREE", self.tree()).env("GIT_INDEX_FILE", self.index());
-        call.dir(&self.tree()).args(args).text().await
+        let args: Vec<&str> = args.into_iter().collect();
+        let out = self.on_files(&self.index(), |call| call.args(&args)).await?;
+        Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
+    }
+
+    /// A call on the files and on an index of them.
+    async fn on_files(&self, index: &Path, what: impl Fn(Call) -> Call) -> Result<Vec<u8>, GitError> {
+        let tree = self.tree();
+        let call = || {
+            // The mark lets a call whose harness was killed be ended with the attempt's other strays.
+            let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
+            what(call.env("GIT_WORK_TREE", &tree).env("GIT_INDEX_FILE", index).dir(&tree))
+        };
+        pipes::past_pipes(&tree, &lock_of(index), call).await
     }
 
     /// Its HEAD is the base, whatever files it starts with: `git diff` there shows what the attempt has changed.
@@ -341,6 +329,13 @@ impl Worktree {
         }
         Ok(())
     }
+}
+
+/// What git makes beside an index while it writes it.
+fn lock_of(index: &Path) -> PathBuf {
+    let mut lock = index.as_os_str().to_owned();
+    lock.push(".lock");
+    lock.into()
 }
 
 /// The mark of a holder's commands.

@@ -28,11 +28,12 @@ use worker::{
 
 use super::{Dispatcher, grants::ScopeRequests, tip};
 use crate::{
-    acceptance::Inspection,
+    acceptance::{Astray, Inspection},
     command_worker::{self, CommandJob},
     error::Error,
     ledger::AttemptBudget,
     salvage,
+    scope_guard::Watch,
     worktree::Worktree,
 };
 
@@ -114,8 +115,15 @@ impl Dispatcher {
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
-        let inspection =
-            Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
+        let astray = if task.worker == WorkerKind::Agent { Astray::PutBack } else { Astray::Kept };
+        let inspection = Inspection {
+            worktree: worktree.clone(),
+            task: task.clone(),
+            scope: scope.clone(),
+            shell: shell.clone(),
+            timeout,
+            astray,
+        };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
                 self.site.board.says(key, &format!("runs {command}"));
@@ -128,6 +136,7 @@ impl Dispatcher {
                     root: worktree.tree(),
                     spill_dir: worktree.folder().join("spill"),
                     shell,
+                    guard: Arc::new(Watch { worktree: worktree.clone(), scope: scope.clone() }),
                     scope,
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),

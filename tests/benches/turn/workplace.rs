@@ -13,7 +13,7 @@ use worker::{
     context,
     model::{Dialect, Label, Model, ModelSettings, Request, Role, connect},
     process::Shell,
-    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeOffice, Toolbox, Verdict, WorkerPlace, WorkerTools},
+    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeGuard, ScopeOffice, Strayed, Toolbox, Verdict, WorkerPlace, WorkerTools},
     transcript::Transcript,
 };
 
@@ -96,8 +96,9 @@ fn folder() -> TempDir {
 fn tools(folder: &Path) -> WorkerTools {
     let (root, spill_dir) = (folder.join("tree"), folder.join("spill"));
     let shell = Shell { cwd: root.clone(), env: Vec::new(), spill_dir: spill_dir.clone() };
+    let scope = LiveScope::new(scope());
     let place =
-        WorkerPlace { root, spill_dir, shell, scope: LiveScope::new(scope()), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
+        WorkerPlace { root, spill_dir, shell, scope, guard: Arc::new(Yes), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
     WorkerTools::new(place).expect("the folder is there")
 }
 
@@ -107,6 +108,12 @@ struct Yes;
 impl Acceptance for Yes {
     fn accept<'a>(&'a self, _: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
         ready(Verdict::Accepted).boxed()
+    }
+}
+
+impl ScopeGuard for Yes {
+    fn after_command(&self) -> BoxFuture<'_, Strayed> {
+        ready(Strayed::Nowhere).boxed()
     }
 }
 
