@@ -49,6 +49,7 @@ impl Inspection {
     async fn look(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
         let scope = self.scope.now();
         if self.astray == Astray::PutBack {
+            self.worktree.open_up().await;
             let strayed = self.worktree.put_back(&scope).await?;
             if !strayed.is_empty() {
                 return Ok(Verdict::Refused(say_put_back(&strayed)));

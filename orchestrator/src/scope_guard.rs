@@ -46,3 +46,26 @@ impl ScopeGuard for Watch {
         Box::pin(self.look())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Glob, RepoPath, Scope};
+
+    use super::*;
+    use crate::site::testing::{Ground, sh};
+
+    #[tokio::test]
+    async fn a_worker_hears_what_was_put_back_and_what_could_not_be_looked_at() {
+        let ground = Ground::new().await;
+        let worktree = Arc::new(ground.worktree().await);
+        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
+        let watch = Watch { worktree: worktree.clone(), scope };
+        assert_eq!(watch.after_command().await, Strayed::Nowhere);
+        sh(&worktree.tree(), "echo x > src/a; echo x > lock");
+        assert_eq!(watch.after_command().await, Strayed::PutBack(vec![RepoPath::new("lock").unwrap()]));
+        assert_eq!(watch.after_command().await, Strayed::Nowhere);
+        assert_eq!(sh(&worktree.tree(), "cat src/a lock"), "x\nlock");
+        sh(worktree.folder(), "rm -r tree");
+        assert!(matches!(watch.after_command().await, Strayed::Unknown(why) if why.contains("tree")));
+    }
+}

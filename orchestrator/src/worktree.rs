@@ -34,6 +34,7 @@ use crate::{
 
 mod astray;
 mod pipes;
+mod rights;
 
 /// Whose directory this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ impl Worktree {
     /// The tree of all files that are not ignored, as they are now, in git's object store.
     pub async fn snapshot(&self) -> Result<String, Error> {
         let added = self.call(["add", "--all", "--", "."]).await;
+        if added.is_err() {
+            self.open_up().await;
+        }
         if added.is_err() || self.holds_new_repositories().await? {
             self.set_nested_repositories_aside()?;
             self.call(["add", "--all", "--", "."]).await?;
@@ -155,9 +159,17 @@ impl Worktree {
     /// what still locks its index is dead.
     pub async fn commit(&self, name: &str, message: &str) -> Result<CommitId, Error> {
         self.unlock()?;
+        self.open_up().await;
         let commit = self.commit_tree(name, message).await?;
         remove_file(&self.folder.join(UNSAVED))?;
         Ok(commit)
+    }
+
+    /// Lets git look at all files. Takes as long as a look at every one.
+    pub async fn open_up(&self) {
+        let tree = self.tree();
+        // What cannot be opened is named by git.
+        let _ = tokio::task::spawn_blocking(move || rights::open_up(&tree)).await;
     }
 
     async fn commit_tree(&self, name: &str, message: &str) -> Result<CommitId, Error> {
@@ -309,7 +321,7 @@ impl Worktree {
     }
 
     /// A repository that a worker made inside its tree would be committed as a bare reference, and its files lost: its `.git` is
-    /// moved out, so that the files are files.
+    /// moved out, so that the files are files. So is a `.gitmodules` that is a link, which git refuses to add.
     fn set_nested_repositories_aside(&self) -> Result<(), Error> {
         let (tree, aside) = (self.tree(), self.folder.join("nested"));
         let walk = ignore::WalkBuilder::new(&tree)
@@ -318,7 +330,10 @@ impl Worktree {
             .build();
         let nested: Vec<PathBuf> = walk
             .filter_map(Result::ok)
-            .filter(|entry| entry.file_name().eq_ignore_ascii_case(".git") && (entry.depth() > 1 || entry.file_name() != ".git"))
+            .filter(|entry| match entry.file_name() {
+                name if name == ".gitmodules" => entry.path_is_symlink(),
+                name => name.eq_ignore_ascii_case(".git") && (entry.depth() > 1 || name != ".git"),
+            })
             .map(ignore::DirEntry::into_path)
             .collect();
         // Git refuses such a name in any spelling.

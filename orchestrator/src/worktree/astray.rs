@@ -35,18 +35,26 @@ struct Stray {
 impl Worktree {
     /// Puts everything outside the scope back to what it is in the base, and returns what had to be.
     pub async fn put_back(&self, scope: &Scope) -> Result<Vec<RepoPath>, Error> {
-        let mut put_back = BTreeSet::new();
+        let (mut put_back, mut failed) = (BTreeSet::new(), None);
         for _ in 0..ROUNDS {
             let strays = self.strays(scope).await?;
             if strays.is_empty() {
                 return Ok(put_back.into_iter().collect());
             }
+            if !put_back.is_empty() {
+                // The first time did not do.
+                self.open_up().await;
+            }
             put_back.extend(strays.iter().map(|stray| stray.path.shown().clone()));
             self.remove_new(&strays).await;
-            self.restore_known(&strays).await?;
+            failed = self.restore_known(&strays).await.err();
         }
-        let paths = self.strays(scope).await?.iter().map(|stray| stray.path.shown().to_string()).collect::<Vec<_>>();
-        if paths.is_empty() { Ok(put_back.into_iter().collect()) } else { Err(Error::StillAstray { paths: paths.join(", ") }) }
+        let left: Vec<String> = self.strays(scope).await?.iter().take(20).map(|stray| stray.path.shown().to_string()).collect();
+        match failed {
+            _ if left.is_empty() => Ok(put_back.into_iter().collect()),
+            Some(error) => Err(error),
+            None => Err(Error::StillAstray { paths: left.join(", ") }),
+        }
     }
 
     async fn strays(&self, scope: &Scope) -> Result<Vec<Stray>, Error> {

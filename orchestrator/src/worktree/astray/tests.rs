@@ -72,6 +72,27 @@ async fn a_file_and_a_folder_and_a_link_that_take_each_others_place_are_put_back
 }
 
 #[tokio::test]
+async fn rights_that_were_taken_away_keep_nothing_from_being_put_back_or_kept() {
+    let bench = bench().await;
+    let worktree = worktree(&bench).await;
+    let tree = worktree.tree();
+    sh(&tree, "echo x > run; chmod 0 run; mkdir src/deep; echo x > src/deep/x; chmod 0 src/deep/x src/deep");
+    assert_eq!(list(&worktree.put_back(&scope(&["src/**"])).await.unwrap()), "run");
+    sh(&tree, "mkdir new; echo x > new/x; chmod 0 new/x new");
+    // A look does not go where nobody may; whoever wants to be sure opens it first.
+    worktree.open_up().await;
+    assert_eq!(list(&worktree.put_back(&scope(&["src/**"])).await.unwrap()), "new/x");
+    let commit = worktree.commit("refs/inspan/abcdefgh/t/1", "left").await.unwrap();
+    assert_eq!(list(&worktree.outside(&commit.0, &Scope::default()).await.unwrap()), "src/deep/x");
+    assert_eq!(sh(&tree, "stat -c %a src/deep src/deep/x run"), "700\n600\n755");
+}
+
+#[tokio::test]
+async fn a_link_that_git_refuses_keeps_nothing_from_being_committed() {
+    check("ln -s /dev/zero src/.gitmodules; echo x > src/a.txt; ln -s /dev/zero .gitmodules", ".gitmodules", "src/a.txt").await;
+}
+
+#[tokio::test]
 async fn ignore_files_outside_the_scope_hide_nothing() {
     check("echo '*' > .gitignore; echo x > hidden; echo x > src/new", ".gitignore hidden", "src/new").await;
     check("printf '*.log\\ntarget\\n' > .gitignore; echo x > a.log; mkdir target; echo x > target/x", ".gitignore a.log", "")
