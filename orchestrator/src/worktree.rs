@@ -127,6 +127,7 @@ impl Worktree {
 
     /// The tree of all files that are not ignored, as they are now, in git's object store.
     pub async fn snapshot(&self) -> Result<String, Error> {
+        self.is_in_place()?;
         let added = self.call(["add", "--all", "--", "."]).await;
         if added.is_err() {
             self.open_up().await;

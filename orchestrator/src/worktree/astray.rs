@@ -35,6 +35,7 @@ struct Stray {
 impl Worktree {
     /// Puts everything outside the scope back to what it is in the base, and returns what had to be.
     pub async fn put_back(&self, scope: &Scope) -> Result<Vec<RepoPath>, Error> {
+        self.is_in_place()?;
         let (mut put_back, mut failed) = (BTreeSet::new(), None);
         for _ in 0..ROUNDS {
             let strays = self.strays(scope).await?;
@@ -58,12 +59,17 @@ impl Worktree {
     }
 
     async fn strays(&self, scope: &Scope) -> Result<Vec<Stray>, Error> {
-        let mut strays = self.differing().await?;
-        if strays.iter().any(|stray| self.is_of_a_repository(stray)) {
-            self.set_nested_repositories_aside()?;
-            strays = self.differing().await?;
+        let strays = self.outside_of(scope).await?;
+        if !strays.iter().any(|stray| self.is_of_a_repository(stray)) {
+            return Ok(strays);
         }
-        strays.retain(|stray| !stray.path.is_allowed_by(scope));
+        self.set_nested_repositories_aside()?;
+        self.outside_of(scope).await
+    }
+
+    async fn outside_of(&self, scope: &Scope) -> Result<Vec<Stray>, Error> {
+        let mut strays = self.differing().await?;
+        strays.retain(|stray| !stray.path.is_allowed_by(scope) && !is_of_a_repository_inside(stray, scope));
         Ok(strays)
     }
 
@@ -138,6 +144,18 @@ impl Worktree {
         self.on_files(&self.base_index(), call).await?;
         Ok(())
     }
+}
+
+/// Whether it belongs to a repository that a command made where it may make files: that one is left to it until the attempt is
+/// committed.
+fn is_of_a_repository_inside(stray: &Stray, scope: &Scope) -> bool {
+    let Ok(path) = std::str::from_utf8(stray.path.bytes()) else { return false };
+    let folder = match path.split('/').position(|name| name.eq_ignore_ascii_case(".git")) {
+        Some(at) => path.split('/').take(at).collect::<Vec<_>>().join("/"),
+        None if path.ends_with('/') => path.trim_end_matches('/').to_owned(),
+        None => return false,
+    };
+    RepoPath::new(&format!("{folder}/file").trim_start_matches('/')).is_ok_and(|file| scope.allows(&file))
 }
 
 fn remove_with_folders(root: &Root, path: &Path) {

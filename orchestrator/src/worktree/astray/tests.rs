@@ -107,12 +107,15 @@ async fn names_that_nobody_can_say_are_put_back_too() {
 
 #[tokio::test]
 async fn repositories_that_a_command_made_are_files() {
-    check(
-        "git init -q lib; echo x > lib/x; git init -q src/lib; echo y > src/lib/y; mkdir src/.GIT; echo z > src/.GIT/z",
-        "lib/x",
-        "src/lib/y",
-    )
-    .await;
+    check("git init -q lib; echo x > lib/x; mkdir .GIT; echo x > .GIT/x; echo z > src/z", "lib/x", "src/z").await;
+    // One within the scope is left to its maker until the commit.
+    let bench = bench().await;
+    let worktree = worktree(&bench).await;
+    sh(&worktree.tree(), "git init -q src/lib; echo y > src/lib/y; mkdir src/.GIT; echo z > src/.GIT/z");
+    assert_eq!(list(&worktree.put_back(&scope(&["src/**"])).await.unwrap()), "");
+    assert_eq!(sh(&worktree.tree(), "git -C src/lib rev-parse --show-prefix; ls -A src/lib"), ".git\ny");
+    assert_eq!(list(&worktree.put_back(&scope(&["src/a.txt"])).await.unwrap()), "src/lib/y");
+    assert_eq!(changed(&worktree).await, "");
 }
 
 #[tokio::test]
@@ -177,6 +180,19 @@ async fn a_tree_that_cannot_be_looked_at_is_told_of() {
     assert!(worktree.put_back(&scope(&["src/**"])).await.is_err());
     sh(worktree.folder(), "mv away tree; mkdir base.index");
     assert!(worktree.put_back(&scope(&["src/**"])).await.is_err());
+}
+
+#[tokio::test]
+async fn a_tree_that_was_swapped_for_a_link_is_neither_put_back_nor_taken() {
+    let bench = bench().await;
+    let worktree = worktree(&bench).await;
+    let elsewhere = bench.place.with_file_name("elsewhere");
+    sh(
+        worktree.folder(),
+        &format!("mv tree away; mkdir '{0}'; echo precious > '{0}/run'; ln -s '{0}' tree", elsewhere.display()),
+    );
+    assert!(worktree.put_back(&scope(&["src/**"])).await.is_err() && worktree.snapshot().await.is_err());
+    assert_eq!(sh(&elsewhere, "ls; cat run"), "run\nprecious");
 }
 
 #[tokio::test]
