@@ -155,7 +155,7 @@ fn is_of_a_repository_inside(stray: &Stray, scope: &Scope) -> bool {
         None if path.ends_with('/') => path.trim_end_matches('/').to_owned(),
         None => return false,
     };
-    RepoPath::new(&format!("{folder}/file").trim_start_matches('/')).is_ok_and(|file| scope.allows(&file))
+    RepoPath::new(format!("{folder}/file").trim_start_matches('/')).is_ok_and(|file| scope.allows(&file))
 }
 
 fn remove_with_folders(root: &Root, path: &Path) {
