@@ -15,7 +15,7 @@ use shared::{RepoPath, Secrecy};
 use tokio_util::sync::CancellationToken;
 use worker::{
     process::{Shell, Status},
-    tool::{Acceptance, LiveScope, Verdict},
+    tool::{Acceptance, LiveScope, Verdict, outside},
 };
 
 use crate::{error::Error, leak, worktree::Worktree};
@@ -34,15 +34,37 @@ pub struct Inspection {
     pub timeout: Duration,
     /// What no task commits.
     pub secrecy: Arc<Secrecy>,
+    /// What becomes of changes outside the scope.
+    pub astray: Astray,
+}
+
+/// What becomes of changes outside the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Astray {
+    /// They are put back, and the worker goes on.
+    PutBack,
+    /// They stay, to be seen under the attempt's ref: nobody is left who could do it otherwise.
+    Kept,
 }
 
 impl Inspection {
     async fn look(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
-        let tree = self.worktree.snapshot().await?;
         let scope = self.scope.now();
-        let outside = self.worktree.outside(&tree, &scope).await?;
-        if !outside.is_empty() {
-            return Ok(Verdict::Refused(self.say_outside(&outside)));
+        if self.astray == Astray::PutBack {
+            self.worktree.open_up().await;
+            let strayed = self.worktree.put_back(&scope).await?;
+            if !strayed.is_empty() {
+                return Ok(Verdict::Refused(say_put_back(&strayed)));
+            }
+        }
+        let tree = self.worktree.snapshot().await?;
+        let strayed = self.worktree.outside(&tree, &scope).await?;
+        if !strayed.is_empty() {
+            let list: Vec<&str> = strayed.iter().take(20).map(RepoPath::as_str).collect();
+            return Ok(Verdict::Refused(format!(
+                "files outside its scope have changed: {}; nothing of it lands",
+                list.join(", ")
+            )));
         }
         let leaks = self.worktree.leaks(&tree, &self.secrecy).await?;
         if !leaks.is_empty() {
@@ -59,8 +81,7 @@ impl Inspection {
         }
         let verdict = self.verify(cancel).await;
         // Nothing outside was changed before, so what is changed there now is the verification's doing, and no worker can mend it.
-        let after = self.worktree.snapshot().await?;
-        self.worktree.put_back(&tree, &after, &scope).await?;
+        self.worktree.put_back(&scope).await?;
         verdict
     }
 
@@ -75,16 +96,6 @@ impl Inspection {
             missing.push(format!("{path} ({why})"));
         }
         (!missing.is_empty()).then(|| format!("these files must be delivered: {}", missing.join(", ")))
-    }
-
-    fn say_outside(&self, paths: &[RepoPath]) -> String {
-        let list: Vec<&str> = paths.iter().take(20).map(RepoPath::as_str).collect();
-        format!(
-            "files outside your scope have changed: {}. Put each back (`git checkout {} -- FILE`, or `rm` what is new), or ask for it \
-             with request_scope; otherwise the attempt ends and nothing of it lands",
-            list.join(", "),
-            self.worktree.base().short()
-        )
     }
 
     async fn verify(&self, cancel: &CancellationToken) -> Result<Verdict, Error> {
@@ -111,6 +122,15 @@ fn say_leaks(leaks: &[leak::Leak]) -> String {
     )
 }
 
+fn say_put_back(strayed: &[RepoPath]) -> String {
+    format!(
+        "{} had changed and {} put back. Make sure that your work holds without, then call finish again; if the task needs such a change, \
+         ask for it with request_scope",
+        outside(strayed),
+        if strayed.len() == 1 { "was" } else { "were" }
+    )
+}
+
 impl Acceptance for Inspection {
     fn accept<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
@@ -129,7 +149,7 @@ mod tests {
     use crate::quarters::Holder;
     use crate::site::testing::{Ground, key, sh};
 
-    async fn check(work: &str, verify: &str) -> (Verdict, String) {
+    async fn check(astray: Astray, work: &str, verify: &str) -> (Verdict, String) {
         let ground = Ground::new().await;
         let worktree = Arc::new(ground.worktree().await);
         sh(&worktree.tree(), work);
@@ -142,14 +162,8 @@ mod tests {
             Holder { worktree: &worktree, env, writes: worker::sandbox::Writes::Tree, network: shared::Network::default() };
         let shell = ground.site.quarters.shell(&ground.site.repository.git, holder);
         let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
-        let inspection = Inspection {
-            worktree: worktree.clone(),
-            task,
-            scope,
-            shell,
-            timeout: Duration::from_secs(60),
-            secrecy: Arc::default(),
-        };
+        let timeout = Duration::from_secs(60);
+        let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout, secrecy: Arc::default(), astray };
         let verdict = inspection.accept(&CancellationToken::new()).await;
         let tree = worktree.snapshot().await.unwrap();
         let outside = worktree.outside(&tree, &Scope::default()).await.unwrap();
@@ -159,17 +173,28 @@ mod tests {
     #[tokio::test]
     async fn what_a_verification_writes_outside_the_scope_is_put_back() {
         let changed = |paths: &str| (Verdict::Accepted, paths.to_owned());
-        assert_eq!(check("echo b > src/a", "echo locked > lock; touch new.snap; echo c > src/c").await, changed("src/a src/c"));
-        let (verdict, changed) = check("echo b > src/a", "rm lock; false").await;
+        let verify = "echo locked > lock; touch new.snap; echo c > src/c";
+        for astray in [Astray::PutBack, Astray::Kept] {
+            assert_eq!(check(astray, "echo b > src/a", verify).await, changed("src/a src/c"));
+        }
+        let (verdict, changed) = check(Astray::PutBack, "echo b > src/a", "rm lock; false").await;
         assert!(matches!(verdict, Verdict::Refused(_)));
         assert_eq!(changed, "src/a");
     }
 
     #[tokio::test]
-    async fn what_the_worker_wrote_outside_the_scope_is_its_own_to_mend() {
-        let (verdict, changed) = check("echo mine > lock", "true").await;
+    async fn what_an_agent_left_outside_the_scope_is_put_back_and_told() {
+        let (verdict, changed) = check(Astray::PutBack, "echo mine > lock; echo b > src/a; touch new", "true").await;
         let Verdict::Refused(why) = verdict else { panic!() };
-        assert!(why.starts_with("files outside your scope have changed: lock. Put each back (`git checkout "), "{why}");
+        assert!(why.starts_with("2 files outside your scope: lock, new had changed and were put back. Make sure"), "{why}");
+        assert_eq!(changed, "src/a");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_left_outside_the_scope_is_kept_to_be_seen() {
+        let (verdict, changed) = check(Astray::Kept, "echo mine > lock", "true").await;
+        let Verdict::Refused(why) = verdict else { panic!() };
+        assert_eq!(why, "files outside its scope have changed: lock; nothing of it lands");
         assert_eq!(changed, "lock");
     }
 }

@@ -119,6 +119,8 @@ impl Environment {
         set("CARGO_TARGET_DIR", folder.join("target").into());
         set("GIT_CEILING_DIRECTORIES", folder.into());
         set("GIT_TERMINAL_PROMPT", "0".into());
+        // They may not write in `.git`, not even to look faster.
+        set("GIT_OPTIONAL_LOCKS", "0".into());
         set("NO_COLOR", "1".into());
         set("TERM", "dumb".into());
         all
@@ -168,6 +170,7 @@ mod tests {
         let env: BTreeMap<_, _> = Environment::default().of_attempt(&run, &key, Path::new("/f"), "mark").into_iter().collect();
         assert_eq!(env[&OsString::from("TMPDIR")], "/f/tmp");
         assert_eq!(env[&OsString::from("CARGO_TARGET_DIR")], "/f/target");
+        assert_eq!(env[&OsString::from("GIT_OPTIONAL_LOCKS")], "0");
         let port = |name: &str| env[&OsString::from(name)].to_str().unwrap().parse::<u16>().unwrap();
         assert_eq!(port("INSPAN_PORT_LAST") - port("INSPAN_PORT_FIRST"), 9);
         assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port("INSPAN_PORT_FIRST"))).is_ok());

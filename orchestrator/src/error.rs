@@ -56,6 +56,12 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// Files outside a scope that cannot be put back.
+    #[error("outside the scope, and not to be put back: {paths}")]
+    StillAstray {
+        /// Which.
+        paths: String,
+    },
     /// A folder that Inspan did not make.
     #[error("{path} is in the way and was not made by this run; nothing was removed")]
     NotOurs {
@@ -274,6 +280,7 @@ impl Error {
             Self::OverBudget(_) => 5,
             Self::Interrupted => 130,
             Self::NotIsolated { .. }
+            | Self::StillAstray { .. }
             | Self::NotOurs { .. }
             | Self::Disk { .. }
             | Self::Busy { .. }

@@ -28,6 +28,7 @@ mod quarters;
 mod recorder;
 mod repository;
 mod salvage;
+mod scope_guard;
 mod site;
 mod store;
 pub mod survey;

@@ -5,6 +5,7 @@
 //!     owner.json   run, task, attempt, base, repository: the ownership record
 //!     unsaved      there while `tree` may hold something that no ref has
 //!     index        the harness's index of `tree`
+//!     base.index   the same of the base, by which is seen what is astray
 //!     tree/        the files at the base commit
 //!     repository/  a git repository of their own, which `tree/.git` names
 //!     target/ tmp/ home/ notes/   what its commands may write besides their scope
@@ -33,9 +34,13 @@ use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy};
 
 use crate::{
     error::Error,
-    git::{Change, Git, GitError},
+    git::{Call, Change, Git, GitError},
     leak::{self, Leak},
 };
+
+mod astray;
+mod pipes;
+mod rights;
 
 /// Whose directory this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,11 +132,6 @@ impl Worktree {
     /// Folders beside the tree that commands may write: build output, scratch space, a home directory, and what they hand over.
     pub const OWN: &[&str] = &["target", "tmp", "home", "notes"];
 
-    /// The commit that changes are counted from.
-    pub fn base(&self) -> &CommitId {
-        &self.owner.base
-    }
-
     /// Puts other files in place of those that are there, as one commit has them, and HEAD with them. Ignored files (build output) stay.
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
@@ -141,7 +141,11 @@ impl Worktree {
 
     /// The tree of all files that are not ignored, as they are now, in git's object store.
     pub async fn snapshot(&self) -> Result<String, Error> {
+        self.is_in_place()?;
         let added = self.call(["add", "--all", "--", "."]).await;
+        if added.is_err() {
+            self.open_up().await;
+        }
         if added.is_err() || self.holds_new_repositories().await? {
             self.set_nested_repositories_aside()?;
             self.call(["add", "--all", "--", "."]).await?;
@@ -166,27 +170,6 @@ impl Worktree {
         leak::leaks(&self.git, &self.owner.base, tree, secrecy).await
     }
 
-    /// Puts every file outside a scope back to what it was in the tree `before`; `now` is the tree as it was just taken.
-    pub async fn put_back(&self, before: &str, now: &str, scope: &Scope) -> Result<(), Error> {
-        let mut lines = Vec::new();
-        for change in self.git.changes(before, now).await?.iter().filter(|change| !change.path.is_allowed_by(scope)) {
-            lines.extend_from_slice(change.before.as_bytes());
-            lines.push(b'\t');
-            lines.extend_from_slice(change.path.bytes());
-            lines.push(0);
-        }
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let index = self.folder.join("put_back.index");
-        let call = || self.git.call().env("GIT_INDEX_FILE", &index);
-        call().args(["read-tree", now]).text().await?;
-        call().args(["update-index", "-z", "--index-info"]).input(lines).text().await?;
-        let wanted = call().args(["write-tree"]).text().await?;
-        self.call(["read-tree", "--reset", "-u", &wanted]).await?;
-        Ok(())
-    }
-
     /// Whether a tree of this worktree holds something at a path.
     pub async fn has(&self, tree: &str, path: &RepoPath) -> bool {
         self.git.has(tree, path).await
@@ -196,9 +179,17 @@ impl Worktree {
     /// what still locks its index is dead.
     pub async fn commit(&self, name: &str, message: &str) -> Result<CommitId, Error> {
         self.unlock()?;
+        self.open_up().await;
         let commit = self.commit_tree(name, message).await?;
         remove_file(&self.folder.join(UNSAVED))?;
         Ok(commit)
+    }
+
+    /// Lets git look at all files. Takes as long as a look at every one.
+    pub async fn open_up(&self) {
+        let tree = self.tree();
+        // What cannot be opened is named by git.
+        let _ = tokio::task::spawn_blocking(move || rights::open_up(&tree)).await;
     }
 
     async fn commit_tree(&self, name: &str, message: &str) -> Result<CommitId, Error> {
@@ -269,7 +260,7 @@ impl Worktree {
 
     /// A call of git that was killed leaves its lock.
     fn unlock(&self) -> Result<(), Error> {
-        remove_file(&self.folder.join("index.lock"))
+        remove_file(&lock_of(&self.index()))
     }
 
     fn is_in_place(&self) -> Result<(), Error> {
@@ -293,10 +284,20 @@ impl Worktree {
     }
 
     async fn call<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
-        // The mark lets a call whose harness was killed be ended with the attempt's other strays.
-        let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
-        let call = call.env("GIT_WORK_TREE", self.tree()).env("GIT_INDEX_FILE", self.index());
-        call.dir(&self.tree()).args(args).text().await
+        let args: Vec<&str> = args.into_iter().collect();
+        let out = self.on_files(&self.index(), |call| call.args(&args)).await?;
+        Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
+    }
+
+    /// A call on the files and on an index of them.
+    async fn on_files(&self, index: &Path, what: impl Fn(Call) -> Call) -> Result<Vec<u8>, GitError> {
+        let tree = self.tree();
+        let call = || {
+            // The mark lets a call whose harness was killed be ended with the attempt's other strays.
+            let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
+            what(call.env("GIT_WORK_TREE", &tree).env("GIT_INDEX_FILE", index).dir(&tree))
+        };
+        pipes::past_pipes(&tree, &lock_of(index), call).await
     }
 
     /// Its HEAD is the base, whatever files it starts with: `git diff` there shows what the attempt has changed.
@@ -341,7 +342,7 @@ impl Worktree {
     }
 
     /// A repository that a worker made inside its tree would be committed as a bare reference, and its files lost: its `.git` is
-    /// moved out, so that the files are files.
+    /// moved out, so that the files are files. So is a `.gitmodules` that is a link, which git refuses to add.
     fn set_nested_repositories_aside(&self) -> Result<(), Error> {
         let (tree, aside) = (self.tree(), self.folder.join("nested"));
         let walk = ignore::WalkBuilder::new(&tree)
@@ -350,7 +351,10 @@ impl Worktree {
             .build();
         let nested: Vec<PathBuf> = walk
             .filter_map(Result::ok)
-            .filter(|entry| entry.file_name().eq_ignore_ascii_case(".git") && (entry.depth() > 1 || entry.file_name() != ".git"))
+            .filter(|entry| match entry.file_name() {
+                name if name == ".gitmodules" => entry.path_is_symlink(),
+                name => name.eq_ignore_ascii_case(".git") && (entry.depth() > 1 || name != ".git"),
+            })
             .map(ignore::DirEntry::into_path)
             .collect();
         // Git refuses such a name in any spelling.
@@ -361,6 +365,13 @@ impl Worktree {
         }
         Ok(())
     }
+}
+
+/// What git makes beside an index while it writes it.
+fn lock_of(index: &Path) -> PathBuf {
+    let mut lock = index.as_os_str().to_owned();
+    lock.push(".lock");
+    lock.into()
 }
 
 /// The mark of a holder's commands.

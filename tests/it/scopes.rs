@@ -58,20 +58,52 @@ fn a_command_that_writes_outside_ends_the_attempt_and_nothing_of_it_lands() {
 }
 
 #[test]
-fn an_agent_is_told_of_a_strayed_command_at_finish_and_may_mend_it() {
+fn what_a_command_changes_outside_the_scope_is_put_back_and_the_agent_told_at_once() {
+    let strays = "echo mine > other.txt; rm README; chmod +x run.sh; ln -s / away; for n in $(seq 30); do echo x > made-$n; done";
     let turns = [
         write("mine.txt", "mine\n"),
-        command("echo mine > other.txt"),
-        finish("Done?"),
-        command("rm other.txt"),
+        command(&format!("{strays}; echo more >> mine.txt; cat mine.txt")),
+        command("cat README other.txt; ls -l run.sh | cut -c4; ls"),
         finish("Done."),
     ];
     let server = ModelServer::start(Script::new().worker("a", 1, turns));
-    let s = Scenario::new("## README\nhello\n").model(&server);
+    let before = "## README\nhello\n## other.txt\ntheirs\n## run.sh\nexit\n";
+    let s = Scenario::new(before).model(&server);
     s.run_plan("a | write mine.txt", &[]).code(0);
     let asked = server.asked_by("a", 1);
-    assert!(asked[3].last().contains("other.txt"), "{}", asked[3].last());
-    assert_eq!(s.result(), "## README\nhello\n## mine.txt\nmine\n");
+    let told = asked[2].last();
+    assert!(told.contains("mine\nmore\n[this command changed 34 files outside your scope: README, away, made-1, "), "{told}");
+    assert!(told.contains(" and 14 more. They were put back as they were.") && told.contains("request_scope"), "{told}");
+    let after = asked[3].last();
+    assert!(after.ends_with("hello\ntheirs\n-\nREADME\nmine.txt\nother.txt\nrun.sh\n"), "{after}");
+    assert_eq!(s.result(), "## README\nhello\n## mine.txt\nmine\nmore\n## other.txt\ntheirs\n## run.sh\nexit\n");
+}
+
+#[test]
+fn a_command_may_write_what_was_granted_after_it_had_been_put_back() {
+    let request = call("request_scope", json!({ "paths": ["free.txt"], "reason": "the task needs it" }));
+    let turns = [
+        command("echo a > free.txt; echo a > a.txt"),
+        request,
+        command("echo b > free.txt; echo b > other.txt"),
+        finish("Did it."),
+    ];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## README\nhello\n").model(&server);
+    s.run_plan("a | write a.txt", &[]).code(0);
+    let asked = server.asked_by("a", 1);
+    assert!(asked[1].last().contains("a file outside your scope: free.txt. It was put back"), "{}", asked[1].last());
+    assert!(asked[3].last().contains("a file outside your scope: other.txt. It was put back"), "{}", asked[3].last());
+    assert_eq!(s.result(), "## README\nhello\n## a.txt\na\n## free.txt\nb\n");
+}
+
+#[test]
+fn a_pipe_that_git_would_wait_at_keeps_no_run_waiting() {
+    let turns = [command("mkfifo .gitignore src/.gitattributes; echo a > src/a.txt"), finish("Did it.")];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## src/README\nhello\n").model(&server);
+    s.run_plan("a | write src/**\n b | write b.txt | run echo b > b.txt; mkfifo .gitignore", &[]).code(0);
+    assert_eq!(s.result(), "## b.txt\nb\n## src/README\nhello\n## src/a.txt\na\n");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! One agent, one task, one directory.
 //!
-//! [`agent`] is the loop, [`tool`] is what it can do, [`process`] runs its commands, [`sandbox`] bounds them,
-//! [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`] keeps what was
-//! said, and [`actor`] puts one attempt behind a mailbox.
+//! [`agent`] is the loop, [`tool`] is what it can do, [`beneath`] keeps its tools inside its directory, [`process`] runs its
+//! commands, [`sandbox`] bounds them, [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`]
+//! keeps what was said, and [`actor`] puts one attempt behind a mailbox.
 //!
 //! **Invariant:** nothing here knows a plan, a branch or another worker. What a worker learns of the rest of the run stands in its brief.
 //!
@@ -10,6 +10,7 @@
 
 pub mod actor;
 pub mod agent;
+pub mod beneath;
 pub mod budget;
 pub mod context;
 pub mod model;

@@ -29,12 +29,13 @@ use worker::{
 
 use super::{Dispatcher, grants::ScopeRequests, tip};
 use crate::{
-    acceptance::Inspection,
+    acceptance::{Astray, Inspection},
     command_worker::{self, CommandJob},
     error::Error,
     ledger::AttemptBudget,
     quarters::Holder,
     salvage,
+    scope_guard::Watch,
     worktree::Worktree,
 };
 
@@ -119,6 +120,7 @@ impl Dispatcher {
         // What a proof changes outside the scope is put back; it may have to build anywhere.
         let proof = Shell { enclosure: shell.enclosure.with(Writes::Tree), ..shell.clone() };
         let timeout = self.state().plan().map(|plan| plan.gate().timeout).unwrap_or_default();
+        let astray = if task.worker == WorkerKind::Agent { Astray::PutBack } else { Astray::Kept };
         let inspection = Inspection {
             worktree: worktree.clone(),
             task: task.clone(),
@@ -126,6 +128,7 @@ impl Dispatcher {
             shell: proof,
             timeout,
             secrecy: site.secrecy.clone(),
+            astray,
         };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
@@ -139,6 +142,7 @@ impl Dispatcher {
                     root: worktree.tree(),
                     spill_dir: worktree.folder().join("spill"),
                     shell,
+                    guard: Arc::new(Watch { worktree: worktree.clone(), scope: scope.clone() }),
                     scope,
                     secrecy: site.secrecy.clone(),
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),

@@ -6,21 +6,21 @@ use shared::{Attempt, Glob, TaskId};
 
 use super::*;
 
-fn sh(dir: &Path, script: &str) -> String {
+pub(super) fn sh(dir: &Path, script: &str) -> String {
     let out = Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
     assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
-struct Bench {
-    _folder: tempfile::TempDir,
-    repository: PathBuf,
-    git: Git,
-    owner: Owner,
-    place: PathBuf,
+pub(super) struct Bench {
+    pub(super) _folder: tempfile::TempDir,
+    pub(super) repository: PathBuf,
+    pub(super) git: Git,
+    pub(super) owner: Owner,
+    pub(super) place: PathBuf,
 }
 
-async fn bench() -> Bench {
+pub(super) async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let repository = folder.path().join("répo with spaces");
     std::fs::create_dir(&repository).unwrap();
@@ -175,19 +175,4 @@ async fn a_resumed_attempt_sees_its_changes_against_the_base() {
     assert_eq!(sh(&tree, "git status --porcelain"), "D run\n M src/a.txt\n?? new.txt");
     sh(&tree, "git checkout -q HEAD -- run; git checkout HEAD -- src/a.txt; rm new.txt");
     assert_eq!(worktree.snapshot().await.unwrap(), bench.git.tree(&bench.owner.base).await.unwrap());
-}
-
-#[tokio::test]
-async fn what_is_outside_a_scope_is_put_back_whatever_its_name_is() {
-    let bench = bench().await;
-    let worktree = Worktree::create(&bench.git, bench.place.clone(), bench.owner.clone(), &bench.owner.base).await.unwrap();
-    sh(&worktree.tree(), "echo mine > src/a.txt");
-    let before = worktree.snapshot().await.unwrap();
-    sh(&worktree.tree(), "echo more > src/a.txt; rm run; echo x > '~'; mkdir 'n w'; echo x > \"n w/$(printf '\\377')\"");
-    let now = worktree.snapshot().await.unwrap();
-    worktree.put_back(&before, &now, &Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] }).await.unwrap();
-    let after = worktree.snapshot().await.unwrap();
-    let changes = worktree.changes(&after).await.unwrap();
-    assert_eq!(changes.iter().map(|change| change.path.shown().as_str()).collect::<Vec<_>>(), ["src/a.txt"]);
-    assert_eq!(sh(&worktree.tree(), "cat src/a.txt; ls; ls -l run | cut -c4"), "more\nrun\nsrc\nx");
 }

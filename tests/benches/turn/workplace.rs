@@ -13,7 +13,7 @@ use worker::{
     context,
     model::{Dialect, Label, Model, ModelSettings, Request, Role, connect},
     process::Shell,
-    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeOffice, Toolbox, Verdict, WorkerPlace, WorkerTools},
+    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeGuard, ScopeOffice, Strayed, Toolbox, Verdict, WorkerPlace, WorkerTools},
     transcript::Transcript,
 };
 
@@ -102,9 +102,16 @@ fn tools(folder: &Path) -> WorkerTools {
         enclosure: worker::sandbox::Enclosure::open(),
         permits: worker::process::Permits::default(),
     };
-    let scope = LiveScope::new(scope());
-    let place =
-        WorkerPlace { root, spill_dir, shell, scope, secrecy: Arc::default(), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
+    let place = WorkerPlace {
+        root,
+        spill_dir,
+        shell,
+        scope: LiveScope::new(scope()),
+        secrecy: Arc::default(),
+        guard: Arc::new(Yes),
+        office: Arc::new(Yes),
+        acceptance: Arc::new(Yes),
+    };
     WorkerTools::new(place).expect("the folder is there")
 }
 
@@ -114,6 +121,12 @@ struct Yes;
 impl Acceptance for Yes {
     fn accept<'a>(&'a self, _: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
         ready(Verdict::Accepted).boxed()
+    }
+}
+
+impl ScopeGuard for Yes {
+    fn after_command(&self) -> BoxFuture<'_, Strayed> {
+        ready(Strayed::Nowhere).boxed()
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! A command that exits with an error is a call that worked: the model wanted to know. Only one that did not come to its own end is a
 //! failed call.
+//!
+//! **Invariant:** what a command did is looked at by the [`ScopeGuard`] before the model reads how it ended.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shape, ToolOutcome, ToolSpec, object};
+use super::{ScopeGuard, Shape, ToolOutcome, ToolSpec, object};
 use crate::process::{CommandEnd, Shell, Status};
 
 const DEFAULT: u64 = 120;
@@ -28,13 +30,16 @@ pub(super) fn spec() -> ToolSpec {
     }
 }
 
-pub(super) async fn run(shell: &Shell, arguments: Arguments, cancel: &CancellationToken) -> ToolOutcome {
+pub(super) async fn run(shell: &Shell, guard: &dyn ScopeGuard, arguments: Arguments, cancel: &CancellationToken) -> ToolOutcome {
     if arguments.command.trim().is_empty() {
         return ToolOutcome::Failed("`command` is empty; give a shell command".to_owned());
     }
     let seconds = arguments.timeout_s.unwrap_or(DEFAULT).clamp(1, LONGEST);
     let end = shell.run(&arguments.command, Duration::from_secs(seconds), cancel).await;
-    let text = in_words(&end);
+    let mut text = in_words(&end);
+    if let Some(strayed) = guard.after_command().await.in_words() {
+        text = format!("{}\n{strayed}", text.trim_end());
+    }
     match end.status {
         Status::Exited(_) | Status::Signalled(_) | Status::Limited(_) => ToolOutcome::Ok(text),
         Status::TimedOut | Status::Cancelled | Status::NotStarted(_) => ToolOutcome::Failed(text),

@@ -1,19 +1,17 @@
 //! `edit_file`: replaces a piece of a file that the worker has seen as it is now.
 
-use std::fs;
-
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shape, ToolSpec, object,
-    read::content,
     replace::{Occurrences, list, replace},
     sets::Workspace,
-    tree::Writable,
+    tree::{Purpose, ToWrite},
     versions::Seen,
     write::put,
 };
+use crate::beneath::Kind;
 
 #[derive(Deserialize)]
 pub(super) struct Arguments {
@@ -38,7 +36,7 @@ pub(super) fn spec() -> ToolSpec {
 }
 
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments, _: &CancellationToken) -> Result<String, String> {
-    let place = workspace.files.tree.writable(&arguments.path, &workspace.scope.now())?;
+    let place = workspace.files.tree.to_write(&arguments.path, &workspace.scope.now(), Purpose::Change)?;
     let path = &place.path;
     let text = seen_text(workspace, &place)?;
     let which = if arguments.replace_all == Some(true) { Occurrences::All } else { Occurrences::Once };
@@ -53,16 +51,13 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments, _: &Cancellation
 }
 
 /// The text of a file, provided that it is what the worker has seen.
-fn seen_text(workspace: &Workspace, place: &Writable) -> Result<String, String> {
-    let (path, files) = (&place.path, &workspace.files);
-    let Ok(data) = fs::metadata(&place.absolute) else {
-        return Err(files.tree.missing(&files.tree.readable(path.as_str())?));
-    };
-    if !data.is_file() {
+fn seen_text(workspace: &Workspace, place: &ToWrite) -> Result<String, String> {
+    let path = &place.path;
+    if place.kind() != Some(Kind::File) {
         return Err(format!("`{path}` is no file; name a file"));
     }
-    let bytes = content(&place.absolute, path.as_str())?;
-    match files.versions.compare(path, &bytes) {
+    let bytes = place.content()?;
+    match workspace.files.versions.compare(path, &bytes) {
         Seen::Never => Err(format!("`{path}` has not been read; read it with read_file, then edit it")),
         Seen::Changed => Err(format!("`{path}` has changed since it was read; read it again with read_file, then edit it")),
         Seen::Same => String::from_utf8(bytes)

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shape, ToolSpec, object,
     sets::Files,
-    walk::{Choice, walk},
+    walk::{self, Choice, Walk},
 };
-use crate::process::cut_middle;
+use crate::{beneath::Kind, process::cut_middle};
 
 const SHOWN: usize = 400;
 const COUNTED: usize = 100_000;
@@ -40,33 +40,26 @@ struct Entry {
 }
 
 pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationToken) -> Result<String, String> {
-    let place = files.tree.readable(&arguments.path)?;
-    if !place.absolute.exists() {
-        return Err(files.tree.missing(&place));
-    }
-    if !place.absolute.is_dir() {
-        return Err(format!("`{}` is a file; read_file reads it, search searches it", place.shown));
+    let asked = files.tree.open(&arguments.path)?;
+    if !asked.data.is_dir() {
+        return Err(format!("`{}` is a file; read_file reads it, search searches it", asked.shown));
     }
     let choice = Choice::new(arguments.glob.as_deref())?;
-    let entries = collect(files, &place.absolute, &choice, arguments.depth, cancel);
+    let walk = Walk::new(files.tree.root(), &asked.place).deepest(arguments.depth);
+    let entries = collect(walk.take_while(|_| !cancel.is_cancelled()), &choice, &asked.place);
     if entries.is_empty() {
-        return Ok(format!("(nothing in `{}`{})", place.shown, if choice.is_all() { "" } else { " matches the glob" }));
+        return Ok(format!("(nothing in `{}`{})", asked.shown, if choice.is_all() { "" } else { " matches the glob" }));
     }
     let text = if choice.is_all() { by_depth(&entries) } else { first(&entries) };
     Ok(cut_middle(text, LIMIT, files.tree.spill_dir()))
 }
 
-fn collect(files: &Files, folder: &Path, choice: &Choice, depth: Option<usize>, cancel: &CancellationToken) -> Vec<Entry> {
-    let depth = depth.map(|depth| depth.max(1));
-    let found = walk(folder).max_depth(depth).build().flatten().take_while(|_| !cancel.is_cancelled());
-    let wanted = found.filter(|entry| {
-        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-        entry.depth() > 0 && (choice.is_all() || (!is_folder && choice.has(entry.path(), files.tree.root(), folder)))
-    });
+fn collect(found: impl Iterator<Item = walk::Entry>, choice: &Choice, asked: &Path) -> Vec<Entry> {
+    let wanted = found.filter(|entry| choice.is_all() || (entry.kind != Kind::Folder && choice.has(&entry.path, asked)));
     let shown = wanted.map(|entry| {
-        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-        let path = files.tree.show(entry.path());
-        Entry { depth: entry.depth(), shown: if is_folder { format!("{path}/") } else { path } }
+        let path = entry.path.display();
+        let shown = if entry.kind == Kind::Folder { format!("{path}/") } else { path.to_string() };
+        Entry { depth: entry.depth, shown }
     });
     shown.take(COUNTED).collect()
 }

@@ -8,8 +8,8 @@
 //! **Invariant:** a file outside the scope is not written by a file tool, and a file outside the worktree is not read by one.
 //! **Invariant:** a file that is a secret by its name is opened by none of them; see [`secrecy`].
 //!
-//! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), what
-//! proves a task ([`Acceptance`]).
+//! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), who
+//! puts back what a command did outside it ([`ScopeGuard`]), what proves a task ([`Acceptance`]).
 //!
 //! Why are schemas data and not derived from types? They are sent with every request; every byte of them is chosen.
 
@@ -17,6 +17,7 @@ mod arguments;
 mod command;
 mod edit;
 mod finish;
+mod guard;
 mod list;
 mod nearest;
 mod read;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     arguments::check,
     finish::{Acceptance, Verdict},
+    guard::{ScopeGuard, Strayed, outside},
     schema::{Shape, object},
     scope_request::{LiveScope, ScopeAnswer, ScopeOffice},
     sets::{ReadTools, WorkerPlace, WorkerTools},

@@ -2,20 +2,22 @@
 //!
 //! **Invariant:** what was shown is recorded with the content of the whole file, so that an edit knows whether it is still that.
 
-use std::{fmt::Write, fs, path::Path};
+use std::fmt::Write;
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shape, ToolSpec, object, secrecy::shown, sets::Files, tree::Readable};
+use super::{
+    Shape, ToolSpec, object, secrecy,
+    sets::Files,
+    tree::{LARGEST, Opened},
+};
 use crate::process::plain;
 
 /// Lines, where no end was asked for.
 const LINES: usize = 400;
 const LIMIT: usize = 32 * 1024;
 const LINE: usize = 1000;
-/// A larger file is for other tools.
-const LARGEST: u64 = 32 * 1024 * 1024;
 const SNIFFED: usize = 8 * 1024;
 
 #[derive(Deserialize)]
@@ -35,26 +37,23 @@ pub(super) fn spec() -> ToolSpec {
 }
 
 pub(super) fn run(files: &Files, arguments: &Arguments, _: &CancellationToken) -> Result<String, String> {
-    let place = files.tree.readable(&arguments.path)?;
-    let Ok(data) = fs::metadata(&place.absolute) else {
-        return Err(files.tree.missing(&place));
-    };
-    check_kind(&place, &data)?;
-    let content = content(&place.absolute, &place.shown)?;
+    let opened = files.tree.open(&arguments.path)?;
+    check_kind(&opened)?;
+    let (shown, path) = (opened.shown.clone(), opened.path.clone());
+    let content = opened.content()?;
     if content[..content.len().min(SNIFFED)].contains(&0) {
-        return Err(format!("`{}` is a binary file of {} bytes; there are no lines to read", place.shown, content.len()));
+        return Err(format!("`{shown}` is a binary file of {} bytes; there are no lines to read", content.len()));
     }
     let text = String::from_utf8_lossy(&content);
-    let text = if place.path.is_none() { plain(&text) } else { text.into_owned() };
-    let page = page(&place.shown, &shown(&files.secrecy, place.path.as_ref(), &text), arguments)?;
-    if let Some(path) = &place.path {
+    let text = if path.is_none() { plain(&text) } else { text.into_owned() };
+    let page = page(&shown, &secrecy::shown(&files.secrecy, path.as_ref(), &text), arguments)?;
+    if let Some(path) = &path {
         files.versions.saw(path, &content);
     }
     Ok(page)
 }
 
-fn check_kind(place: &Readable, data: &fs::Metadata) -> Result<(), String> {
-    let shown = &place.shown;
+fn check_kind(Opened { data, shown, .. }: &Opened) -> Result<(), String> {
     if data.is_dir() {
         return Err(format!("`{shown}` is a folder; list_files lists it"));
     }
@@ -66,11 +65,6 @@ fn check_kind(place: &Readable, data: &fs::Metadata) -> Result<(), String> {
         return Err(format!("`{shown}` has {size} bytes, too many to read; use search, or run_command with `sed -n 1,100p`"));
     }
     Ok(())
-}
-
-/// All bytes of a file.
-pub(super) fn content(absolute: &Path, shown: &str) -> Result<Vec<u8>, String> {
-    fs::read(absolute).map_err(|error| format!("`{shown}` cannot be read: {error}"))
 }
 
 fn page(shown: &str, text: &str, arguments: &Arguments) -> Result<String, String> {

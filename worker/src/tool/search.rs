@@ -2,7 +2,12 @@
 //!
 //! **Invariant:** an answer holds at most [`SHOWN`] matches and about [`LIMIT`] bytes, and says how many it left off.
 
-use std::{borrow::Cow, fmt::Write, io, path::Path};
+use std::{
+    borrow::Cow,
+    fmt::Write,
+    fs::File,
+    io::{self, Read as _, Seek as _},
+};
 
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
@@ -15,9 +20,9 @@ use super::{
     read::cut_line,
     secrecy::shown,
     sets::Files,
-    walk::{Choice, walk},
+    walk::{Choice, Walk},
 };
-use crate::process::plain;
+use crate::{beneath::Kind, process::plain};
 
 const SHOWN: usize = 100;
 const LIMIT: usize = 24 * 1024;
@@ -27,6 +32,8 @@ const CONTEXT: usize = 20;
 const COUNTED: usize = 100_000;
 /// A longer line makes its file unreadable to a search.
 const HEAP: usize = 16 * 1024 * 1024;
+/// A larger file would keep everybody waiting.
+const LARGEST: u64 = 256 * 1024 * 1024;
 
 #[derive(Deserialize)]
 pub(super) struct Arguments {
@@ -52,10 +59,7 @@ pub(super) fn spec() -> ToolSpec {
 
 pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationToken) -> Result<String, String> {
     let matcher = matcher(&arguments.pattern)?;
-    let place = files.tree.readable(arguments.path.as_deref().unwrap_or("."))?;
-    if !place.absolute.exists() {
-        return Err(files.tree.missing(&place));
-    }
+    let asked = files.tree.open(arguments.path.as_deref().unwrap_or("."))?;
     let choice = Choice::new(arguments.glob.as_deref())?;
     let mut search = Search {
         matcher,
@@ -64,14 +68,18 @@ pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationTok
         secrecy: &files.secrecy,
         cancel,
     };
-    if place.absolute.is_file() {
-        search.file(&place.absolute, &place.shown);
+    if !asked.data.is_dir() {
+        search.file(&asked.file, &asked.shown);
         return Ok(search.found.in_words(true));
     }
-    for entry in walk(&place.absolute).build().flatten() {
-        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        if is_file && choice.has(entry.path(), files.tree.root(), &place.absolute) {
-            search.file(entry.path(), &files.tree.show(entry.path()));
+    let root = files.tree.root();
+    for entry in Walk::new(root, &asked.place) {
+        // What is a link by now, or gone, is no file of the tree.
+        if entry.kind == Kind::File
+            && choice.has(&entry.path, &asked.place)
+            && let Ok(file) = root.file(&entry.path)
+        {
+            search.file(&file, &entry.path.to_string_lossy());
         }
         if cancel.is_cancelled() || search.found.is_too_much() {
             break;
@@ -113,17 +121,22 @@ struct Search<'a> {
 impl Search<'_> {
     /// A file in which something was found, and in which secrets stand, is searched once more as it may be shown: a line alone does not
     /// tell that it belongs to a private key.
-    fn file(&mut self, path: &Path, name: &str) {
+    fn file(&mut self, file: &File, name: &str) {
+        match file.metadata() {
+            Ok(data) if !data.is_file() => return,
+            Ok(data) if data.len() <= LARGEST => {}
+            _ => return self.found.unreadable += 1,
+        }
         let repo_path = RepoPath::new(name).ok();
         if repo_path.as_ref().is_some_and(|path| self.secrecy.denies(path)) {
             return;
         }
         let before = (self.found.text.len(), self.found.shown, self.found.left_off);
         let mut sink = FileSink { found: &mut self.found, cancel: self.cancel, name: Some(name), is_binary: false };
-        let mut result = self.searcher.search_path(&self.matcher, path, &mut sink);
+        let mut result = self.searcher.search_file(&self.matcher, file, &mut sink);
         let is_binary = sink.is_binary;
         let is_shown = !is_binary && self.found.text.len() > before.0;
-        let text = if is_shown { small_text(path) } else { String::new() };
+        let text = if is_shown { small_text(file) } else { String::new() };
         let masked = shown(self.secrecy, repo_path.as_ref(), &text);
         if is_binary || matches!(masked, Cow::Owned(_)) {
             self.found.text.truncate(before.0);
@@ -139,10 +152,12 @@ impl Search<'_> {
 }
 
 /// The text of a file that was just searched; nothing of one that is too large for a search of a single line as well.
-fn small_text(path: &Path) -> String {
-    let is_small = std::fs::metadata(path).is_ok_and(|data| data.len() <= HEAP as u64);
-    let bytes = if is_small { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
-    String::from_utf8_lossy(&bytes).into_owned()
+fn small_text(mut file: &File) -> String {
+    let mut bytes = Vec::new();
+    let is_small = file.metadata().is_ok_and(|data| data.len() <= HEAP as u64);
+    // What cannot be read a second time has been found once, and is masked where it enters the conversation.
+    let read = is_small && file.rewind().and_then(|()| file.take(HEAP as u64).read_to_end(&mut bytes)).is_ok();
+    if read { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() }
 }
 
 #[derive(Default)]

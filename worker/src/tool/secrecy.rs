@@ -6,10 +6,12 @@
 //! It looks at the arguments alone, so the tools themselves need not know of it. What they show is masked where it enters the
 //! conversation; `read_file` and `search` mask by themselves besides, for they cut texts, and half a secret cannot be told.
 
-use std::{borrow::Cow, fs, io, path::Path};
+use std::borrow::Cow;
 
 use serde_json::Value;
 use shared::{RepoPath, Secrecy, secret::count_markers};
+
+use super::tree::Tree;
 
 /// Tools that open the file that they are given. `list_files` shows no more than its name.
 const OPENING: &[&str] = &["read_file", "search", "write_file", "edit_file", "move_file", "delete_file"];
@@ -20,8 +22,7 @@ const LARGEST: u64 = 4 << 20;
 #[derive(Clone, Copy)]
 pub(super) struct Watch<'a> {
     pub(super) secrecy: &'a Secrecy,
-    /// The worktree.
-    pub(super) root: &'a Path,
+    pub(super) tree: &'a Tree,
 }
 
 impl Watch<'_> {
@@ -45,9 +46,10 @@ impl Watch<'_> {
 
     fn admits_name(&self, text: &str) -> Result<(), String> {
         let Some(path) = self.path(text) else { return Ok(()) };
-        let place = self.root.join(path.as_str());
-        let real = place.canonicalize().ok().and_then(|real| self.path(real.to_str()?));
-        if place.is_dir() || !(self.secrecy.denies(&path) || real.is_some_and(|real| self.secrecy.denies(&real))) {
+        let opened = self.tree.open(text).ok();
+        let is_folder = opened.as_ref().is_some_and(|opened| opened.data.is_dir());
+        let real = opened.and_then(|opened| opened.path);
+        if is_folder || !(self.secrecy.denies(&path) || real.is_some_and(|real| self.secrecy.denies(&real))) {
             return Ok(());
         }
         Err(format!(
@@ -89,20 +91,13 @@ impl Watch<'_> {
     }
 
     fn text(&self, path: &str) -> String {
-        let read = |path: RepoPath| -> io::Result<String> {
-            let place = self.root.join(path.as_str());
-            let data = fs::metadata(&place)?;
-            if data.is_file() && data.len() <= LARGEST { fs::read_to_string(place) } else { Ok(String::new()) }
-        };
         // What cannot be read has no markers; the tool says what is wrong with it.
-        self.path(path).and_then(|path| read(path).ok()).unwrap_or_default()
+        let opened = self.tree.open(path).ok().filter(|opened| opened.data.is_file() && opened.data.len() <= LARGEST);
+        opened.and_then(|opened| String::from_utf8(opened.content().ok()?).ok()).unwrap_or_default()
     }
 
     fn path(&self, text: &str) -> Option<RepoPath> {
-        let root = self.root.canonicalize().ok();
-        let inside =
-            [Some(self.root), root.as_deref()].into_iter().flatten().find_map(|root| Path::new(text).strip_prefix(root).ok());
-        RepoPath::new(inside.and_then(Path::to_str).unwrap_or(text)).ok()
+        self.tree.repo_path(text).ok().flatten()
     }
 }
 

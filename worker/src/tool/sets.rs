@@ -11,8 +11,8 @@ use shared::Secrecy;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Acceptance, LiveScope, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, check, command, edit, finish, list, read, scope_request,
-    search, secrecy::Watch, tree::Tree, unknown, versions::Versions, write,
+    Acceptance, LiveScope, ScopeGuard, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, check, command, edit, finish, list, read,
+    scope_request, search, secrecy::Watch, tree::Tree, unknown, versions::Versions, write,
 };
 use crate::process::Shell;
 
@@ -78,7 +78,7 @@ impl ReadTools {
     }
 
     fn admits(&self, tool: &str, arguments: &Value) -> Result<(), String> {
-        Watch { secrecy: &self.files.secrecy, root: self.files.tree.root() }.admits(tool, arguments)
+        Watch { secrecy: &self.files.secrecy, tree: &self.files.tree }.admits(tool, arguments)
     }
 }
 
@@ -119,6 +119,8 @@ pub struct WorkerPlace {
     pub scope: LiveScope,
     /// What is shown to no model.
     pub secrecy: Arc<Secrecy>,
+    /// Looks at the tree after each command.
+    pub guard: Arc<dyn ScopeGuard>,
     /// Answers `request_scope`.
     pub office: Arc<dyn ScopeOffice>,
     /// Answers `finish`.
@@ -130,6 +132,7 @@ pub struct WorkerTools {
     read: ReadTools,
     workspace: Arc<Workspace>,
     shell: Shell,
+    guard: Arc<dyn ScopeGuard>,
     office: Arc<dyn ScopeOffice>,
     acceptance: Arc<dyn Acceptance>,
     specs: Vec<ToolSpec>,
@@ -153,12 +156,13 @@ impl WorkerTools {
             finish::spec(),
         ];
         let specs = read.specs().into_iter().chain(own).collect();
-        Ok(Self { read, workspace, shell: place.shell, office: place.office, acceptance: place.acceptance, specs })
+        let WorkerPlace { shell, guard, office, acceptance, .. } = place;
+        Ok(Self { read, workspace, shell, guard, office, acceptance, specs })
     }
 
     async fn run_command(&self, call: &Call<'_>) -> ToolOutcome {
         match check(call.spec, call.arguments) {
-            Ok(arguments) => command::run(&self.shell, arguments, call.cancel).await,
+            Ok(arguments) => command::run(&self.shell, self.guard.as_ref(), arguments, call.cancel).await,
             Err(why) => ToolOutcome::Failed(why),
         }
     }

@@ -5,17 +5,18 @@
 //! **Invariant:** content that the worker has not seen is not overwritten without a word about it. (`edit_file` refuses: there it means that
 //! the worker is wrong about the file. A whole new file may be meant as one.)
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::io;
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shape, ToolSpec, object, sets::Workspace, tree::Writable, versions::Seen};
+use super::{
+    Shape, ToolSpec, object,
+    sets::Workspace,
+    tree::{Purpose, ToWrite},
+    versions::Seen,
+};
+use crate::beneath::Kind;
 
 #[derive(Deserialize)]
 pub(super) struct WriteArguments {
@@ -55,7 +56,7 @@ pub(super) fn delete_spec() -> ToolSpec {
 }
 
 pub(super) fn write(workspace: &Workspace, arguments: &WriteArguments, _: &CancellationToken) -> Result<String, String> {
-    let place = workspace.files.tree.writable(&arguments.path, &workspace.scope.now())?;
+    let place = workspace.files.tree.to_write(&arguments.path, &workspace.scope.now(), Purpose::Create)?;
     let (path, content) = (&place.path, arguments.content.as_bytes());
     let said = what_it_replaces(workspace, &place, content)?;
     put(&place, content)?;
@@ -64,15 +65,19 @@ pub(super) fn write(workspace: &Workspace, arguments: &WriteArguments, _: &Cance
 }
 
 /// What there is already, in the words of the answer: a worker that replaces what it has not seen is told so, and where it still is.
-fn what_it_replaces(workspace: &Workspace, place: &Writable, content: &[u8]) -> Result<String, String> {
+fn what_it_replaces(workspace: &Workspace, place: &ToWrite, content: &[u8]) -> Result<String, String> {
     let path = &place.path;
-    let Ok(data) = fs::symlink_metadata(&place.absolute) else { return Ok(format!("created `{path}`")) };
-    if !data.is_file() {
-        return Err(format!("`{path}` is no file; choose another name"));
+    match place.kind() {
+        None => return Ok(format!("created `{path}`")),
+        Some(Kind::File) => {}
+        Some(_) => return Err(format!("`{path}` is no file; choose another name")),
     }
-    let now = super::read::content(&place.absolute, path.as_str())?;
-    let unseen = match workspace.files.versions.compare(path, &now) {
-        _ if now.is_empty() || now == content => String::new(),
+    // What is too large to look at was too large to be read.
+    let seen = place.content().map(|now| match workspace.files.versions.compare(path, &now) {
+        _ if now.is_empty() || now == content => Seen::Same,
+        seen => seen,
+    });
+    let unseen = match seen.unwrap_or(Seen::Never) {
         Seen::Same => String::new(),
         Seen::Never => format!(", which you had not read; make sure that nothing of it is missing (`git show HEAD:{path}`)"),
         Seen::Changed => ", which had changed since you read it; make sure that nothing is missing".to_owned(),
@@ -82,64 +87,40 @@ fn what_it_replaces(workspace: &Workspace, place: &Writable, content: &[u8]) -> 
 
 pub(super) fn rename(workspace: &Workspace, arguments: &MoveArguments, _: &CancellationToken) -> Result<String, String> {
     let (tree, scope) = (&workspace.files.tree, workspace.scope.now());
-    let from = tree.writable(&arguments.from, &scope)?;
-    let to = tree.writable(&arguments.to, &scope)?;
-    check_file(workspace, &from)?;
-    if let Ok(data) = fs::symlink_metadata(&to.absolute) {
-        let what = if data.is_dir() { "is a folder; give the whole new path of the file" } else { "exists already" };
-        return Err(format!("`{}` {what}, so nothing was moved", to.path));
+    let from = tree.to_write(&arguments.from, &scope, Purpose::Change)?;
+    check_file(&from)?;
+    let to = tree.to_write(&arguments.to, &scope, Purpose::Create)?;
+    let taken = |kind| {
+        let what = if kind == Kind::Folder { "is a folder; give the whole new path of the file" } else { "exists already" };
+        format!("`{}` {what}, so nothing was moved", to.path)
+    };
+    if let Some(kind) = to.kind() {
+        return Err(taken(kind));
     }
-    make_parent(&to)?;
-    fs::rename(&from.absolute, &to.absolute).map_err(|error| format!("`{}` cannot be moved: {error}", from.path))?;
+    from.folder.rename(from.name(), &to.folder, to.name()).map_err(|error| match to.kind() {
+        Some(kind) if error.kind() == io::ErrorKind::AlreadyExists => taken(kind),
+        _ => format!("`{}` cannot be moved: {error}", from.path),
+    })?;
     workspace.files.versions.moved(&from.path, &to.path);
     Ok(format!("moved `{}` to `{}`", from.path, to.path))
 }
 
 pub(super) fn delete(workspace: &Workspace, arguments: &DeleteArguments, _: &CancellationToken) -> Result<String, String> {
-    let place = workspace.files.tree.removable(&arguments.path, &workspace.scope.now())?;
-    check_file(workspace, &place)?;
-    fs::remove_file(&place.absolute).map_err(|error| format!("`{}` cannot be deleted: {error}", place.path))?;
+    let place = workspace.files.tree.to_write(&arguments.path, &workspace.scope.now(), Purpose::Delete)?;
+    check_file(&place)?;
+    place.folder.remove(place.name()).map_err(|error| format!("`{}` cannot be deleted: {error}", place.path))?;
     workspace.files.versions.forget(&place.path);
     Ok(format!("deleted `{}`", place.path))
 }
 
-fn check_file(workspace: &Workspace, place: &Writable) -> Result<(), String> {
-    let tree = &workspace.files.tree;
-    match fs::symlink_metadata(&place.absolute) {
-        Ok(data) if data.is_dir() => Err(format!("`{}` is a folder; name its files one by one", place.path)),
-        Ok(_) => Ok(()),
-        Err(_) => Err(tree.missing(&tree.readable(place.path.as_str())?)),
+fn check_file(place: &ToWrite) -> Result<(), String> {
+    match place.kind() {
+        Some(Kind::Folder) => Err(format!("`{}` is a folder; name its files one by one", place.path)),
+        _ => Ok(()),
     }
 }
 
-fn make_parent(place: &Writable) -> Result<(), String> {
-    let parent = place.absolute.parent().unwrap_or(&place.absolute);
-    fs::create_dir_all(parent)
-        .map_err(|error| format!("the folder of `{}` cannot be made: {error}; is a part of the path a file?", place.path))
-}
-
-/// Puts a whole file in its place, with the permissions of the one it replaces.
-pub(super) fn put(place: &Writable, content: &[u8]) -> Result<(), String> {
-    make_parent(place)?;
-    let written = write_beside(&place.absolute, content).and_then(|beside| {
-        let renamed = keep_permissions(&place.absolute, &beside).and_then(|()| fs::rename(&beside, &place.absolute));
-        renamed.inspect_err(|_| drop(fs::remove_file(&beside)))
-    });
-    written.map_err(|error| format!("`{}` cannot be written: {error}", place.path))
-}
-
-fn write_beside(target: &Path, content: &[u8]) -> io::Result<PathBuf> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let beside = target.with_file_name(format!(".inspan-{}-{number}.tmp", std::process::id()));
-    let mut file = File::create_new(&beside)?;
-    file.write_all(content).inspect_err(|_| drop(fs::remove_file(&beside)))?;
-    Ok(beside)
-}
-
-fn keep_permissions(target: &Path, beside: &Path) -> io::Result<()> {
-    match fs::metadata(target) {
-        Ok(data) => fs::set_permissions(beside, data.permissions()),
-        Err(_) => Ok(()),
-    }
+/// Puts a whole file in its place.
+pub(super) fn put(place: &ToWrite, content: &[u8]) -> Result<(), String> {
+    place.folder.put(place.name(), content).map_err(|error| format!("`{}` cannot be written: {error}", place.path))
 }

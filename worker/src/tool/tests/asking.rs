@@ -168,3 +168,33 @@ async fn a_cancelled_attempt_ends_its_command() {
     let (outcome, ()) = tokio::join!(desk.call("run_command", json!({ "command": "touch begun; sleep 1000" })), cancel);
     assert!(matches!(&outcome, ToolOutcome::Failed(text) if text.starts_with("cancelled after")), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn a_command_that_strays_is_told_what_was_put_back() {
+    let desk = Desk::new(&[("src/a.rs", "a\n")]);
+    let without_times = |said: String| said.replace(|c: char| c.is_ascii_digit(), "N");
+    let script = r#"
+        run_command {"command": "true"}
+        run_command {"command": "mkdir stray; touch stray/a stray/b; cat src/a.rs"}
+        run_command {"command": "mkdir stray; touch stray/a; sleep 60", "timeout_s": 1}
+        run_command {"command": "touch stray"}
+    "#;
+    expect![[r#"
+        > run_command {"command": "true"}
+        ok: exit N after N.N s
+        (no output)
+        > run_command {"command": "mkdir stray; touch stray/a stray/b; cat src/a.rs"}
+        ok: exit N after N.N s
+        a
+        [this command changed N files outside your scope: stray/a, stray/b. They were put back as they were. What it changed inside your scope stays. If the task needs such a change, call request_scope with the path and the reason, and run the command again; otherwise keep it from writing there]
+        > run_command {"command": "mkdir stray; touch stray/a; sleep NN", "timeout_s": N}
+        failed: stopped at its time limit after N.N s
+        [it and its processes were ended. Give a longer `timeout_s`, or a command that ends: no server, no watch mode, no prompt]
+        (no output)
+        [this command changed a file outside your scope: stray/a. It was put back as it was. What it changed inside your scope stays. If the task needs such a change, call request_scope with the path and the reason, and run the command again; otherwise keep it from writing there]
+        > run_command {"command": "touch stray"}
+        ok: exit N after N.N s
+        (no output)
+        [whether this command changed anything outside your scope could not be found out or not be mended: Not a directory (os error NN). If it did, undo it: what is still changed there when you finish ends the attempt, and nothing of it lands]
+    "#]].assert_eq(&without_times(desk.play(script).await));
+}

@@ -124,7 +124,7 @@ async fn a_whole_file_is_written_and_what_nobody_had_seen_is_told() {
         > write_file {"path": "src/folder", "content": "x"}
         failed: `src/folder` is no file; choose another name
         > write_file {"path": "src/old.rs/x", "content": "x"}
-        failed: the folder of `src/old.rs/x` cannot be made: File exists (os error 17); is a part of the path a file?
+        failed: the folder of `src/old.rs/x` cannot be made: Not a directory (os error 20); is a part of the path a file?
         > write_file {"path": "Cargo.lock", "content": "lock\n"}
         ok: created `Cargo.lock`
         > write_file {"path": "README.md", "content": "x"}

@@ -10,7 +10,7 @@ use std::{fmt::Write, fs, sync::Arc, time::Duration};
 
 use expect_test::{Expect, expect};
 use serde_json::json;
-use shared::{Glob, Scope};
+use shared::{Glob, RepoPath, Scope};
 use tempfile::TempDir;
 
 use super::*;
@@ -42,6 +42,24 @@ impl Acceptance for Proof {
         let is_done = self.0.join("src/done").exists();
         let why = "`src/done` is missing; write it".to_owned();
         Box::pin(async move { if is_done { Verdict::Accepted } else { Verdict::Refused(why) } })
+    }
+}
+
+/// Finds what lies in `stray/`, and takes it away.
+struct Guard(std::path::PathBuf);
+
+impl ScopeGuard for Guard {
+    fn after_command(&self) -> BoxFuture<'_, Strayed> {
+        let folder = self.0.join("stray");
+        let names = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.file_name().into_string().unwrap());
+        let mut paths: Vec<_> = names.map(|name| RepoPath::new(&format!("stray/{name}")).unwrap()).collect();
+        paths.sort();
+        let strayed = match fs::remove_dir_all(folder) {
+            Ok(()) => Strayed::PutBack(paths),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Strayed::Nowhere,
+            Err(error) => Strayed::Unknown(error.to_string()),
+        };
+        Box::pin(async move { strayed })
     }
 }
 
@@ -78,6 +96,7 @@ impl Desk {
             },
             scope: scope.clone(),
             secrecy: Arc::default(),
+            guard: Arc::new(Guard(root.clone())),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),
         };
