@@ -105,7 +105,7 @@ impl Inspection {
                 return Err(Error::Interrupted);
             }
             if !end.succeeded() {
-                let said = format!("the verification `{command}` fails ({}):\n{}", end.status, end.output.text.trim_end());
+                let said = format!("the verification `{command}` fails ({}):\n{}", end.status, self.shell.output_of(&end));
                 return Ok(Verdict::Refused(said));
             }
         }

@@ -94,6 +94,6 @@ impl CommandJob {
 
     fn said(&self, end: &CommandEnd) -> String {
         let missing = if end.status == Status::Exited(127) { " (the shell did not find a program of that name)" } else { "" };
-        format!("`{}` {}{missing}\n{}", self.command, end.status, end.output.text.trim_end())
+        format!("`{}` {}{missing}\n{}", self.command, end.status, self.shell.output_of(end))
     }
 }

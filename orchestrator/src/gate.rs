@@ -70,7 +70,7 @@ impl Gate {
             }
             self.known.insert((commit.clone(), command.clone()), end.succeeded());
             if !end.succeeded() {
-                return Ok(Some(red(claim.proof, command, &end)));
+                return Ok(Some(red(claim.proof, command, &end, self.shell.output_of(&end))));
             }
         }
         Ok(None)
@@ -93,12 +93,12 @@ impl Gate {
 }
 
 /// A failed command as evidence.
-pub fn red(proof: Proof, command: &str, end: &CommandEnd) -> RedVerdict {
+fn red(proof: Proof, command: &str, end: &CommandEnd, output: String) -> RedVerdict {
     RedVerdict {
         proof,
         command: command.to_owned(),
         ended: end.status.to_string(),
-        output: end.output.text.clone(),
+        output,
         red_before: None,
     }
 }

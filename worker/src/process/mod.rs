@@ -132,6 +132,15 @@ impl Shell {
         CommandEnd { status, output: reader.finish().await, took: began.elapsed(), left_running }
     }
 
+    /// The output of a command that failed, with a hint where the sandbox was in its way.
+    pub fn output_of(&self, end: &CommandEnd) -> String {
+        let text = end.output.text.trim_end();
+        match self.enclosure.explain(text).filter(|_| !end.succeeded()) {
+            Some(hint) => format!("{text}\n{hint}"),
+            None => text.to_owned(),
+        }
+    }
+
     async fn start(&self, command: &str) -> Result<(Started, Reader), String> {
         if !self.cwd.is_dir() {
             return Err(format!("the folder `{}` is not there", self.cwd.display()));

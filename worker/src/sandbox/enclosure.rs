@@ -132,6 +132,14 @@ impl Enclosure {
         shown.chain(["$TMPDIR".to_owned(), "$HOME".to_owned()]).collect::<Vec<_>>().join(", ")
     }
 
+    /// What a command's output says of the sandbox, explained; none where it says nothing.
+    pub fn explain(&self, output: &str) -> Option<String> {
+        if self.tier() == Tier::None {
+            return None;
+        }
+        super::explain::explain(output, &self.in_words(), self.ground.network)
+    }
+
     fn scope(&self) -> Scope {
         match &self.writes {
             Writes::Scope(scope) => scope.now(),

@@ -25,6 +25,7 @@
 mod bubblewrap;
 mod enclosure;
 mod etc;
+mod explain;
 #[cfg(target_os = "linux")]
 pub mod inside;
 #[cfg(target_os = "linux")]

@@ -37,6 +37,9 @@ pub(super) async fn run(shell: &Shell, guard: &dyn ScopeGuard, arguments: Argume
     let seconds = arguments.timeout_s.unwrap_or(DEFAULT).clamp(1, LONGEST);
     let end = shell.run(&arguments.command, Duration::from_secs(seconds), cancel).await;
     let mut text = in_words(&end);
+    if let Some(hint) = shell.enclosure.explain(&end.output.text).filter(|_| !end.succeeded()) {
+        text = format!("{}\n{hint}", text.trim_end());
+    }
     if let Some(strayed) = guard.after_command().await.in_words() {
         text = format!("{}\n{strayed}", text.trim_end());
     }
