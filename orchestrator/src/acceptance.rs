@@ -123,7 +123,7 @@ mod tests {
         let task = file::parse_toml(&plan).unwrap().get(&key().task).unwrap().clone();
         let env = ground.site.environment.of_gate(ground.site.run(), worktree.folder(), "mark");
         let shell = Shell { cwd: worktree.tree(), env, spill_dir: worktree.folder().join("spill") };
-        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
+        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![], ..Scope::default() });
         let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout: Duration::from_secs(60) };
         let verdict = inspection.accept(&CancellationToken::new()).await;
         let tree = worktree.snapshot().await.unwrap();

@@ -176,11 +176,15 @@ impl Launch {
 
     fn configured_gate(&self) -> Option<Gate> {
         let gate = &self.config.gate;
-        gate.commands.clone().filter(|commands| !commands.is_empty()).map(|commands| Gate { commands, timeout: gate.timeout })
+        gate.commands.clone().filter(|commands| !commands.is_empty()).map(|commands| Gate {
+            commands,
+            timeout: gate.timeout,
+            ..Gate::default()
+        })
     }
 
     fn guessed_gate(&self, survey: &Survey) -> Gate {
-        Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout }
+        Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout, ..Gate::default() }
     }
 
     /// Runs until the end. The journal must hold the run's beginning.

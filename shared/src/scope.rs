@@ -14,15 +14,23 @@ pub struct Scope {
     /// Touched by several; the coordinator merges them.
     #[serde(default)]
     pub shared: Vec<Glob>,
+    /// What the person denies every task, within the others too. Never part of a plan: the run's rules put it in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Glob>,
 }
 
 impl Scope {
     /// Whether a worker with this scope may create, change, move or delete the path.
     pub fn allows(&self, path: &RepoPath) -> bool {
+        self.covers(path) && !self.denied.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Whether its patterns name the path, denied or not.
+    pub fn covers(&self, path: &RepoPath) -> bool {
         self.globs().any(|glob| glob.matches(path))
     }
 
-    /// All patterns, owned ones first.
+    /// All patterns of what it may write, owned ones first.
     pub fn globs(&self) -> impl Iterator<Item = &Glob> {
         self.write.iter().chain(&self.shared)
     }
@@ -36,6 +44,7 @@ impl Scope {
     pub fn in_words(&self) -> String {
         let owned = self.write.iter().map(Glob::to_string);
         let shared = self.shared.iter().map(|glob| format!("{glob} (shared)"));
-        owned.chain(shared).collect::<Vec<_>>().join(", ")
+        let denied = self.denied.iter().map(|glob| format!("but never {glob}"));
+        owned.chain(shared).chain(denied).collect::<Vec<_>>().join(", ")
     }
 }

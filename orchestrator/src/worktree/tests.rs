@@ -61,7 +61,7 @@ async fn a_worktree_holds_the_files_of_its_base_and_its_changes_are_committed_un
         "echo 1 > src/a.txt; rm run; mkdir target; echo x > target/x; echo new > new.txt; git add -A; git commit -qm 'on its own' || true",
     );
     let snapshot = worktree.snapshot().await.unwrap();
-    let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] };
+    let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![], ..Scope::default() };
     let outside: Vec<String> = worktree.outside(&snapshot, &scope).await.unwrap().into_iter().map(String::from).collect();
     assert_eq!(outside, ["new.txt", "run"]);
     assert_eq!(fingerprint(&repository), before, "nothing of the person's has changed");
@@ -185,7 +185,10 @@ async fn what_is_outside_a_scope_is_put_back_whatever_its_name_is() {
     let before = worktree.snapshot().await.unwrap();
     sh(&worktree.tree(), "echo more > src/a.txt; rm run; echo x > '~'; mkdir 'n w'; echo x > \"n w/$(printf '\\377')\"");
     let now = worktree.snapshot().await.unwrap();
-    worktree.put_back(&before, &now, &Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] }).await.unwrap();
+    worktree
+        .put_back(&before, &now, &Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![], ..Scope::default() })
+        .await
+        .unwrap();
     let after = worktree.snapshot().await.unwrap();
     let changes = worktree.changes(&after).await.unwrap();
     assert_eq!(changes.iter().map(|change| change.path.shown().as_str()).collect::<Vec<_>>(), ["src/a.txt"]);

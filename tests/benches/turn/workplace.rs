@@ -112,12 +112,12 @@ impl Acceptance for Yes {
 
 impl ScopeOffice for Yes {
     fn request(&self, write: Vec<Glob>, _: String) -> BoxFuture<'_, ScopeAnswer> {
-        ready(ScopeAnswer::Granted(Scope { write, shared: Vec::new() })).boxed()
+        ready(ScopeAnswer::Granted(Scope { write, ..Scope::default() })).boxed()
     }
 }
 
 fn scope() -> Scope {
-    Scope { write: vec![Glob::new("src/**").expect("a glob")], shared: Vec::new() }
+    Scope { write: vec![Glob::new("src/**").expect("a glob")], shared: Vec::new(), ..Scope::default() }
 }
 
 fn run() -> RunId {

@@ -63,7 +63,11 @@ impl Desk {
         }
         let spill_dir = dir.path().join("spill");
         let env = vec![("PATH".into(), std::env::var_os("PATH").unwrap())];
-        let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![Glob::new("Cargo.lock").unwrap()] };
+        let scope = Scope {
+            write: vec![Glob::new("src/**").unwrap()],
+            shared: vec![Glob::new("Cargo.lock").unwrap()],
+            ..Scope::default()
+        };
         let scope = LiveScope::new(scope);
         let place = WorkerPlace {
             root: root.clone(),
