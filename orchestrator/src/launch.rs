@@ -157,6 +157,8 @@ impl Launch {
             guess: self.guessed_gate(&survey),
             no_gate: self.settings.no_gate,
             run_limits: self.settings.run_limits,
+            paths: self.config.approvals.paths.clone(),
+            unreviewed: self.config.run.review == crate::config::Review::Never,
         };
         Ok(Arc::new(Site {
             folder: self.folder.clone(),
@@ -169,6 +171,7 @@ impl Launch {
             worker_model: models.worker,
             planner_model: models.planner.filter(|_| self.settings.planner),
             rules,
+            approvals: Arc::new(self.config.approvals.clone()),
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))
@@ -194,7 +197,8 @@ impl Launch {
             crate::config::Review::First => ReviewPolicy::First,
             crate::config::Review::Never => ReviewPolicy::Never,
         };
-        let policy = Policy { review, plan_only };
+        let attended = self.screen.interactive && review != ReviewPolicy::Never && self.format == Format::Text;
+        let policy = Policy { review, plan_only, attended };
         let entries = recorder.listen();
         let watched = Show {
             screen: self.screen.clone(),

@@ -102,7 +102,7 @@ pub enum Decision {
     /// This once.
     Allowed,
     /// Whatever this covers, for the rest of the run and for every task.
-    Always(Standing),
+    Always(Vec<Standing>),
     /// Not.
     Denied,
 }

@@ -28,7 +28,7 @@ mod spelling;
 pub mod survey;
 pub mod task;
 pub mod task_state;
-mod visible;
+pub mod visible;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

@@ -42,6 +42,8 @@ pub use show::commented_defaults;
 use environment::Endpoint;
 use value::Value;
 
+use crate::approvals::Rules;
+
 const BUILT_IN: &str = include_str!("builtin.toml");
 
 /// What configuration is made from.
@@ -66,6 +68,8 @@ pub struct Config {
     pub task: shared::Limits,
     /// The gate, where it is not to be guessed.
     pub gate: GateSettings,
+    /// What a person wants to be asked about, and what nobody may do.
+    pub approvals: Rules,
     /// Where worktrees are made. `None` where neither configuration nor the environment tells a home directory.
     pub worktrees: Option<PathBuf>,
     /// What a person should know, and what stops nothing: variables that look like ours and are not.
@@ -181,6 +185,7 @@ impl Config {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
+            approvals: settings::approvals(&settings),
             worktrees: settings::worktrees(&settings, home),
             warnings: environment.warnings,
             secrets: model::secrets(&settings, &env),

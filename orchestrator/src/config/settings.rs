@@ -2,9 +2,11 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use shared::{Limits, Money};
+use plans::approval::{PathRules, Verdict};
+use shared::{Glob, Limits, Money};
 
 use super::{Setting, Settings, keys::KEYS, origin::Origin, value::Value};
+use crate::approvals::{Prefix, Rules};
 
 /// When a person is asked to approve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,29 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
     GateSettings {
         commands: list(settings, "gate.commands"),
         timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
+    }
+}
+
+/// The person's rules about commands and files. What is in the lists was checked when it was read.
+pub(super) fn approvals(settings: &Settings) -> Rules {
+    let entries = |name| list(settings, name).unwrap_or_default();
+    let prefixes = |name| entries(name).iter().filter_map(|text| Prefix::new(text).ok()).collect();
+    let globs = |name| entries(name).iter().filter_map(|text| Glob::new(text).ok()).collect();
+    let verdict = |name, otherwise| match text(settings, name) {
+        Some("allow") => Verdict::Allow,
+        Some("ask") => Verdict::Ask,
+        Some("deny") => Verdict::Deny,
+        _ => otherwise,
+    };
+    let usual = Rules::default();
+    Rules {
+        allow: prefixes("approvals.allow"),
+        ask: prefixes("approvals.ask"),
+        deny: prefixes("approvals.deny"),
+        default: verdict("approvals.default", usual.default),
+        paths: PathRules { ask: globs("approvals.ask_paths"), deny: globs("approvals.deny_paths") },
+        unattended: verdict("approvals.unattended", usual.unattended),
+        deadline: duration(settings, "approvals.deadline").unwrap_or(usual.deadline),
     }
 }
 

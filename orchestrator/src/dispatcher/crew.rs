@@ -72,7 +72,7 @@ impl Dispatcher {
             }
             _ => (tip(state), tip(state)),
         };
-        let scope = LiveScope::new(task.scope.clone());
+        let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
@@ -131,6 +131,7 @@ impl Dispatcher {
                     scope,
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
+                    clearance: Arc::new(self.approvals_of(key, me)),
                 };
                 if let Err(why) = self.employ_agent(order, place, cancel, me) {
                     report_at_once(key, Outcome::Unavailable { why }, me);
@@ -230,6 +231,7 @@ impl Message<AttemptOver> for Dispatcher {
 
     async fn handle(&mut self, over: AttemptOver, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
+        self.ask_no_more_for(&over.key);
         let Some(live) = self.crew.get(&over.key) else { return };
         let over = AttemptOver { outcome: self.why_stopped(&over), ..over };
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());

@@ -13,7 +13,7 @@ use worker::{
     context,
     model::{Dialect, Label, Model, ModelSettings, Request, Role, connect},
     process::Shell,
-    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeOffice, Toolbox, Verdict, WorkerPlace, WorkerTools},
+    tool::{Acceptance, LiveScope, NoRules, ScopeAnswer, ScopeOffice, Toolbox, Verdict, WorkerPlace, WorkerTools},
     transcript::Transcript,
 };
 
@@ -96,8 +96,15 @@ fn folder() -> TempDir {
 fn tools(folder: &Path) -> WorkerTools {
     let (root, spill_dir) = (folder.join("tree"), folder.join("spill"));
     let shell = Shell { cwd: root.clone(), env: Vec::new(), spill_dir: spill_dir.clone() };
-    let place =
-        WorkerPlace { root, spill_dir, shell, scope: LiveScope::new(scope()), office: Arc::new(Yes), acceptance: Arc::new(Yes) };
+    let place = WorkerPlace {
+        root,
+        spill_dir,
+        shell,
+        scope: LiveScope::new(scope()),
+        office: Arc::new(Yes),
+        acceptance: Arc::new(Yes),
+        clearance: Arc::new(NoRules),
+    };
     WorkerTools::new(place).expect("the folder is there")
 }
 

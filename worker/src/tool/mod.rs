@@ -8,11 +8,12 @@
 //! **Invariant:** a file outside the scope is not written by a file tool, and a file outside the worktree is not read by one.
 //!
 //! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), what
-//! proves a task ([`Acceptance`]).
+//! proves a task ([`Acceptance`]), which rules a person has ([`Clearance`]).
 //!
 //! Why are schemas data and not derived from types? They are sent with every request; every byte of them is chosen.
 
 mod arguments;
+mod clearance;
 mod command;
 mod edit;
 mod finish;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     arguments::check,
+    clearance::{Clearance, Cleared, NoRules, Wanted},
     finish::{Acceptance, Verdict},
     schema::{Shape, object},
     scope_request::{LiveScope, ScopeAnswer, ScopeOffice},

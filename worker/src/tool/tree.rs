@@ -104,7 +104,7 @@ impl Tree {
     }
 
     /// A path inside the repository; none is the root.
-    fn repo_path(&self, text: &str) -> Result<Option<RepoPath>, String> {
+    pub(super) fn repo_path(&self, text: &str) -> Result<Option<RepoPath>, String> {
         let inside = [&self.root, &self.given].into_iter().find_map(|root| Path::new(text).strip_prefix(root).ok());
         let relative = inside.and_then(Path::to_str).unwrap_or(text);
         match RepoPath::new(relative) {

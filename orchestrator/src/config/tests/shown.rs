@@ -43,6 +43,14 @@ fn effective_values_are_shown_with_their_origins() {
         gate.commands          = ['make "all"', "make test"]       inspan.toml:3
         gate.timeout           = "20m"                             default
         env.pass               = []                                default
+        approvals.allow        = -                                 not set
+        approvals.ask          = -                                 not set
+        approvals.deny         = -                                 not set
+        approvals.default      = "allow"                           default
+        approvals.ask_paths    = -                                 not set
+        approvals.deny_paths   = -                                 not set
+        approvals.unattended   = "deny"                            default
+        approvals.deadline     = "10m"                             default
         paths.worktrees        = -                                 not set
 
         planner uses mine/m
