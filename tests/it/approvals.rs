@@ -301,7 +301,9 @@ fn only_a_plan_that_a_person_reviews_asks_for_the_hosts_network() {
 fn a_policy_for_when_nobody_is_there_gives_what_is_broad_and_never_what_another_task_owns() {
     let a = [ask_for(&["wide/**"]), ask_for(&["b/b.txt"]), write("wide/x", "x"), finish("Did it.")];
     let (s, _server) = ruled("unattended = \"allow\"", Script::new().worker("a", 1, a));
-    (0..20).for_each(|n| drop(s.repository().write(&format!("wide/{n}"), "n")));
+    for n in 0..20 {
+        s.repository().write(&format!("wide/{n}"), "n");
+    }
     s.repository().commit("A wide folder");
     s.run_plan("a | write a.txt\n b | write b/b.txt | run mkdir b; touch b/b.txt", &[]).code(0);
     let by: Vec<Decider> = s
