@@ -44,7 +44,26 @@ impl Scope {
     pub fn in_words(&self) -> String {
         let owned = self.write.iter().map(Glob::to_string);
         let shared = self.shared.iter().map(|glob| format!("{glob} (shared)"));
-        let denied = self.denied.iter().map(|glob| format!("but never {glob}"));
+        let denied = self.denied.iter().map(|glob| format!("never {glob}"));
         owned.chain(shared).chain(denied).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_denied_is_outside_of_every_pattern() {
+        let globs = |texts: &[&str]| texts.iter().map(|text| Glob::new(text).unwrap()).collect();
+        let scope =
+            Scope { write: globs(&["src/**"]), shared: globs(&["Cargo.lock"]), denied: globs(&["**/*.pem", "Cargo.lock"]) };
+        for (path, covers, allows) in
+            [("src/a.rs", true, true), ("src/a.pem", true, false), ("Cargo.lock", true, false), ("b.rs", false, false)]
+        {
+            let path = RepoPath::new(path).unwrap();
+            assert_eq!((scope.covers(&path), scope.allows(&path)), (covers, allows), "{path}");
+        }
+        assert_eq!(scope.in_words(), "src/**, Cargo.lock (shared), never **/*.pem, never Cargo.lock");
     }
 }

@@ -224,6 +224,55 @@ fn a_run_that_is_stopped_waits_for_no_answer() {
 }
 
 #[test]
+fn a_question_of_an_attempt_that_is_stopped_goes_away() {
+    let script = |go: &str| {
+        let blocked = call("finish", json!({ "status": "blocked", "summary": "no", "hand_off": "", "follow_ups": [] }));
+        let mended = json!([{ "edit": "drop", "task": "a", "because": "b" }, { "edit": "retry", "task": "b", "because": "b" }]);
+        Script::new()
+            .planner(1, [plan("gate | true\n a | write a.txt\n b | write b.txt")])
+            .planner(2, [edits(&mended)])
+            .worker("a", 1, [command("touch a.txt"), finish("Did it.")])
+            .worker("b", 1, [command(&format!("until test -e '{go}'; do sleep 0.05; done")), blocked])
+            .worker("b", 2, [write("b.txt", "b\n"), finish("Did it.")])
+    };
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let go = folder.path().join("go");
+    let (s, _server) = ruled("ask = [\"touch\"]", script(go.to_str().expect("the path is text")));
+    let mut terminal = s.terminal(&["run", "Write both"]);
+    terminal.wait_for("Approve this plan?", 1).type_line("a").wait_for(ASK, 1);
+    std::fs::write(go, "").expect("a file can be written");
+    terminal.wait_for("No answer is needed any more.", 1);
+    assert_eq!(terminal.end(), 0);
+    assert_eq!((s.result().as_str(), s.state().requests()), ("## README\nhello\n## b.txt\nb\n", &[][..]));
+}
+
+#[test]
+fn a_file_whose_owner_has_landed_meanwhile_needs_no_answer() {
+    let a = [ask_for(&["b.txt"]), command("echo a > a.txt; echo b >> b.txt"), finish("Did it.")];
+    let (s, _server) = ruled("", Script::new().worker("a", 1, a));
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let go = folder.path().join("go");
+    let b = format!("run until test -e '{}'; do sleep 0.05; done; echo x > other", go.display());
+    let mut terminal = before_a_person(&s, &format!("a | write a.txt\n b | write b.txt other | {b}"));
+    terminal.wait_for(ASK, 1);
+    std::fs::write(go, "").expect("a file can be written");
+    assert_eq!(terminal.end(), 0);
+    expect![[r#"
+        a #1 asks to also write b.txt
+        a #1 gets b.txt by rule
+    "#]]
+    .assert_eq(&decisions(&s));
+}
+
+#[test]
+fn a_command_worker_that_the_person_denies_is_not_started_and_one_to_ask_about_was_approved_with_its_plan() {
+    let s = Scenario::new(REPO).config("[approvals]\ndeny = [\"touch\"]\nask = [\"mkdir\"]");
+    s.run_plan("a | write a.txt | run touch a.txt\n b | write b | run mkdir b && echo > b/b", &["--no-gate"]).code(3);
+    assert_eq!(s.result(), "## README\nhello\n## b/b\n\n");
+    s.inspan(&["log"]).code(0).prints("`touch` is in approvals.deny");
+}
+
+#[test]
 fn a_file_that_another_task_owns_is_shared_by_a_persons_word_and_merged() {
     let a = [ask_for(&["shared.txt"]), command("sed -i s/one/ONE/ shared.txt; echo a > a.txt"), finish("Did it.")];
     let script = Script::new().worker("a", 1, a);

@@ -79,16 +79,16 @@ impl<T> Queue<T> {
         self.waiting.remove(at)
     }
 
+    /// All questions, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting<T>> {
+        self.waiting.iter()
+    }
+
     /// Takes out all questions that somebody has no more use for.
     pub fn leave_all(&mut self, needless: impl Fn(&Matter) -> bool) -> Vec<Waiting<T>> {
         let (gone, kept) = std::mem::take(&mut self.waiting).into_iter().partition(|waiting| needless(&waiting.matter));
         self.waiting = kept;
         Vec::from(gone)
-    }
-
-    /// Whether a question still waits.
-    pub fn holds(&self, number: u64) -> bool {
-        self.waiting.iter().any(|waiting| waiting.number == number)
     }
 
     /// How many wait besides the first.
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(queue.show().map(|waiting| waiting.ticket), Some(1));
         let gone: Vec<usize> =
             queue.leave_all(|matter| matter.key.task.as_str() == "a").into_iter().map(|waiting| waiting.ticket).collect();
-        assert_eq!((gone, queue.holds(numbers[1]), queue.holds(numbers[2])), (vec![2], true, false));
+        assert_eq!((gone, queue.iter().map(|waiting| waiting.number).collect()), (vec![2], vec![numbers[1]]));
         queue.cleared(numbers[2]);
         assert!(queue.show().is_none(), "only the question that is shown can be cleared");
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! **Invariant:** what was decided is in the journal before the worker hears of it. **Invariant:** every question has a deadline, and
-//! ends with its attempt. **Invariant:** the dispatcher waits for nobody: person and clock answer with a message.
+//! ends with its attempt; an attempt waits for one at a time, so there are never more than there are workers. **Invariant:** the dispatcher waits for nobody: person and clock answer with a message.
 //!
 //! Requests for scope are judged in `grants` and wait in the same queue.
 
@@ -43,6 +43,13 @@ pub(super) struct Approving {
     shown: Option<(u64, CancellationToken)>,
 }
 
+impl Approving {
+    /// The questions that are about such a matter.
+    pub(super) fn waiting(&self, is_such: impl Fn(&Matter) -> bool) -> Vec<u64> {
+        self.queue.iter().filter(|waiting| is_such(&waiting.matter)).map(|waiting| waiting.number).collect()
+    }
+}
+
 /// Who waits for an answer.
 pub(super) enum Ticket {
     /// A tool.
@@ -62,6 +69,12 @@ impl Dispatcher {
     /// What an attempt asks before it does something.
     pub(super) fn approvals_of(&self, key: &AttemptKey, me: &ActorRef<Self>) -> Approvals {
         Approvals { dispatcher: me.clone(), key: key.clone(), rules: self.site.approvals.clone() }
+    }
+
+    /// What a plan's own command is told that the person denies. Who approved the plan has approved the command; a denial stands.
+    pub(super) fn denied(&self, command: &str) -> Option<String> {
+        let Judgement { verdict, why, .. } = self.site.approvals.of_command(command, &[]);
+        (verdict == Verdict::Deny).then(|| format!("`{command}` was not run: {why}"))
     }
 
     fn hear_wanted(&mut self, wanted: ApprovalWanted, me: &ActorRef<Self>) -> Result<(), Error> {
@@ -86,7 +99,7 @@ impl Dispatcher {
     }
 
     /// An attempt does not ask twice for what it was refused.
-    fn refused_before(&self, matter: &Matter) -> Option<Answer> {
+    pub(super) fn refused_before(&self, matter: &Matter) -> Option<Answer> {
         let same = self.state().requests().iter().rev().find(|one| one.key == matter.key && one.what == matter.what)?;
         same.answer.clone().filter(|answer| !answer.granted)
     }
@@ -170,8 +183,8 @@ impl Dispatcher {
             Subject::Write(path) => rules.of_path(path, &standing).verdict == Verdict::Allow,
             Subject::Scope(_) => false,
         };
-        for Waiting { matter, ticket, .. } in self.approving.queue.leave_all(covered) {
-            self.decide(matter, ticket, (Decision::Allowed, Decider::Person))?;
+        for number in self.approving.waiting(covered) {
+            self.decide_without_asking(number, (Decision::Allowed, Decider::Person))?;
         }
         Ok(())
     }
@@ -195,10 +208,10 @@ impl Dispatcher {
         if word == Word::Always { self.decide_covered() } else { Ok(()) }
     }
 
-    fn hear_overdue(&mut self, number: u64) -> Result<(), Error> {
+    /// Decides a question that waits, and takes it away from the person if it is shown; one that has left is decided already.
+    pub(super) fn decide_without_asking(&mut self, number: u64, decided: (Decision, Decider)) -> Result<(), Error> {
         let Some(Waiting { matter, ticket, .. }) = self.approving.queue.leave(number) else { return Ok(()) };
         self.take_away(number);
-        let decided = self.without_a_person(Decider::Deadline);
         self.decide(matter, ticket, decided)
     }
 
@@ -267,7 +280,8 @@ impl Message<Overdue> for Dispatcher {
     type Reply = ();
 
     async fn handle(&mut self, Overdue { number }: Overdue, _: &mut Context<Self, ()>) {
-        if let Err(error) = self.hear_overdue(number) {
+        let decided = self.without_a_person(Decider::Deadline);
+        if let Err(error) = self.decide_without_asking(number, decided) {
             self.finish(Err(error));
         }
     }

@@ -18,7 +18,7 @@ use plans::{
     run_state::{Continuation, TaskRecord},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Outcome};
+use shared::{AttemptKey, Outcome, Report};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::{AttemptOver, Worker, WorkerArgs},
@@ -118,6 +118,10 @@ impl Dispatcher {
             Inspection { worktree: worktree.clone(), task: task.clone(), scope: scope.clone(), shell: shell.clone(), timeout };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
+                if let Some(why) = self.denied(&command) {
+                    let report = Report { summary: why, ..Report::default() };
+                    return report_at_once(key, Outcome::Blocked { report }, me);
+                }
                 self.site.board.says(key, &format!("runs {command}"));
                 let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
                 let job = CommandJob { command, brief, folder, shell, inspection };

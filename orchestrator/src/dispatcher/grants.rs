@@ -11,7 +11,7 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{
-    approval::{Decider, Decision, Subject, Verdict},
+    approval::{Answer, Decider, Decision, Subject, Verdict},
     event::Event,
     run_state::Widening,
 };
@@ -52,9 +52,28 @@ impl Dispatcher {
         match verdict {
             Verdict::Allow => self.decide(matter, ticket, (Decision::Allowed, Decider::Rule)),
             Verdict::Deny => self.decide(matter, ticket, (Decision::Denied, Decider::Rule)),
-            Verdict::Ask if self.policy.attended => self.ask_about(matter, ticket, me),
+            Verdict::Ask if self.policy.attended => match self.refused_before(&matter) {
+                // A person is not asked twice by the same attempt.
+                Some(Answer { by, why, .. }) => self.decide(Matter { why, ..matter }, ticket, (Decision::Denied, by)),
+                None => self.ask_about(matter, ticket, me),
+            },
             Verdict::Ask => self.decide(matter, ticket, self.without_a_person(Decider::Unattended)),
         }
+    }
+
+    /// A task has landed: what waited because the task owned it may be free now.
+    pub(super) fn grant_what_is_free_now(&mut self) -> Result<(), Error> {
+        let free = |matter: &Matter| match &matter.what {
+            Subject::Scope(globs) => {
+                let is_allowed = self.judge_request(&matter.key, globs).verdict == Verdict::Allow;
+                is_allowed && self.contested(&matter.key, globs).is_none()
+            }
+            Subject::Command(_) | Subject::Write(_) => false,
+        };
+        for number in self.approving.waiting(free) {
+            self.decide_without_asking(number, (Decision::Allowed, Decider::Rule))?;
+        }
+        Ok(())
     }
 
     /// Why a task cannot own these files alone, in words for the worker and for the person.

@@ -68,7 +68,12 @@ impl Message<LandingStep> for Dispatcher {
                     self.finish(Err(Error::Defect(error.to_string())));
                 }
             }
-            LandingStep::Moved { key, commit } => self.record_and_pursue(&Event::TaskLanded { key, commit }, &me).await,
+            LandingStep::Moved { key, commit } => {
+                self.record_and_pursue(&Event::TaskLanded { key, commit }, &me).await;
+                if let Err(error) = self.grant_what_is_free_now() {
+                    self.finish(Err(error));
+                }
+            }
             LandingStep::Conflicted { key, paths, with, detail } => {
                 self.record_and_pursue(&Event::LandingConflicted { key, onto, paths, with, detail }, &me).await;
             }
