@@ -161,7 +161,7 @@ mod tests {
         let holder =
             Holder { worktree: &worktree, env, writes: worker::sandbox::Writes::Tree, network: shared::Network::default() };
         let shell = ground.site.quarters.shell(&ground.site.repository.git, holder);
-        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
+        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], ..Scope::default() });
         let timeout = Duration::from_secs(60);
         let inspection = Inspection { worktree: worktree.clone(), task, scope, shell, timeout, secrecy: Arc::default(), astray };
         let verdict = inspection.accept(&CancellationToken::new()).await;

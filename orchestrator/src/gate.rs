@@ -20,7 +20,10 @@ use crate::{error::Error, quarters::Holder, site::Site, worktree::Worktree};
 /// A place to prove things in.
 pub struct Gate {
     worktree: Worktree,
+    /// In the network that most proofs have.
     shell: Shell,
+    /// In the others.
+    elsewhere: HashMap<Network, Shell>,
     mark: String,
     /// What is known about commits that were asked about before: whether a command passes there.
     known: HashMap<(CommitId, String), bool>,
@@ -35,6 +38,8 @@ pub struct Claim<'a> {
     pub commands: &'a [String],
     /// For each.
     pub timeout: Duration,
+    /// What they can reach.
+    pub network: Network,
 }
 
 impl Gate {
@@ -51,7 +56,7 @@ impl Gate {
 
     /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
     fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
-        Self { worktree, shell, mark, known: HashMap::new() }
+        Self { worktree, shell, elsewhere: HashMap::new(), mark, known: HashMap::new() }
     }
 
     /// Runs the commands on the files of a commit until one fails.
@@ -61,19 +66,28 @@ impl Gate {
         claim: Claim<'_>,
         cancel: &CancellationToken,
     ) -> Result<Option<RedVerdict>, Error> {
+        let shell = self.shell_in(claim.network);
         for command in claim.commands {
             self.worktree.check_out(commit).await?;
-            let end = self.shell.run(command, claim.timeout, cancel).await;
+            let end = shell.run(command, claim.timeout, cancel).await;
             end_strays(&self.mark);
             if end.status == Status::Cancelled {
                 return Err(Error::Interrupted);
             }
             self.known.insert((commit.clone(), command.clone()), end.succeeded());
             if !end.succeeded() {
-                return Ok(Some(red(claim.proof, command, &end, self.shell.output_of(&end))));
+                return Ok(Some(red(claim.proof, command, &end, shell.output_of(&end))));
             }
         }
         Ok(None)
+    }
+
+    fn shell_in(&mut self, network: Network) -> Shell {
+        if network == Network::default() {
+            return self.shell.clone();
+        }
+        let other = || Shell { enclosure: self.shell.enclosure.in_network(network), ..self.shell.clone() };
+        self.elsewhere.entry(network).or_insert_with(other).clone()
     }
 
     /// Whether a command passes on another commit: the one before, to tell who broke it.
@@ -94,13 +108,7 @@ impl Gate {
 
 /// A failed command as evidence.
 fn red(proof: Proof, command: &str, end: &CommandEnd, output: String) -> RedVerdict {
-    RedVerdict {
-        proof,
-        command: command.to_owned(),
-        ended: end.status.to_string(),
-        output,
-        red_before: None,
-    }
+    RedVerdict { proof, command: command.to_owned(), ended: end.status.to_string(), output, red_before: None }
 }
 
 #[cfg(test)]
@@ -113,7 +121,8 @@ mod tests {
         let commit = ground.commit("later", "echo later > src/a").await;
         let mut gate = Gate::open(&ground.site, &ground.base).await.unwrap();
         let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
-        let claim = Claim { proof: Proof::Gate, commands: &commands, timeout: Duration::from_secs(60) };
+        let claim =
+            Claim { proof: Proof::Gate, commands: &commands, timeout: Duration::from_secs(60), network: Network::default() };
         gate.check(&commit, claim, &CancellationToken::new()).await.unwrap()
     }
 

@@ -174,6 +174,8 @@ impl Launch {
             guess: self.guessed_gate(&survey),
             no_gate: self.settings.no_gate,
             run_limits: self.settings.run_limits,
+            paths: self.config.approvals.paths.clone(),
+            unreviewed: self.config.run.review == crate::config::Review::Never,
         };
         Ok(Arc::new(Site {
             folder: self.folder.clone(),
@@ -188,6 +190,7 @@ impl Launch {
             worker_model: models.worker,
             planner_model: models.planner.filter(|_| self.settings.planner),
             rules,
+            approvals: Arc::new(self.config.approvals.clone()),
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))
@@ -220,11 +223,15 @@ impl Launch {
 
     fn configured_gate(&self) -> Option<Gate> {
         let gate = &self.config.gate;
-        gate.commands.clone().filter(|commands| !commands.is_empty()).map(|commands| Gate { commands, timeout: gate.timeout })
+        gate.commands.clone().filter(|commands| !commands.is_empty()).map(|commands| Gate {
+            commands,
+            timeout: gate.timeout,
+            ..Gate::default()
+        })
     }
 
     fn guessed_gate(&self, survey: &Survey) -> Gate {
-        Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout }
+        Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout, ..Gate::default() }
     }
 
     /// Runs until the end. The journal must hold the run's beginning.
@@ -234,7 +241,8 @@ impl Launch {
             crate::config::Review::First => ReviewPolicy::First,
             crate::config::Review::Never => ReviewPolicy::Never,
         };
-        let policy = Policy { review, plan_only };
+        let attended = self.screen.interactive && review != ReviewPolicy::Never && self.format == Format::Text;
+        let policy = Policy { review, plan_only, attended };
         let entries = recorder.listen();
         let watched = Show {
             screen: self.screen.clone(),

@@ -7,6 +7,7 @@
 
 mod acceptance;
 mod apply;
+pub mod approvals;
 mod cli;
 mod command;
 mod command_worker;

@@ -58,7 +58,7 @@ mod tests {
     async fn a_worker_hears_what_was_put_back_and_what_could_not_be_looked_at() {
         let ground = Ground::new().await;
         let worktree = Arc::new(ground.worktree().await);
-        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] });
+        let scope = LiveScope::new(Scope { write: vec![Glob::new("src/**").unwrap()], ..Scope::default() });
         let watch = Watch { worktree: worktree.clone(), scope };
         assert_eq!(watch.after_command().await, Strayed::Nowhere);
         sh(&worktree.tree(), "echo x > src/a; echo x > lock");

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use worker::{model::Model, process::end_strays};
 
 use crate::{
+    approvals::Rules,
     environment::Environment,
     error::Error,
     journal::Journal,
@@ -59,6 +60,8 @@ pub struct Site {
     pub planner_model: Option<Arc<dyn Model>>,
     /// What plans are completed with and held against.
     pub rules: PlanRules,
+    /// What a person wants to be asked about, and what nobody may do.
+    pub approvals: Arc<Rules>,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
     /// What is being cleared away.
@@ -88,6 +91,7 @@ impl Site {
             settings: settings.clone(),
             team,
             rules: self.rules.clone(),
+            approvals: self.approvals.clone(),
             survey: self.survey.clone(),
             draft: self.folder.path.join("plan.toml"),
         }

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_name_that_no_plan_can_say_is_shown_in_quotes_and_outside_every_scope() {
-        let all = Scope { write: vec![Glob::new("**").unwrap()], shared: vec![] };
+        let all = Scope { write: vec![Glob::new("**").unwrap()], shared: vec![], ..Scope::default() };
         let cases: [(&[u8], &str, bool); 8] = [
             (b"src/a.rs", "src/a.rs", true),
             ("\u{e9}/~".as_bytes(), "\u{e9}/~", true),

@@ -13,12 +13,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use shared::{Glob, Limits, Scope, TaskId};
+use shared::{Glob, Limits, Network, Scope, TaskId};
 
 use crate::{
+    approval::PathRules,
     edit::{self, PlanEdit, Revised},
     file::Reading,
-    lint::{self, Checked, GateRule, LintRules},
+    lint::{self, Checked, GateRule, HostRule, LintRules},
     plan::{Gate, Plan, PlanDraft},
     problem::{Place, Problem, Severity},
     survey::Survey,
@@ -36,6 +37,10 @@ pub struct PlanRules {
     pub no_gate: bool,
     /// What the whole run may spend.
     pub run_limits: Limits,
+    /// Which files no task may change, and which the person wants to be asked about.
+    pub paths: PathRules,
+    /// Whether a model's plan takes effect without that a person has seen it.
+    pub unreviewed: bool,
 }
 
 /// A plan that may be proposed.
@@ -67,12 +72,13 @@ impl PlanRules {
         let mut reading = Reading::of_json(document);
         reading.fill(goal, self.own_gate());
         goal.clone_into(&mut reading.draft.goal);
-        self.judge(reading, survey)
+        let host = if self.unreviewed { HostRule::Refused } else { HostRule::Remarked };
+        self.judge(reading, survey, host)
     }
 
     /// The text of a plan file.
     pub fn of_file(&self, text: &str, survey: &Survey) -> Result<Admitted, Vec<Problem>> {
-        self.judge(Reading::of_toml(text), survey)
+        self.judge(Reading::of_toml(text), survey, HostRule::Remarked)
     }
 
     /// The text of a plan that a person had in their editor.
@@ -119,9 +125,10 @@ impl PlanRules {
         said(&found.into_iter().filter(|problem| !problem.is_error()).collect::<Vec<_>>())
     }
 
-    fn judge(&self, mut reading: Reading, survey: &Survey) -> Result<Admitted, Vec<Problem>> {
+    fn judge(&self, mut reading: Reading, survey: &Survey, host: HostRule) -> Result<Admitted, Vec<Problem>> {
         self.set_gate(&mut reading.draft.gate);
-        let Checked { plan, problems } = lint::check(&reading, survey, &self.lint_rules());
+        let rules = LintRules { host, ..self.lint_rules() };
+        let Checked { plan, problems } = lint::check(&reading, survey, &rules);
         match plan {
             Some(plan) => Ok(Admitted { plan, warnings: said(&problems) }),
             None => Err(problems),
@@ -135,7 +142,8 @@ impl PlanRules {
 
     fn set_gate(&self, gate: &mut Gate) {
         if let Some(configured) = &self.configured {
-            gate.clone_from(configured);
+            // Which network it gets is the plan's to say, where a person sees it.
+            *gate = Gate { network: gate.network, ..configured.clone() };
         }
         if self.no_gate {
             gate.commands.clear();
@@ -144,7 +152,7 @@ impl PlanRules {
 
     fn lint_rules(&self) -> LintRules {
         let gate = if self.no_gate { GateRule::NotWanted } else { GateRule::Required };
-        LintRules { gate, run_limits: self.run_limits }
+        LintRules { gate, run_limits: self.run_limits, paths: self.paths.clone(), host: HostRule::Remarked }
     }
 }
 
@@ -154,7 +162,8 @@ fn only_task(goal: &str, gate: &Gate) -> Task {
         title: goal.lines().next().unwrap_or_default().chars().take(72).collect(),
         instructions: goal.to_owned(),
         depends_on: Vec::new(),
-        scope: Scope { write: vec![Glob::new("**").expect("it is a glob")], shared: Vec::new() },
+        scope: Scope { write: vec![Glob::new("**").expect("it is a glob")], shared: Vec::new(), ..Scope::default() },
+        network: Network::default(),
         deliver: Vec::new(),
         verify: gate.commands.clone(),
         hand_off: None,
@@ -195,7 +204,7 @@ mod tests {
 
     fn rules(configured: bool, no_gate: bool) -> PlanRules {
         let configured = configured.then(|| gate("configured"));
-        PlanRules { configured, guess: gate("guessed"), no_gate, run_limits: Limits::default() }
+        PlanRules { configured, guess: gate("guessed"), no_gate, ..PlanRules::default() }
     }
 
     fn document(with_gate: bool) -> Value {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::{collection::vec, option, prelude::*};
-use shared::{Glob, Limits, Money, RepoPath, Scope, TaskId};
+use shared::{Glob, Limits, Money, Network, RepoPath, Scope, TaskId};
 
 use crate::{
     plan::{Gate, Plan, PlanDraft},
@@ -23,8 +23,8 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 
 /// A plan whose tasks own a folder each and depend on earlier ones only.
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
-    let gate = (vec(text(), 0..3), any::<u32>(), 0..1_000_000_000_u32)
-        .prop_map(|(commands, secs, nanos)| Gate { commands, timeout: Duration::new(secs.into(), nanos) });
+    let gate = (vec(text(), 0..3), any::<u32>(), 0..1_000_000_000_u32, network())
+        .prop_map(|(commands, secs, nanos, network)| Gate { commands, timeout: Duration::new(secs.into(), nanos), network });
     (text(), gate, vec(task(), 0..6)).prop_map(|(goal, gate, mut tasks)| {
         for (at, task) in tasks.iter_mut().enumerate() {
             own(task, at);
@@ -43,6 +43,10 @@ fn own(task: &mut Task, at: usize) {
     for path in &mut task.deliver {
         *path = RepoPath::new(&format!("{folder}/{path}")).expect("a path");
     }
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    prop::sample::select(Network::ALL.to_vec())
 }
 
 prop_compose! {
@@ -65,13 +69,15 @@ prop_compose! {
         hand_off in option::of(text()),
         command in option::of(text()),
         limits in limits(),
+        network in network(),
     ) -> Task {
         Task {
             id: TaskId::new("x").expect("a letter"),
             title,
             instructions,
             depends_on: Vec::new(),
-            scope: Scope { write: Vec::new(), shared: shared.iter().map(|s| Glob::new(s).expect("a glob")).collect() },
+            scope: Scope { write: Vec::new(), shared: shared.iter().map(|s| Glob::new(s).expect("a glob")).collect(), ..Scope::default() },
+            network,
             deliver: deliver.iter().map(|s| RepoPath::new(s).expect("a path")).collect(),
             verify,
             hand_off,

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** the edits of one call take effect together or not at all, and what comes out is a valid [`Plan`].
 //! **Invariant:** a task that has landed is never changed, dropped or made to wait.
+//! **Invariant:** no edit gives a task the host's network that replaces none which had it: that is for a plan that a person reviews.
 //!
 //! Not here: when a plan is edited, how often, and who has to agree (`run_state`, and the orchestrator).
 
@@ -20,7 +21,7 @@ mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, json};
-use shared::{Glob, Limits, RepoPath, TaskId};
+use shared::{Glob, Limits, Network, RepoPath, TaskId};
 
 use crate::{
     file::write_json::{limits_json, task_json},
@@ -111,6 +112,8 @@ pub struct Rewrite {
     pub instructions: Option<String>,
     /// All its dependencies.
     pub depends_on: Option<Vec<TaskId>>,
+    /// Which network its commands reach.
+    pub network: Option<Network>,
     /// All files that must exist afterwards.
     pub deliver: Option<Vec<RepoPath>>,
     /// All its commands.
@@ -157,7 +160,7 @@ impl Change {
             Change::Widen { task, write, shared } => json!({ "task": task, "write": write, "shared": shared }),
             Change::Rewrite { task, with } => json!({
                 "task": task, "title": with.title, "instructions": with.instructions, "depends_on": with.depends_on,
-                "deliver": with.deliver, "verify": with.verify, "hand_off": with.hand_off,
+                "network": with.network, "deliver": with.deliver, "verify": with.verify, "hand_off": with.hand_off,
                 "limits": with.limits.map(|limits| limits_json(&limits)),
             }),
         }

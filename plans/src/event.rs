@@ -9,7 +9,10 @@
 use serde::{Deserialize, Serialize};
 use shared::{Attempt, AttemptKey, Glob, Limits, Money, Outcome, RepoPath, RunId, TaskId, Tokens};
 
-use crate::plan::Plan;
+use crate::{
+    approval::{Decider, Decision, Subject},
+    plan::Plan,
+};
 
 /// The version of the journal's lines that this program writes.
 pub const VERSION: u32 = 1;
@@ -125,6 +128,50 @@ pub enum Event {
         globs: Vec<Glob>,
         /// Why it asked.
         reason: String,
+        /// Whether another task owns some of it, so that the two share it and the coordinator merges.
+        #[serde(default)]
+        shared: bool,
+        /// Who granted it.
+        #[serde(default)]
+        by: Decider,
+    },
+    /// A worker may not write more than its plan says.
+    ScopeRefused {
+        /// The attempt that asked.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// What it wanted to write in addition.
+        globs: Vec<Glob>,
+        /// Why it asked.
+        reason: String,
+        /// Why not.
+        why: String,
+        /// Who refused it.
+        by: Decider,
+    },
+    /// A person is asked before something is done.
+    ApprovalAsked {
+        /// The attempt that waits for the answer.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// What it wants to do.
+        what: Subject,
+        /// Why a person is asked: the rule, or the worker's own reason.
+        why: String,
+    },
+    /// Something that a rule stands before was allowed or not.
+    ApprovalDecided {
+        /// The attempt that wanted it.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// What it wanted to do.
+        what: Subject,
+        /// What was decided.
+        decision: Decision,
+        /// By whom.
+        by: Decider,
+        /// The rule that stands before it.
+        why: String,
     },
     /// An attempt is over, and whatever it left is safe.
     AttemptEnded {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::{Attempt, Outcome, RepoPath, TaskId};
 
 use crate::{
+    approval::{Request, Subject},
     event::{Proof, RedVerdict, TaskEnd},
     run_state::RunState,
 };
@@ -122,7 +123,29 @@ pub fn account(state: &RunState) -> String {
             writeln!(text, "Attempt {}: {}", evidence.attempt, evidence.setback.in_full()).expect("writing to a string");
         }
     }
+    write_refused(&mut text, state);
     text
+}
+
+/// What was asked for and refused: the plan may have to give it.
+fn write_refused(text: &mut String, state: &RunState) {
+    let refused = |request: &&Request| request.answer.as_ref().is_some_and(|answer| !answer.granted);
+    let lines: Vec<String> = state.requests().iter().filter(refused).map(refusal_in_words).collect();
+    if lines.is_empty() {
+        return;
+    }
+    writeln!(text, "\n## Asked for and refused").expect("writing to a string");
+    for line in &lines[lines.len().saturating_sub(2 * SHOWN)..] {
+        writeln!(text, "- {line}").expect("writing to a string");
+    }
+}
+
+fn refusal_in_words(request: &Request) -> String {
+    let reason = match &request.what {
+        Subject::Scope(_) => format!(" (its reason: {})", first_line(&request.reason)),
+        Subject::Command(_) | Subject::Write(_) => String::new(),
+    };
+    format!("{}{reason}", request.in_words())
 }
 
 /// How many attempts at a task, and how many names in a list, are shown.

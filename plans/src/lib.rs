@@ -6,6 +6,7 @@
 //! Not here: how a task is carried out (`worker`), how a merge or a gate is run, what a terminal looks like (`orchestrator`).
 
 pub mod admission;
+pub mod approval;
 #[cfg(test)]
 mod arbitrary;
 pub mod edit;
@@ -27,7 +28,7 @@ mod spelling;
 pub mod survey;
 pub mod task;
 pub mod task_state;
-mod visible;
+pub mod visible;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

@@ -11,6 +11,7 @@
 mod alone;
 mod ownership;
 mod repository;
+mod rights;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod tests;
 use shared::Limits;
 
 use crate::{
+    approval::PathRules,
     file::Reading,
     plan::Plan,
     problem::{Place, Problem, Severity},
@@ -32,6 +34,20 @@ pub struct LintRules {
     pub gate: GateRule,
     /// What the whole run may spend: no attempt may be allowed more.
     pub run_limits: Limits,
+    /// Which files no task may change.
+    pub paths: PathRules,
+    /// Whether a task may ask for the host's network.
+    pub host: HostRule,
+}
+
+/// Whether a plan may ask for the host's network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostRule {
+    /// It is a person's plan, or one that a person reviews.
+    #[default]
+    Remarked,
+    /// No person sees it before it takes effect.
+    Refused,
 }
 
 /// Whether a plan has to have a gate.
@@ -48,6 +64,7 @@ pub enum GateRule {
 /// [`Reading::locate`] moves it to where the text stands.
 pub fn lint(plan: &Plan, survey: &Survey, rules: &LintRules) -> Vec<Problem> {
     let mut problems = alone::problems(plan.draft(), rules);
+    problems.extend(rights::problems(plan.draft(), rules));
     problems.extend(repository::problems(plan, survey));
     in_order(plan, &mut problems);
     problems
@@ -69,7 +86,11 @@ pub fn check(reading: &Reading, survey: &Survey, rules: &LintRules) -> Checked {
             let found = lint(&plan, survey, rules);
             (Some(plan), Vec::new(), found)
         }
-        Err(problems) => (None, problems, alone::problems(&reading.draft, rules)),
+        Err(problems) => {
+            let mut found = alone::problems(&reading.draft, rules);
+            found.extend(rights::problems(&reading.draft, rules));
+            (None, problems, found)
+        }
     };
     let own = found.into_iter().filter(|problem| !reading.follows_from_a_fault(problem));
     problems.extend(own.map(|problem| reading.locate(problem)));
@@ -86,5 +107,10 @@ fn in_order(plan: &Plan, problems: &mut [Problem]) {
 
 /// A finding at a key of a task.
 fn at_key(severity: Severity, task: &Task, key: &'static str, rule: &'static str, message: String) -> Problem {
-    Problem { severity, place: Place::Key { task: task.id.clone(), key, item: None }, rule, message }
+    Problem { severity, place: place(task, key, None), rule, message }
+}
+
+/// A key of a task or, in a list, one of its items.
+fn place(task: &Task, key: &'static str, item: Option<usize>) -> Place {
+    Place::Key { task: task.id.clone(), key, item }
 }

@@ -13,7 +13,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use shared::TaskId;
+use shared::{Network, TaskId};
 
 use crate::{
     overlap,
@@ -29,11 +29,14 @@ pub struct Gate {
     pub commands: Vec<String>,
     /// For each command.
     pub timeout: Duration,
+    /// Which network they reach.
+    #[serde(default)]
+    pub network: Network,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { commands: Vec::new(), timeout: Duration::from_secs(20 * 60) }
+        Self { commands: Vec::new(), timeout: Duration::from_secs(20 * 60), network: Network::default() }
     }
 }
 

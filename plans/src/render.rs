@@ -7,6 +7,7 @@
 mod graph;
 mod layout;
 mod markup;
+mod rights;
 mod route;
 mod table;
 
@@ -15,4 +16,5 @@ mod tests;
 
 pub use graph::graph;
 pub use markup::{dot, mermaid};
+pub use rights::rights;
 pub use table::{TableFacts, table};

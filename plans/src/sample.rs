@@ -1,6 +1,6 @@
 //! Plans in a few words, for tests.
 
-use shared::{Glob, Limits, RepoPath, Scope, TaskId};
+use shared::{Glob, Limits, Network, RepoPath, Scope, TaskId};
 
 use crate::{
     plan::{Gate, Plan, PlanDraft},
@@ -24,6 +24,7 @@ pub(crate) fn task(line: &str) -> Task {
         instructions: "i".to_owned(),
         depends_on: Vec::new(),
         scope: Scope::default(),
+        network: Network::default(),
         deliver: Vec::new(),
         verify: Vec::new(),
         hand_off: None,

@@ -1,7 +1,7 @@
 //! A node of the plan.
 
 use serde::{Deserialize, Serialize};
-use shared::{Limits, RepoPath, Scope, TaskId};
+use shared::{Limits, Network, RepoPath, Scope, TaskId};
 
 /// One piece of work that one worker does alone. The fields are those of a plan file's `[[task]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Task {
     pub depends_on: Vec<TaskId>,
     /// What it may write.
     pub scope: Scope,
+    /// Which network its commands reach.
+    #[serde(default)]
+    pub network: Network,
     /// Files that must exist afterwards.
     pub deliver: Vec<RepoPath>,
     /// Commands that prove it, run by the harness.

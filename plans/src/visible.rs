@@ -12,7 +12,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
 }
 
 /// The text with every hidden character as an escape. Line breaks and tabs stay.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) {
@@ -25,6 +25,6 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// The text in one line: visible, with one space for each run of white space.
-pub(crate) fn in_line(text: &str) -> String {
+pub fn in_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -76,7 +76,7 @@ impl Place {
             network: Network::Loopback,
             limits: CommandLimits::default(),
         };
-        let scope = Scope { write: vec![Glob::new("src/**").expect("it is a pattern")], shared: Vec::new() };
+        let scope = Scope { write: vec![Glob::new("src/**").expect("it is a pattern")], ..Scope::default() };
         let enclosure = Enclosure::new(sandbox.clone(), ground, Writes::Scope(LiveScope::new(scope)));
         let env = env::var_os("PATH").map(|path| ("PATH".into(), path)).into_iter().collect();
         let permits = Permits::default();

@@ -3,6 +3,7 @@
 //! One test binary, so that the binary under test is built once and everything runs in parallel. What the scenarios are written in is
 //! the library of this package.
 
+mod approvals;
 mod cli;
 mod merge;
 mod plans;

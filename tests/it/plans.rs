@@ -41,6 +41,10 @@ fn a_plan_is_drafted_linted_shown_and_written_and_can_be_run_from_its_file() {
           gate    $ true (at most 20m)
           1 task, 1 in the longest chain
 
+        Rights
+
+          a     writes a.txt; network loopback
+
         Order
 
           a

@@ -10,6 +10,7 @@ use std::{
 
 use rustix::{
     fs::{Mode, OFlags},
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
@@ -65,6 +66,13 @@ impl Terminal {
     /// Types a line.
     pub fn type_line(&mut self, line: &str) -> &mut Self {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("the terminal takes it");
+        self
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&mut self) -> &mut Self {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a living process has a number");
+        kill_process(pid, Signal::INT).expect("it is ours");
         self
     }
 

@@ -138,7 +138,7 @@ mod tests {
             goal: "Give every money value a currency".into(),
             title: "Money carries a Currency".into(),
             instructions: "Add `Currency` to `crates/money`.\n".into(),
-            scope: Scope { write: globs(&["crates/money/**"]), shared: globs(&["Cargo.lock"]) },
+            scope: Scope { write: globs(&["crates/money/**"]), shared: globs(&["Cargo.lock"]), ..Scope::default() },
             deliver: vec![RepoPath::new("crates/money/src/currency.rs").unwrap()],
             verify: vec!["cargo test -p money".into()],
             hand_off: Some("How a `Money` is built and compared now".into()),

@@ -18,10 +18,14 @@ pub(super) enum Kind {
     Duration,
     /// A list of texts; in the environment one a line.
     Lines,
-    /// A list of patterns of paths; in the environment one a line.
-    Globs,
+    /// A list of patterns of files, by their names where they have no `/`; in the environment one a line.
+    Names,
     /// A list of words; in the environment with commas between them.
     Words,
+    /// A list of beginnings of commands; in the environment one a line.
+    Prefixes,
+    /// A list of patterns over the repository's files; in the environment one a line.
+    Globs,
     /// An absolute path; `~/` is the home directory.
     Folder,
     /// `http://` or `https://`.
@@ -63,6 +67,10 @@ const fn such_as(example: &'static str, key: Key) -> Key {
 
 /// When a person is asked.
 pub(super) const REVIEWS: &[&str] = &["always", "first", "never"];
+/// What a rule can say.
+pub(super) const VERDICTS: &[&str] = &["allow", "ask", "deny"];
+/// What can be said where nobody is there to ask.
+pub(super) const UNATTENDED: &[&str] = &["allow", "deny"];
 /// How a server is spoken to. The last is known, but not spoken yet.
 pub(super) const DIALECTS: &[&str] = &["openai-chat", "scripted", "anthropic"];
 
@@ -204,17 +212,83 @@ pub(super) const KEYS: &[Key] = &[
     key("sandbox.disk_mb", Kind::Count(1), "INSPAN_SANDBOX_DISK_MB", Some("16384"), "What a command may add to the disk."),
     key(
         "secrets.deny",
-        Kind::Globs,
+        Kind::Names,
         "INSPAN_SECRETS_DENY",
         Some("[]"),
         "Files that no model sees and no task adds, beyond .env, private keys and their like. A pattern without a / is about names.",
     ),
     key(
         "secrets.allow",
-        Kind::Globs,
+        Kind::Names,
         "INSPAN_SECRETS_ALLOW",
         Some("[]"),
         "Files that hold no secrets whatever they are called and whatever they hold: samples, fixtures of tests.",
+    ),
+    such_as(
+        r#"["cargo", "npm test"]"#,
+        key(
+            "approvals.allow",
+            Kind::Prefixes,
+            "INSPAN_APPROVALS_ALLOW",
+            None,
+            "Commands that agents may run whatever approvals.default says, by their first words: \"npm test\" is also npm test -- x, and \
+             not npm tests. Approvals are a courtesy in front of the sandbox, not the wall: they know a command only as it is written.",
+        ),
+    ),
+    such_as(
+        r#"["git push", "npm publish"]"#,
+        key(
+            "approvals.ask",
+            Kind::Prefixes,
+            "INSPAN_APPROVALS_ASK",
+            None,
+            "Commands about which you are asked first. The strictest rule counts, for each command of a line: deny, ask, allow, default.",
+        ),
+    ),
+    such_as(
+        r#"["sudo", "curl"]"#,
+        key("approvals.deny", Kind::Prefixes, "INSPAN_APPROVALS_DENY", None, "Commands that are not run."),
+    ),
+    key(
+        "approvals.default",
+        Kind::OneOf(VERDICTS),
+        "INSPAN_APPROVALS_DEFAULT",
+        Some(r#""allow""#),
+        "What is said to commands that no rule names: allow, ask or deny. Builtins of the shell such as cd and echo are always run.",
+    ),
+    such_as(
+        r#"["ci/**"]"#,
+        key(
+            "approvals.ask_paths",
+            Kind::Globs,
+            "INSPAN_APPROVALS_ASK_PATHS",
+            None,
+            "Files about which you are asked before a tool changes one, or a task asks to own it. (Commands change files unasked.)",
+        ),
+    ),
+    such_as(
+        r#"["deploy/**", "**/*.pem"]"#,
+        key(
+            "approvals.deny_paths",
+            Kind::Globs,
+            "INSPAN_APPROVALS_DENY_PATHS",
+            None,
+            "Files that no task may change, whatever its scope says. Found also when a command has changed them: then nothing of it lands.",
+        ),
+    ),
+    key(
+        "approvals.unattended",
+        Kind::OneOf(UNATTENDED),
+        "INSPAN_APPROVALS_UNATTENDED",
+        Some(r#""deny""#),
+        "What becomes of a question where nobody is there: no terminal, --yes, JSON output.",
+    ),
+    key(
+        "approvals.deadline",
+        Kind::Duration,
+        "INSPAN_APPROVALS_DEADLINE",
+        Some(r#""10m""#),
+        "How long a question waits for you. Then it is decided as if nobody were there.",
     ),
     such_as(
         r#""~/.cache/inspan""#,

@@ -47,6 +47,8 @@ use environment::Endpoint;
 use value::Value;
 use worker::sandbox::{Tier, TierChoice};
 
+use crate::approvals::Rules;
+
 const BUILT_IN: &str = include_str!("builtin.toml");
 
 /// What configuration is made from.
@@ -75,6 +77,8 @@ pub struct Config {
     pub sandbox: SandboxSettings,
     /// The person's home directory.
     pub home: Option<PathBuf>,
+    /// What a person wants to be asked about, and what nobody may do.
+    pub approvals: Rules,
     /// Where worktrees are made. `None` where neither configuration nor the environment tells a home directory.
     pub worktrees: Option<PathBuf>,
     /// What no model sees and no task commits, the keys of models among it.
@@ -195,6 +199,7 @@ impl Config {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
+            approvals: settings::approvals(&settings),
             worktrees: settings::worktrees(&settings, home),
             sandbox: SandboxSettings { tier: sandbox.unwrap_or(configured.tier), ..configured },
             home: home.map(PathBuf::from),

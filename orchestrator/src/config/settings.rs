@@ -2,10 +2,12 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use shared::{Limits, Money, RepoPath, Secrecy};
+use plans::approval::{PathRules, Verdict};
+use shared::{Glob, Limits, Money, RepoPath, Secrecy};
 use worker::sandbox::{CommandLimits, Tier, TierChoice};
 
 use super::{Secret, Setting, Settings, keys::KEYS, origin::Origin, value::Value};
+use crate::approvals::{Prefix, Rules};
 
 /// When a person is asked to approve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +168,29 @@ pub(super) fn secrecy<'a>(settings: &Settings, held: impl Iterator<Item = &'a Se
         patterns.iter().filter_map(|text| Secrecy::pattern(text).ok()).flatten().collect()
     };
     Secrecy::new(globs("secrets.deny"), globs("secrets.allow"), held.map(Secret::reveal))
+}
+
+/// The person's rules about commands and files. What is in the lists was checked when it was read.
+pub(super) fn approvals(settings: &Settings) -> Rules {
+    let entries = |name| list(settings, name).unwrap_or_default();
+    let prefixes = |name| entries(name).iter().filter_map(|text| Prefix::new(text).ok()).collect();
+    let globs = |name| entries(name).iter().filter_map(|text| Glob::new(text).ok()).collect();
+    let verdict = |name, otherwise| match text(settings, name) {
+        Some("allow") => Verdict::Allow,
+        Some("ask") => Verdict::Ask,
+        Some("deny") => Verdict::Deny,
+        _ => otherwise,
+    };
+    let usual = Rules::default();
+    Rules {
+        allow: prefixes("approvals.allow"),
+        ask: prefixes("approvals.ask"),
+        deny: prefixes("approvals.deny"),
+        default: verdict("approvals.default", usual.default),
+        paths: PathRules { ask: globs("approvals.ask_paths"), deny: globs("approvals.deny_paths") },
+        unattended: verdict("approvals.unattended", usual.unattended),
+        deadline: duration(settings, "approvals.deadline").unwrap_or(usual.deadline),
+    }
 }
 
 /// Where nothing is configured, worktrees are made in the user's cache directory.

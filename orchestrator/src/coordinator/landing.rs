@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy, TaskId};
+use shared::{AttemptKey, Network, RepoPath, RunId, Scope, Secrecy, TaskId};
 
 use super::{LandingStep, Lane};
 use crate::{
@@ -38,6 +38,10 @@ pub struct Landing {
     pub verify: Vec<String>,
     /// The gate.
     pub gate: Vec<String>,
+    /// What the task's proof can reach.
+    pub task_network: Network,
+    /// What the gate's commands can reach.
+    pub gate_network: Network,
     /// For each command.
     pub timeout: Duration,
     /// Tasks that have landed, with their commits, in landing order.
@@ -82,8 +86,9 @@ impl Landing {
             Some(gate) => gate,
             none => none.insert(self.open_gate(lane).await?),
         };
-        for (proof, commands) in [(Proof::Task, &self.verify), (Proof::Gate, &self.gate)] {
-            let claim = Claim { proof, commands, timeout: self.timeout };
+        let proofs = [(Proof::Task, &self.verify, self.task_network), (Proof::Gate, &self.gate, self.gate_network)];
+        for (proof, commands, network) in proofs {
+            let claim = Claim { proof, commands, timeout: self.timeout, network };
             let Some(mut verdict) = gate.check(&commit, claim.clone(), &lane.cancel).await? else { continue };
             if proof == Proof::Gate {
                 verdict.red_before = Some(!gate.passes(&self.onto, &verdict.command, claim, &lane.cancel).await?);

@@ -44,10 +44,16 @@ impl Bench {
             onto: self.ground.base.clone(),
             title: "t".to_owned(),
             summary: String::new(),
-            scope: shared::Scope { write: vec![shared::Glob::new("**").unwrap()], shared: Vec::new() },
+            scope: shared::Scope {
+                write: vec![shared::Glob::new("**").unwrap()],
+                shared: Vec::new(),
+                ..shared::Scope::default()
+            },
             deliver: Vec::new(),
             verify: Vec::new(),
             gate: vec![gate.to_owned()],
+            task_network: shared::Network::default(),
+            gate_network: shared::Network::default(),
             timeout: Duration::from_secs(60),
             landed: Vec::new(),
         };

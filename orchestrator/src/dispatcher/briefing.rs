@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use plans::{Task, evidence::Setback, run_state::Continuation};
-use shared::{AttemptKey, Brief, TaskId, brief::HandOff};
+use shared::{AttemptKey, Brief, Glob, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
     context::{Conflict, conflict_notice},
@@ -44,7 +44,10 @@ impl Dispatcher {
         let left = self.state().task(&key.task).and_then(|record| record.left.as_ref());
         let note =
             left.map(|_| "An interrupted attempt at this task has left changes in the worktree; look at them first.".to_owned());
-        self.site.notes.iter().cloned().chain(note).collect()
+        let denied = &self.site.approvals.paths.deny;
+        let names: Vec<&str> = denied.iter().map(Glob::as_str).collect();
+        let denied = (!denied.is_empty()).then(|| format!("No task may change these files: {}.", names.join(", ")));
+        self.site.notes.iter().cloned().chain(denied).chain(note).collect()
     }
 
     /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it.

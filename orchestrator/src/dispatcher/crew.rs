@@ -18,7 +18,7 @@ use plans::{
     run_state::{Continuation, TaskRecord},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Network, Outcome};
+use shared::{AttemptKey, Outcome, Report};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::{AttemptOver, Worker, WorkerArgs},
@@ -75,7 +75,7 @@ impl Dispatcher {
             }
             _ => (tip(state), tip(state)),
         };
-        let scope = LiveScope::new(task.scope.clone());
+        let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
@@ -115,7 +115,7 @@ impl Dispatcher {
         let (scope, cancel) = (live.scope.clone(), live.cancel.clone());
         let site = &self.site;
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
-        let holder = Holder { worktree, env, writes: Writes::Scope(scope.clone()), network: Network::default() };
+        let holder = Holder { worktree, env, writes: Writes::Scope(scope.clone()), network: task.network };
         let shell = site.quarters.shell(&site.repository.git, holder);
         // What a proof changes outside the scope is put back; it may have to build anywhere.
         let proof = Shell { enclosure: shell.enclosure.with(Writes::Tree), ..shell.clone() };
@@ -132,6 +132,10 @@ impl Dispatcher {
         };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
+                if let Some(why) = self.denied(&command) {
+                    let report = Report { summary: why, ..Report::default() };
+                    return report_at_once(key, Outcome::Blocked { report }, me);
+                }
                 self.site.board.says(key, &format!("runs {command}"));
                 let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
                 let job = CommandJob { command, brief, folder, shell, inspection };
@@ -147,6 +151,7 @@ impl Dispatcher {
                     secrecy: site.secrecy.clone(),
                     office: Arc::new(ScopeRequests { dispatcher: me.clone(), key: key.clone() }),
                     acceptance: Arc::new(inspection),
+                    clearance: Arc::new(self.approvals_of(key, me)),
                 };
                 if let Err(why) = self.employ_agent(order, place, cancel, me) {
                     report_at_once(key, Outcome::Unavailable { why }, me);
@@ -247,6 +252,7 @@ impl Message<AttemptOver> for Dispatcher {
 
     async fn handle(&mut self, over: AttemptOver, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
+        self.ask_no_more_for(&over.key);
         let Some(live) = self.crew.get(&over.key) else { return };
         let over = AttemptOver { outcome: self.why_stopped(&over), ..over };
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());

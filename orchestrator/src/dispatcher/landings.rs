@@ -44,6 +44,8 @@ impl Dispatcher {
             deliver: task.deliver.clone(),
             verify: task.verify.clone(),
             gate: if state.settings().no_gate { Vec::new() } else { plan.gate().commands.clone() },
+            task_network: task.network,
+            gate_network: plan.gate().network,
             timeout: plan.gate().timeout,
             landed: landed.collect(),
             key,
@@ -68,7 +70,12 @@ impl Message<LandingStep> for Dispatcher {
                     self.finish(Err(Error::Defect(error.to_string())));
                 }
             }
-            LandingStep::Moved { key, commit } => self.record_and_pursue(&Event::TaskLanded { key, commit }, &me).await,
+            LandingStep::Moved { key, commit } => {
+                self.record_and_pursue(&Event::TaskLanded { key, commit }, &me).await;
+                if let Err(error) = self.grant_what_is_free_now() {
+                    self.finish(Err(error));
+                }
+            }
             LandingStep::Conflicted { key, paths, with, detail } => {
                 self.record_and_pursue(&Event::LandingConflicted { key, onto, paths, with, detail }, &me).await;
             }

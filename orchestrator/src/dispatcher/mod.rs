@@ -8,8 +8,9 @@
 //! panics: a run never waits for something that is gone.
 //! **Invariant:** asks go down (planner, ledger, coordinator), everything that comes up is a tell: no two actors wait for each other.
 //!
-//! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`.
+//! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`.
 
+mod approving;
 mod briefing;
 mod crew;
 mod grants;
@@ -61,6 +62,7 @@ pub struct Dispatcher {
     reviewer: Arc<dyn Reviewer>,
     crew: HashMap<AttemptKey, crew::LiveAttempt>,
     drafting: planning::Drafting,
+    approving: approving::Approving,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
     coordinator: Option<ActorRef<Coordinator>>,
@@ -94,6 +96,7 @@ impl Actor for Dispatcher {
             reviewer: args.reviewer,
             crew: HashMap::new(),
             drafting: planning::Drafting::default(),
+            approving: approving::Approving::default(),
             ledger: None,
             planner: None,
             coordinator: None,

@@ -41,6 +41,8 @@ pub struct Policy {
     pub review: ReviewPolicy,
     /// Only draft a plan, and stop there.
     pub plan_only: bool,
+    /// Whether a person is there who can be asked while the run goes on.
+    pub attended: bool,
 }
 
 /// What is on its way, so that it is not asked for twice.

@@ -114,7 +114,7 @@ async fn a_name_that_no_plan_can_say_is_a_violation_of_every_scope() {
     let ground = Ground::new().await;
     let worktree = ground.worktree().await;
     sh(&worktree.tree(), "echo x > '~'; echo x > 'c:y'; echo b > src/b");
-    let scope = Scope { write: vec![shared::Glob::new("**").unwrap()], shared: Vec::new() };
+    let scope = Scope { write: vec![shared::Glob::new("**").unwrap()], shared: Vec::new(), ..Scope::default() };
     let done = Outcome::Done { report: shared::Report::default() };
     let (_, outcome) = keep(&ground.site, &worktree, &key(), done, &scope).await;
     let Outcome::ScopeViolation { paths } = outcome else { panic!("{outcome:?}") };

@@ -52,6 +52,7 @@ impl Ground {
             worker_model: None,
             planner_model: None,
             rules: PlanRules::default(),
+            approvals: Arc::default(),
             board: Arc::default(),
             chores: tokio_util::task::TaskTracker::new(),
             repository,

@@ -7,13 +7,14 @@ pub mod board;
 pub mod words;
 
 pub mod progress;
+pub mod question;
 pub mod review;
 mod status;
 
 use std::{
     io::{IsTerminal as _, Write as _},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -27,6 +28,10 @@ pub struct Screen {
     quiet: bool,
     /// Whether a person is being asked something: nothing is drawn meanwhile.
     asking: Arc<AtomicBool>,
+    /// News that wait until a question is answered, so that it stays in sight.
+    held: Arc<Mutex<Option<Vec<String>>>>,
+    /// Whose turn it is to ask: one at a time.
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// Whether a person sits in front of it and can be asked.
     pub interactive: bool,
     /// Whether lines may be drawn over.
@@ -46,6 +51,8 @@ impl Screen {
             bars: indicatif::MultiProgress::with_draw_target(target),
             quiet,
             asking,
+            held: Arc::default(),
+            turn: Arc::default(),
             interactive: input && talk && !automatic,
             live,
         }
@@ -53,9 +60,13 @@ impl Screen {
 
     /// A line, or several, of talk, above whatever is live.
     pub fn say(&self, text: &str) {
-        if !self.quiet {
-            self.insist(text);
+        if self.quiet {
+            return;
         }
+        if let Some(held) = &mut *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
+            return held.push(text.to_owned());
+        }
+        self.insist(text);
     }
 
     /// Talk that is said even when it should be quiet.
@@ -74,6 +85,18 @@ impl Screen {
         let _ = self.bars.clear();
     }
 
+    /// Whose turn it is to ask: whoever asks holds it until there is an answer.
+    pub fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
+        self.turn.clone()
+    }
+
+    /// Leaves the screen to one question: nothing is drawn, and news wait, until the room is given back.
+    pub fn make_room(&self) -> Room {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+        self.ask(true);
+        Room { screen: self.clone() }
+    }
+
     /// Whether a person is being asked something.
     pub fn is_asking(&self) -> bool {
         self.asking.load(Ordering::Relaxed)
@@ -82,6 +105,19 @@ impl Screen {
     /// The live lines.
     pub fn bars(&self) -> &indicatif::MultiProgress {
         &self.bars
+    }
+}
+
+/// The room for a question. When it goes, what was held back is said.
+pub struct Room {
+    screen: Screen,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.screen.ask(false);
+        let held = self.screen.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        held.into_iter().flatten().for_each(|text| self.screen.say(&text));
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use plans::{
+    approval::Decider,
     event::{Entry, Event},
     run_state::RunState,
 };
@@ -108,7 +109,13 @@ impl View {
             None => self.state = RunState::begin(&entry.event).ok(),
         }
         match self.show.format {
-            Format::Json => print(&serde_json::to_string(entry).unwrap_or_default()),
+            Format::Json => {
+                print(&serde_json::to_string(entry).unwrap_or_default());
+                // What was decided because nobody is there is said as well.
+                if let Some(line) = words::line(entry).filter(|_| is_for_want_of_a_person(&entry.event)) {
+                    self.show.screen.say(&line);
+                }
+            }
             Format::Text => {
                 if let Some(line) = words::line(entry).filter(|_| is_news(&entry.event)) {
                     let hanging = line.replace('\n', "\n         ");
@@ -148,7 +155,19 @@ impl View {
 
 /// What a person wants to read as it happens; what the live lines show already is left out.
 fn is_news(event: &Event) -> bool {
-    !matches!(event, Event::LandingStarted { .. } | Event::RunStarted { .. } | Event::RunEnded { .. })
+    !matches!(
+        event,
+        Event::LandingStarted { .. } | Event::RunStarted { .. } | Event::RunEnded { .. } | Event::ApprovalAsked { .. }
+    )
+}
+
+fn is_for_want_of_a_person(event: &Event) -> bool {
+    match event {
+        Event::ApprovalDecided { by, .. } | Event::ScopeRefused { by, .. } | Event::ScopeGranted { by, .. } => {
+            matches!(by, Decider::Unattended | Decider::Deadline)
+        }
+        _ => false,
+    }
 }
 
 /// The lines that are drawn over.

@@ -20,9 +20,14 @@ use plans::{
     file, render,
 };
 use shared::{Limits, Price, TaskId};
+use tokio_util::sync::CancellationToken;
 
-use super::{Screen, words};
-use crate::error::Error;
+use super::{
+    Screen,
+    question::{Question, Word, listen},
+    words,
+};
+use crate::{approvals::Rules, error::Error};
 
 /// What a person says to a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +60,8 @@ pub struct Sheet {
     pub settings: Settings,
     /// Who carries it out.
     pub team: Team,
+    /// What a person wants to be asked about, and what nobody may do.
+    pub approvals: Arc<Rules>,
     /// What an edited plan is held against,
     pub rules: PlanRules,
     /// in the light of this repository.
@@ -82,6 +89,9 @@ pub trait Reviewer: Send + Sync {
     /// Shows the sheet of a plan that a policy approves, and waits for nothing.
     fn show(&self, sheet: &Sheet);
 
+    /// Asks about something that a worker wants to do, until it is answered or nobody needs the answer any more.
+    fn ask(&self, question: Question, away: CancellationToken) -> BoxFuture<'_, Word>;
+
     /// Says why there is no other plan; the one that was reviewed is reviewed again.
     fn say(&self, error: &Error);
 }
@@ -104,6 +114,19 @@ impl Reviewer for Terminal {
         }
     }
 
+    fn ask(&self, question: Question, away: CancellationToken) -> BoxFuture<'_, Word> {
+        let screen = self.screen.clone();
+        Box::pin(async move {
+            let turn = screen.turn();
+            let Some(_turn) = away.run_until_cancelled(turn.lock()).await.filter(|_| screen.interactive) else {
+                return Word::Nobody;
+            };
+            let (asked, _room) = (screen.clone(), screen.make_room());
+            let talk = tokio::task::spawn_blocking(move || listen(&asked, &question, &away)).await;
+            talk.unwrap_or(Word::Nobody)
+        })
+    }
+
     fn review(&self, sheet: Sheet) -> BoxFuture<'_, Result<Answer, Error>> {
         let screen = self.screen.clone();
         Box::pin(async move {
@@ -111,7 +134,8 @@ impl Reviewer for Terminal {
                 screen.insist(&describe(&sheet, super::width()));
                 return Ok(Answer::Nobody);
             }
-            let asked = screen.clone();
+            let (asked, turn) = (screen.clone(), screen.turn());
+            let _turn = turn.lock().await;
             asked.ask(true);
             asked.insist(&describe(&sheet, super::width()));
             let talk = tokio::task::spawn_blocking(move || converse(&screen, &sheet)).await;
@@ -136,10 +160,20 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
     let (limits, team) = (sheet.settings.task_limits, &sheet.team);
     let facts = render::TableFacts { width: width - 2, ..estimate::facts(plan, limits, team.opening, team.price) };
     part("Tasks", &render::table(plan, &facts));
+    part("Rights", &rights_in_words(sheet, width - 2));
     part("Order", &render::graph(plan, width - 2, |_| None));
     part("Limits", &limits_in_words(sheet));
     let warnings: Vec<String> = sheet.warnings.iter().map(|warning| format!("- {warning}")).collect();
     part("Warnings", &warnings.join("\n"));
+    text
+}
+
+/// What each task may do, and what all of them are held to.
+fn rights_in_words(sheet: &Sheet, width: usize) -> String {
+    let mut text = render::rights(&sheet.plan, &sheet.approvals.paths, width);
+    if let Some(rules) = sheet.approvals.in_words() {
+        writeln!(text, "{rules}").expect("writing to a string");
+    }
     text
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use plans::{
+    approval::Request,
     event::{Entry, Event},
     run_state::{Phase, RunState, TaskRecord},
     task_state::TaskState,
@@ -37,6 +38,9 @@ pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)]) -> String {
     text
 }
 
+/// How many of the last requests are shown.
+const REQUESTS: usize = 12;
+
 /// One run: how it stands, and each task.
 pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     let mut text = String::new();
@@ -65,6 +69,16 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     let width = state.tasks().iter().map(|record| record.id.as_str().len()).max().unwrap_or_default();
     for record in state.tasks().iter().chain(state.gone()) {
         say(format!("  {:width$}  {:15}  {}", record.id, record.state.name(), about(record)).trim_end());
+    }
+    if !state.requests().is_empty() {
+        say("asked for");
+    }
+    let left_out = state.requests().len().saturating_sub(REQUESTS);
+    if left_out > 0 {
+        say(&format!("  {left_out} earlier ones, which `inspan log {run}` shows"));
+    }
+    for request in &state.requests()[left_out..] {
+        say(&format!("  {}", request.in_words()));
     }
     text
 }
@@ -108,6 +122,17 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
             "why": record.why,
         })
     };
+    let request = |request: &Request| {
+        json!({
+            "task": request.key.task,
+            "attempt": request.key.attempt,
+            "what": request.what,
+            "reason": request.reason,
+            "granted": request.answer.as_ref().map(|answer| answer.granted),
+            "by": request.answer.as_ref().map(|answer| answer.by),
+            "why": request.answer.as_ref().map(|answer| answer.why.as_str()),
+        })
+    };
     let applied = entries.iter().any(|entry| matches!(entry.event, Event::ResultApplied { .. }));
     json!({
         "version": 1,
@@ -123,6 +148,7 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
         "cost_usd": state.cost().usd(),
         "stopped": state.halted().or(state.over_budget()),
         "applied": applied,
+        "requests": state.requests().iter().map(request).collect::<Vec<_>>(),
         "tasks": state.tasks().iter().chain(state.gone()).map(task).collect::<Vec<_>>(),
     })
 }

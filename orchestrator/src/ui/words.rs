@@ -1,10 +1,11 @@
 //! Events in words, one line each, for the plain progress and for `inspan log`.
 
 use plans::{
+    approval::{Decider, Decision, Subject},
     event::{Entry, Event},
     evidence::Setback,
 };
-use shared::{Money, Outcome, TaskId, Tokens};
+use shared::{AttemptKey, Money, Outcome, TaskId, Tokens};
 
 /// What an event says to a person; none for those that only the books need.
 pub fn line(entry: &Entry) -> Option<String> {
@@ -35,10 +36,16 @@ pub fn line(entry: &Entry) -> Option<String> {
             None => format!("{key} starts"),
         },
         Event::TurnTaken { .. } | Event::GatePassed { .. } => return None,
-        Event::ScopeGranted { key, globs, reason } => {
-            let globs: Vec<&str> = globs.iter().map(shared::Glob::as_str).collect();
-            format!("{key} may also write {}: {reason}", globs.join(", "))
+        Event::ScopeGranted { key, globs, reason, shared, by } => {
+            let (what, beside) =
+                (Subject::Scope(globs.clone()), if *shared { ", shared with the task that owns it" } else { "" });
+            format!("{key} may {}{beside} ({by}): {reason}", what.in_words())
         }
+        Event::ScopeRefused { key, globs, why, by, .. } => {
+            format!("{key} may not {} ({by}): {why}", Subject::Scope(globs.clone()).in_words())
+        }
+        Event::ApprovalAsked { key, what, why } => format!("{key} asks to {}: {why}", what.in_words()),
+        Event::ApprovalDecided { key, what, decision, by, why } => decided(key, what, decision, (*by, why)),
         Event::AttemptEnded { key, outcome: Outcome::Done { .. }, .. } => format!("{key} is done"),
         Event::AttemptEnded { key, outcome, .. } => format!("{key} ended: {}", Setback::Ended(outcome.clone()).headline()),
         Event::LandingStarted { key, .. } => format!("{key} is being merged and proved"),
@@ -60,6 +67,18 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
         Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
     })
+}
+
+fn decided(key: &AttemptKey, what: &Subject, decision: &Decision, (by, why): (Decider, &str)) -> String {
+    let what = what.in_words();
+    match decision {
+        Decision::Allowed => format!("{key} may {what} ({by})"),
+        Decision::Denied => format!("{key} may not {what} ({by}): {why}"),
+        Decision::Always(standing) => {
+            let standing: Vec<String> = standing.iter().map(ToString::to_string).collect();
+            format!("{key} may {what} ({by}), and for the rest of the run {}", standing.join(", "))
+        }
+    }
 }
 
 /// What an event holds beyond its line, for whoever wants to know why: the output of what failed, both sides of a conflict.

@@ -61,7 +61,7 @@ async fn a_worktree_holds_the_files_of_its_base_and_its_changes_are_committed_un
         "echo 1 > src/a.txt; rm run; mkdir target; echo x > target/x; echo new > new.txt; git add -A; git commit -qm 'on its own' || true",
     );
     let snapshot = worktree.snapshot().await.unwrap();
-    let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![] };
+    let scope = Scope { write: vec![Glob::new("src/**").unwrap()], shared: vec![], ..Scope::default() };
     let outside: Vec<String> = worktree.outside(&snapshot, &scope).await.unwrap().into_iter().map(String::from).collect();
     assert_eq!(outside, ["new.txt", "run"]);
     assert_eq!(fingerprint(&repository), before, "nothing of the person's has changed");

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::TaskId;
+use shared::{Network, TaskId};
 
 use super::{Change, PlanEdit, Revised, Rewrite};
 use crate::{
@@ -63,7 +63,10 @@ struct Editing<'l> {
 impl Editing<'_> {
     fn change(&mut self, change: &Change) {
         match change {
-            Change::Add { new } => self.put(self.tasks.len(), (**new).clone()),
+            Change::Add { new } => {
+                self.check_network("new.network", new, false);
+                self.put(self.tasks.len(), (**new).clone());
+            }
             Change::Drop { task } => self.drop_task(task),
             Change::Split { task, into } => self.split(task, into),
             Change::Merge { tasks, into } => self.merge(tasks, into),
@@ -79,8 +82,12 @@ impl Editing<'_> {
             Change::Rewrite { task, with } => {
                 if *with == Rewrite::default() {
                     self.refuse("task", "no-change", format!("this rewrites nothing of `{task}`; say what, or use `retry`"));
-                } else if let Some(task) = self.open("task", task) {
-                    rewrite(task, with);
+                } else if let Some(at) = self.find("task", task) {
+                    let mut rewritten = self.tasks[at].clone();
+                    rewrite(&mut rewritten, with);
+                    self.check_network("network", &rewritten, self.tasks[at].network == Network::Host);
+                    self.touched.insert(task.clone());
+                    self.tasks[at] = rewritten;
                 }
             }
             Change::Retry { task } => {
@@ -121,6 +128,18 @@ impl Editing<'_> {
         Some(&mut self.tasks[at])
     }
 
+    /// A wider network than any task had in whose place this one comes is for a plan that a person reviews.
+    fn check_network(&mut self, key: &str, task: &Task, had_it: bool) {
+        if task.network == Network::Host && !had_it {
+            let message = format!(
+                "`{}` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands \
+                 do with what the repository and the machine hold",
+                task.id
+            );
+            self.refuse(key, "host-network", message);
+        }
+    }
+
     fn put(&mut self, at: usize, task: Task) {
         self.touched.insert(task.id.clone());
         self.tasks.insert(at, task);
@@ -155,6 +174,7 @@ impl Editing<'_> {
             into.iter().map(|part| &part.id).filter(|id| !into.iter().any(|p| p.depends_on.contains(id))).cloned().collect();
         self.depend_instead(id, &ends);
         for (offset, part) in into.iter().enumerate() {
+            self.check_network(&format!("into[{offset}].network"), part, whole.network == Network::Host);
             let mut part = part.clone();
             part.depends_on.retain(|name| name != id || is_part(id));
             if part.depends_on.is_empty() {
@@ -178,6 +198,7 @@ impl Editing<'_> {
         let (gone, kept): (Vec<Task>, Vec<Task>) =
             std::mem::take(&mut self.tasks).into_iter().partition(|t| distinct.contains(&t.id));
         self.tasks = kept;
+        self.check_network("into.network", into, gone.iter().any(|part| part.network == Network::Host));
         let mut whole = united(into, &gone);
         whole.depends_on.retain(|id| !distinct.contains(id) && *id != into.id);
         for part in &gone {
@@ -263,6 +284,7 @@ fn rewrite(task: &mut Task, with: &Rewrite) {
     set(&mut task.title, with.title.as_ref());
     set(&mut task.instructions, with.instructions.as_ref());
     set(&mut task.depends_on, with.depends_on.as_ref());
+    set(&mut task.network, with.network.as_ref());
     set(&mut task.deliver, with.deliver.as_ref());
     set(&mut task.verify, with.verify.as_ref());
     set(&mut task.limits, with.limits.as_ref());

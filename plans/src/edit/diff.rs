@@ -4,11 +4,12 @@
 
 use std::fmt::Write as _;
 
+use shared::Network;
 use similar::{ChangeTag, DiffOp, capture_diff_slices, group_diff_ops};
 
 use crate::{
     file::write::limits,
-    plan::Plan,
+    plan::{Gate, Plan},
     task::{Task, WorkerKind},
     visible::{in_line, visible},
 };
@@ -58,8 +59,13 @@ fn common<'p>(plan: &'p Plan, other: &Plan) -> Vec<&'p shared::TaskId> {
 }
 
 fn gate(plan: &Plan) -> Vec<String> {
-    let timeout = format!("timeout {}", humantime::format_duration(plan.gate().timeout));
-    plan.gate().commands.iter().cloned().chain([timeout]).collect()
+    let Gate { commands, timeout, network } = plan.gate();
+    let timeout = format!("timeout {}", humantime::format_duration(*timeout));
+    commands.iter().cloned().chain([timeout]).chain(network_in_words(*network)).collect()
+}
+
+fn network_in_words(network: Network) -> Option<String> {
+    (!network.is_default()).then(|| format!("network {network}"))
 }
 
 fn fields(task: &Task) -> Vec<Field> {
@@ -79,6 +85,7 @@ fn fields(task: &Task) -> Vec<Field> {
         ("depends_on", list(&task.depends_on)),
         ("write", list(&task.scope.write)),
         ("shared", list(&task.scope.shared)),
+        ("network", if task.network.is_default() { Vec::new() } else { vec![task.network.to_string()] }),
         ("deliver", list(&task.deliver)),
         ("verify", list(&task.verify)),
         ("hand_off", task.hand_off.iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()),

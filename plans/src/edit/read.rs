@@ -84,9 +84,19 @@ fn keys_of(name: &str) -> Option<&'static [&'static str]> {
         "merge" => &["edit", "because", "tasks", "into"],
         "order" => &["edit", "because", "before", "after"],
         "widen" => &["edit", "because", "task", "write", "shared"],
-        "rewrite" => {
-            &["edit", "because", "task", "title", "instructions", "depends_on", "deliver", "verify", "hand_off", "limits"]
-        }
+        "rewrite" => &[
+            "edit",
+            "because",
+            "task",
+            "title",
+            "instructions",
+            "depends_on",
+            "network",
+            "deliver",
+            "verify",
+            "hand_off",
+            "limits",
+        ],
         _ => return None,
     })
 }
@@ -140,6 +150,7 @@ fn rewrite(reader: &mut Reader, fields: Fields<'_>) -> Rewrite {
         title: fields.get("title").and_then(|node| reader.text(node)),
         instructions: fields.get("instructions").and_then(|node| reader.text(node)),
         depends_on: fields.get("depends_on").map(|node| reader.ids(Some(node))),
+        network: fields.get("network").and_then(|node| reader.network(node)),
         deliver: fields.get("deliver").map(|node| reader.paths(Some(node))),
         verify: fields.get("verify").map(|node| reader.texts(Some(node))),
         hand_off: fields.get("hand_off").and_then(|node| reader.text(node)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::file::schema::{limits, nullable, object, task, text, texts};
+use crate::file::schema::{limits, network, nullable, object, task, text, texts};
 
 /// The schema of `edit_plan`'s arguments.
 pub fn edit_plan_schema() -> Value {
@@ -33,6 +33,7 @@ fn rewrite() -> Vec<(&'static str, Value)> {
         ("title", nullable(&text("one line"))),
         ("instructions", nullable(&text("whole text"))),
         ("depends_on", nullable(&texts("all ids"))),
+        ("network", network()),
         ("deliver", nullable(&texts("all files"))),
         ("verify", nullable(&texts("all commands"))),
         ("hand_off", nullable(&text("whole text"))),

@@ -348,6 +348,36 @@ fn mistakes_of_form_are_told_all_at_once() {
 }
 
 #[test]
+fn no_edit_gives_the_hosts_network_to_a_task_that_replaces_none_that_had_it() {
+    let online = |id: &str, write: &str| {
+        let mut task = new_task(id, write, &[]);
+        task["network"] = json!("host");
+        task
+    };
+    let edits = |whole: &str, other: &str| {
+        json!({ "edits": [
+            { "edit": "add", "new": online("new", "new/**"), "because": "b" },
+            { "edit": "split", "task": whole, "into": [online("one", "api/one"), new_task("two", "api/two", &[])], "because": "b" },
+            { "edit": "merge", "tasks": [other, "docs"], "into": online("both", "both/**"), "because": "b" },
+            { "edit": "rewrite", "task": "money", "network": "host", "because": "b" }] })
+    };
+    let of = |plan: &Plan| {
+        let edits = read_edits(&edits("api", "ui")).unwrap();
+        listed(&apply(plan, &edits, &BTreeSet::new()).unwrap_err())
+    };
+    let mut draft = plan(BASE).draft().clone();
+    expect![[r#"
+        error[host-network] edits[0].new.network: `new` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
+        error[host-network] edits[1].into[0].network: `one` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
+        error[host-network] edits[2].into.network: `both` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
+        error[host-network] edits[3].network: `money` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
+    "#]].assert_eq(&of(&Plan::new(draft.clone()).unwrap()));
+    draft.tasks.iter_mut().for_each(|task| task.network = shared::Network::Host);
+    let left = of(&Plan::new(draft).unwrap());
+    assert!(left.lines().count() == 1 && left.contains("edits[0]"), "{left}");
+}
+
+#[test]
 fn an_edit_is_journaled_in_the_form_that_a_model_sends() {
     let edits = json!([
         { "edit": "add", "because": "b", "new": new_task("types", "types/**", &["money"]) },
@@ -356,7 +386,7 @@ fn an_edit_is_journaled_in_the_form_that_a_model_sends() {
         { "edit": "merge", "tasks": ["a", "b"], "into": new_task("c", "c", &[]), "because": "b" },
         { "edit": "order", "before": "a", "after": "b", "because": "b" },
         { "edit": "widen", "task": "a", "write": ["x/**"], "shared": ["y"], "because": "b" },
-        { "edit": "rewrite", "task": "a", "limits": {}, "depends_on": [], "hand_off": "h", "because": "b" },
+        { "edit": "rewrite", "task": "a", "limits": {}, "network": "none", "depends_on": [], "hand_off": "h", "because": "b" },
         { "edit": "retry", "task": "a", "because": "b" },
     ]);
     let read = read_edits(&json!({ "edits": edits })).unwrap();
@@ -381,7 +411,7 @@ fn assert_strict(schema: &Value) {
 
 #[test]
 fn the_schemas_are_strict_and_short() {
-    for (schema, most) in [(submit_plan_schema(), 2600), (edit_plan_schema(), 9000)] {
+    for (schema, most) in [(submit_plan_schema(), 2700), (edit_plan_schema(), 9400)] {
         assert_strict(&schema);
         let length = schema.to_string().len();
         assert!(length <= most, "{length} bytes");

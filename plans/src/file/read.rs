@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a mistake is noted and the walk goes on, with what is left of the value. Nothing is noted twice.
 
-use shared::{Glob, Limits, Money, RepoPath, Scope, TaskId};
+use shared::{Glob, Limits, Money, Network, RepoPath, Scope, TaskId};
 
 use super::node::{Data, Entry, Node, Syntax, key_path};
 use crate::{
@@ -13,8 +13,20 @@ use crate::{
 };
 
 /// The keys of a task, in the order in which they are written.
-pub(crate) const TASK_KEYS: &[&str] =
-    &["id", "title", "instructions", "depends_on", "write", "shared", "deliver", "verify", "hand_off", "worker", "limits"];
+pub(crate) const TASK_KEYS: &[&str] = &[
+    "id",
+    "title",
+    "instructions",
+    "depends_on",
+    "write",
+    "shared",
+    "network",
+    "deliver",
+    "verify",
+    "hand_off",
+    "worker",
+    "limits",
+];
 const LIMIT_KEYS: &[&str] = &["turns", "tokens", "cost_usd", "minutes"];
 
 /// A walk through one document.
@@ -224,10 +236,22 @@ impl Reader {
             self.wrong_type(node, form);
             return Gate::default();
         }
-        let Some(fields) = self.fields(node, "`gate`", &["commands", "timeout"]) else { return Gate::default() };
+        let Some(fields) = self.fields(node, "`gate`", &["commands", "timeout", "network"]) else { return Gate::default() };
         let commands = self.texts(fields.get("commands"));
         let timeout = fields.get("timeout").and_then(|node| self.duration(node));
-        Gate { commands, timeout: timeout.unwrap_or(Gate::default().timeout) }
+        let network = fields.get("network").and_then(|node| self.network(node)).unwrap_or_default();
+        Gate { commands, timeout: timeout.unwrap_or(Gate::default().timeout), network }
+    }
+
+    pub(crate) fn network(&mut self, node: &Node) -> Option<Network> {
+        let text = self.text(node)?;
+        let network = Network::named(&text);
+        if network.is_none() {
+            let names = Network::ALL.map(Network::as_str).join("`, `");
+            let message = format!("`network` cannot be `{}`; it is one of `{names}`", text.escape_debug());
+            self.fault(node, "bad-network", message);
+        }
+        network
     }
 
     fn duration(&mut self, node: &Node) -> Option<std::time::Duration> {
@@ -269,7 +293,8 @@ impl Reader {
         Some(Task {
             instructions: instructions.and_then(|node| self.text(node)).unwrap_or_default(),
             depends_on: self.ids(fields.get("depends_on")),
-            scope: Scope { write: self.globs(fields.get("write")), shared: self.globs(fields.get("shared")) },
+            scope: Scope { write: self.globs(fields.get("write")), shared: self.globs(fields.get("shared")), ..Scope::default() },
+            network: fields.get("network").and_then(|node| self.network(node)).unwrap_or_default(),
             deliver: self.paths(fields.get("deliver")),
             verify: self.texts(fields.get("verify")),
             hand_off: fields.get("hand_off").and_then(|node| self.text(node)),

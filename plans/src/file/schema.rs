@@ -3,6 +3,7 @@
 //! The descriptions are part of every planner's first request, so they are short: what a word means that does not say it itself.
 
 use serde_json::{Map, Value, json};
+use shared::Network;
 
 /// The schema of `submit_plan`'s arguments.
 pub fn submit_plan_schema() -> Value {
@@ -18,6 +19,7 @@ fn gate() -> Value {
     object(vec![
         ("commands", texts("shell commands that must pass on the merged tree")),
         ("timeout", nullable(&text("for each command, such as 20m"))),
+        ("network", network()),
     ])
 }
 
@@ -31,12 +33,19 @@ pub(crate) fn task() -> Value {
         ("depends_on", nullable(&texts("ids of tasks that must land first"))),
         ("write", texts("globs that this task alone may write")),
         ("shared", nullable(&texts("globs that several tasks may write"))),
+        ("network", network()),
         ("deliver", nullable(&texts("files that must exist afterwards, within write or shared"))),
         ("verify", nullable(&texts("shell commands that prove this task"))),
         ("hand_off", nullable(&text("what its report must tell the tasks that depend on it"))),
         ("worker", json!({ "anyOf": [{ "type": "string", "enum": ["agent"] }, command, { "type": "null" }] })),
         ("limits", nullable(&limits())),
     ])
+}
+
+/// Which network commands reach.
+pub(crate) fn network() -> Value {
+    let names = Network::ALL.map(Network::as_str);
+    nullable(&json!({ "type": "string", "enum": names }))
 }
 
 /// What an attempt may spend.

@@ -152,6 +152,28 @@ fn a_single_table_of_tasks_and_a_gate_without_a_table_say_what_to_write() {
 }
 
 #[test]
+fn a_network_is_one_of_three_and_the_usual_one_is_not_written() {
+    let text = |gate: &str, task: &str| {
+        format!(
+            "goal = \"g\"\n[gate]\ncommands = [\"true\"]\n{gate}\n[[task]]\nid = \"a\"\ntitle = \"A\"\ninstructions = \"i\"\nwrite = [\"a\"]\n{task}\n"
+        )
+    };
+    check(
+        &text("network = 3", "network = \"internet\""),
+        &expect![[r#"
+        error[wrong-type] line 4: `network` is a number, but must be a text
+        error[bad-network] line 10: `network` cannot be `internet`; it is one of `none`, `loopback`, `host`
+    "#]],
+    );
+    let written = |gate: &str, task: &str| {
+        let written = write_toml(&parse_toml(&text(gate, task)).unwrap());
+        written.lines().filter(|line| line.starts_with("network")).map(str::to_owned).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(written("", "network = \"loopback\""), "");
+    assert_eq!(written("network = \"none\"", "network = \"host\""), "network = \"none\", network = \"host\"");
+}
+
+#[test]
 fn cycles_and_overlaps_are_told_together() {
     check(
         r#"
@@ -306,8 +328,8 @@ fn problems_of_submitted_json_are_placed_at_their_path() {
         }),
         &expect![[r#"
             error[wrong-type] gate: `gate` is a list, but must be an object {"commands": [...], "timeout": "20m"}
-            error[wrong-type] tasks[0]: `tasks[0]` is a text, but must be an object with the keys id, title, instructions, depends_on, write, shared, deliver, verify, hand_off, worker, limits
-            error[unknown-key] tasks[1].prio: `prio` is not a key of a task; the keys are id, title, instructions, depends_on, write, shared, deliver, verify, hand_off, worker, limits
+            error[wrong-type] tasks[0]: `tasks[0]` is a text, but must be an object with the keys id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, limits
+            error[unknown-key] tasks[1].prio: `prio` is not a key of a task; the keys are id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, limits
             error[bad-glob] tasks[1].write[1]: `/abs` is absolute; give it relative to the root of the repository
             error[unknown-key] tasks[2].worker.cmd: `cmd` is not a key of `worker`; its only key is command
             error[missing] tasks[2].worker: `worker` has no `command`; add it

@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use shared::{Limits, Money};
+use shared::{Limits, Money, Network};
 
 use super::text;
 use crate::{
@@ -30,6 +30,7 @@ fn gate(out: &mut String, gate: &Gate) {
     out.push_str("\n# Run on the merged tree; the run branch moves only when all of it passes.\n[gate]\n");
     key(out, "commands", list(&gate.commands));
     key(out, "timeout", text::in_line(&humantime::format_duration(gate.timeout).to_string()));
+    network(out, gate.network);
 }
 
 fn write_task(out: &mut String, task: &Task) {
@@ -42,6 +43,7 @@ fn write_task(out: &mut String, task: &Task) {
     list_key(out, "depends_on", &task.depends_on);
     list_key(out, "write", &task.scope.write);
     list_key(out, "shared", &task.scope.shared);
+    network(out, task.network);
     list_key(out, "deliver", &task.deliver);
     list_key(out, "verify", &task.verify);
     if let Some(hand_off) = &task.hand_off {
@@ -52,6 +54,12 @@ fn write_task(out: &mut String, task: &Task) {
     }
     if task.limits != Limits::default() {
         key(out, "limits", limits(&task.limits));
+    }
+}
+
+fn network(out: &mut String, network: Network) {
+    if !network.is_default() {
+        key(out, "network", text::in_line(network.as_str()));
     }
 }
 

@@ -17,6 +17,7 @@ pub fn write_json(plan: &Plan) -> Value {
         "gate": {
             "commands": plan.gate().commands,
             "timeout": humantime::format_duration(plan.gate().timeout).to_string(),
+            "network": plan.gate().network,
         },
         "tasks": plan.tasks().iter().map(task_json).collect::<Vec<_>>(),
     })
@@ -30,6 +31,7 @@ pub(crate) fn task_json(task: &Task) -> Value {
         "depends_on": task.depends_on,
         "write": task.scope.write,
         "shared": task.scope.shared,
+        "network": task.network,
         "deliver": task.deliver,
         "verify": task.verify,
         "hand_off": task.hand_off,

@@ -5,10 +5,11 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use shared::{Limits, Money, RepoPath};
+use shared::{Glob, Limits, Money, Network, RepoPath};
 
-use super::{GateRule, LintRules, check, lint};
+use super::{GateRule, HostRule, LintRules, check, lint};
 use crate::{
+    approval::PathRules,
     file::Reading,
     plan::Plan,
     problem::Problem,
@@ -180,13 +181,36 @@ fn a_limit_of_an_attempt_stays_within_the_runs() {
     draft.tasks[0].limits = Limits { turns: Some(81), tokens: Some(600), cost: usd(2.5), minutes: Some(0) };
     draft.tasks[1].limits = Limits { turns: Some(80), tokens: None, cost: usd(1.0), minutes: None };
     let run_limits = Limits { turns: Some(80), tokens: None, cost: usd(2.0), minutes: Some(60) };
-    let rules = LintRules { gate: GateRule::Required, run_limits };
+    let rules = LintRules { gate: GateRule::Required, run_limits, ..LintRules::default() };
     let problems = lint(&Plan::new(draft).unwrap(), &survey("a.rs\nb.rs"), &rules);
     expect![[r#"
         error[bad-limit] task a, limits: an attempt at `a` is allowed 81 turns, more than the 80 of the whole run; lower it or raise the run's limit
         error[bad-limit] task a, limits: `a` is allowed 0 minutes, so it cannot begin; raise the limit or leave it out
         error[bad-limit] task a, limits: an attempt at `a` is allowed $2.50 of money, more than the $2.00 of the whole run; lower it or raise the run's limit
     "#]].assert_eq(&listed(&problems));
+}
+
+#[test]
+fn rights_beyond_the_usual_are_remarked_and_those_that_nobody_can_give_are_refused() {
+    let mut draft = plan("a owns src/** deploy/** makes deploy/a proved\nb owns b.rs shares keys/x proved").draft().clone();
+    draft.tasks[1].network = Network::Host;
+    draft.gate.network = Network::Host;
+    let deny = ["deploy", "keys/**", "**/*.pem"].iter().map(|text| Glob::new(text).unwrap()).collect();
+    let rules = LintRules { paths: PathRules { deny, ask: Vec::new() }, ..LintRules::default() };
+    let plan = Plan::new(draft).unwrap();
+    let files = survey("src/a.rs\nsrc/x.pem\nb.rs");
+    expect![[r#"
+        warning[host-network] gate.network: the gate asks for the host's network: its commands reach the internet and all that listens here
+        error[denied-path] task a, write: `a` wants `deploy/**`, and the person denies every task `deploy` (approvals.deny_paths); leave it out
+        error[denied-path] task a, deliver: `a` wants `deploy/a`, and the person denies every task `deploy` (approvals.deny_paths); leave it out
+        warning[host-network] task b, network: `b` asks for the host's network: its commands reach the internet and all that listens here
+        error[denied-path] task b, shared: `b` wants `keys/x`, and the person denies every task `keys/**` (approvals.deny_paths); leave it out
+    "#]].assert_eq(&listed(&lint(&plan, &files, &rules)));
+    let refused = lint(&plan, &files, &LintRules { host: HostRule::Refused, ..LintRules::default() });
+    expect![[r#"
+        error[host-network] gate.network: the gate asks for the host's network, and no person reviews this plan; leave `network` out, and do with what the repository and the machine hold
+        error[host-network] task b, network: `b` asks for the host's network, and no person reviews this plan; leave `network` out, and do with what the repository and the machine hold
+    "#]].assert_eq(&listed(&refused.into_iter().filter(Problem::is_error).collect::<Vec<_>>()));
 }
 
 #[test]

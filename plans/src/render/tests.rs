@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use shared::{Money, TaskId};
+use shared::{Glob, Money, TaskId};
 
-use super::{TableFacts, dot, graph, mermaid, table};
-use crate::{arbitrary, file::parse_toml, sample::plan};
+use super::{TableFacts, dot, graph, mermaid, rights, table};
+use crate::{approval::PathRules, arbitrary, file::parse_toml, sample::plan};
 
 /// The graph of a plan in which each task owns a file of its own: `a; b <- a; c <- a b`.
 fn check_graph(text: &str, expected: &Expect) {
@@ -228,7 +228,9 @@ proptest! {
     #[test]
     fn every_plan_can_be_drawn_and_no_control_character_gets_out(plan in arbitrary::plan(), width in 0..120_usize) {
         let facts = TableFacts { width, costs: BTreeMap::new() };
-        let drawn = [graph(&plan, width, |_| None), table(&plan, &facts), mermaid(&plan), dot(&plan)];
+        let rules = PathRules { ask: vec![Glob::new("**").unwrap()], deny: vec![Glob::new("**/a.rs").unwrap()] };
+        let drawn =
+            [graph(&plan, width, |_| None), table(&plan, &facts), mermaid(&plan), dot(&plan), rights(&plan, &rules, width)];
         for text in &drawn {
             prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
         }

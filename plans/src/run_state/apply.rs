@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use shared::{AttemptKey, Outcome, Report, TaskId};
 
-use super::{Continuation, Origin, Phase, RunState, TaskRecord};
+use super::{Continuation, Origin, Phase, RunState, TaskRecord, Widening};
 use crate::{
     Plan, WorkerKind,
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
@@ -85,6 +85,8 @@ impl RunState {
             halted: None,
             tokens: shared::Tokens::default(),
             cost: shared::Money::default(),
+            requests: Vec::new(),
+            standing: Vec::new(),
         })
     }
 
@@ -133,6 +135,10 @@ impl RunState {
             | Event::BudgetReached { .. }
             | Event::RunHalted { .. }
             | Event::RunEnded { .. } => self.apply_to_run(event),
+            Event::ScopeRefused { .. } | Event::ApprovalAsked { .. } | Event::ApprovalDecided { .. } => {
+                self.hear_of_request(event);
+                Ok(())
+            }
             Event::ResultApplied { .. } => Ok(()),
         }
     }
@@ -148,10 +154,12 @@ impl RunState {
                     record.cost += cost.unwrap_or_default();
                 }
             }
-            Event::ScopeGranted { key, globs, .. } => {
-                let plan = self.widened(&key.task, globs).map_err(IllegalEvent::Grant)?;
+            Event::ScopeGranted { key, globs, shared, .. } => {
+                let how = if *shared { Widening::Shared } else { Widening::Owned };
+                let plan = self.widened(&key.task, globs, how).map_err(IllegalEvent::Grant)?;
                 self.remaining = schedule::remaining(&plan);
                 self.plan = Some(plan);
+                self.hear_of_request(event);
             }
             Event::TaskEnded { task, end, why } => {
                 self.step(task, Step::End(*end))?;
@@ -244,6 +252,7 @@ impl RunState {
     }
 
     fn end_attempt(&mut self, key: &AttemptKey, commit: Option<&CommitId>, outcome: &Outcome) -> Result<(), IllegalEvent> {
+        self.forget_open_requests(Some(key));
         if let (Outcome::Done { report }, Some(commit)) = (outcome, commit) {
             return self.finish(key, commit, report);
         }
@@ -340,6 +349,7 @@ impl RunState {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
         }
         self.settings = settings.clone();
+        self.forget_open_requests(None);
         (self.cancelling, self.over_budget, self.out_of_time, self.halted) = (false, None, false, None);
         if self.replanning {
             self.replanning = false;

@@ -10,6 +10,7 @@
 
 mod apply;
 mod owed;
+mod requests;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use owed::{Continuation, Owed};
 
 use crate::{
     Plan, Problem,
+    approval::{Request, Standing},
     edit::{self, Change, PlanEdit},
     event::{CommitId, RunStatus, Settings},
     evidence::Evidence,
@@ -109,6 +111,15 @@ struct Origin {
     snapshot: bool,
 }
 
+/// How a task comes to more scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Widening {
+    /// Alone: no task that could run at the same time owns the files.
+    Owned,
+    /// Beside a task that owns them; the coordinator merges.
+    Shared,
+}
+
 /// The state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
@@ -140,6 +151,10 @@ pub struct RunState {
     halted: Option<String>,
     tokens: Tokens,
     cost: Money,
+    /// What workers wanted beyond the plan and the rules, oldest first.
+    requests: Vec<Request>,
+    /// What a person has allowed for the rest of the run.
+    standing: Vec<Standing>,
 }
 
 impl RunState {
@@ -243,6 +258,16 @@ impl RunState {
         self.cost
     }
 
+    /// What workers wanted beyond the plan and the rules, and what became of it, oldest first.
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// What a person has allowed for the rest of the run.
+    pub fn standing(&self) -> &[Standing] {
+        &self.standing
+    }
+
     /// Attempts that are alive.
     pub fn running(&self) -> impl Iterator<Item = (&TaskRecord, Attempt)> {
         self.tasks.iter().chain(&self.gone).filter_map(|record| match record.state {
@@ -267,9 +292,13 @@ impl RunState {
     ///
     /// # Errors
     /// Says who owns what.
-    pub fn widened(&self, id: &TaskId, globs: &[Glob]) -> Result<Plan, String> {
+    pub fn widened(&self, id: &TaskId, globs: &[Glob], how: Widening) -> Result<Plan, String> {
         let plan = self.plan.as_ref().ok_or("there is no plan yet")?;
-        let change = Change::Widen { task: id.clone(), write: globs.to_vec(), shared: Vec::new() };
+        let (write, shared) = match how {
+            Widening::Owned => (globs.to_vec(), Vec::new()),
+            Widening::Shared => (Vec::new(), globs.to_vec()),
+        };
+        let change = Change::Widen { task: id.clone(), write, shared };
         let landed = self.landed.iter().cloned().collect();
         let widen = [PlanEdit { change, because: String::new() }];
         let say = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ");

@@ -336,7 +336,7 @@ fn a_grant_is_refused_where_a_task_that_may_run_at_the_same_time_owns_the_file()
     let mut state = RunState::begin(&started(Settings::default())).unwrap();
     let plan = Box::new(plan("a; b; c <- a"));
     state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
-    let ask = |path: &str| state.widened(&TaskId::new("a").unwrap(), &[Glob::new(path).unwrap()]).is_ok();
+    let ask = |path: &str| state.widened(&TaskId::new("a").unwrap(), &[Glob::new(path).unwrap()], Widening::Owned).is_ok();
     assert!(ask("Cargo.toml"));
     assert!(ask("c/x.rs"), "c starts only after a has landed");
     assert!(!ask("b/x.rs"));

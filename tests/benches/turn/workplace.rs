@@ -13,7 +13,9 @@ use worker::{
     context,
     model::{Dialect, Label, Model, ModelSettings, Request, Role, connect},
     process::Shell,
-    tool::{Acceptance, LiveScope, ScopeAnswer, ScopeGuard, ScopeOffice, Strayed, Toolbox, Verdict, WorkerPlace, WorkerTools},
+    tool::{
+        Acceptance, LiveScope, NoRules, ScopeAnswer, ScopeGuard, ScopeOffice, Strayed, Toolbox, Verdict, WorkerPlace, WorkerTools,
+    },
     transcript::Transcript,
 };
 
@@ -111,6 +113,7 @@ fn tools(folder: &Path) -> WorkerTools {
         guard: Arc::new(Yes),
         office: Arc::new(Yes),
         acceptance: Arc::new(Yes),
+        clearance: Arc::new(NoRules),
     };
     WorkerTools::new(place).expect("the folder is there")
 }
@@ -132,12 +135,12 @@ impl ScopeGuard for Yes {
 
 impl ScopeOffice for Yes {
     fn request(&self, write: Vec<Glob>, _: String) -> BoxFuture<'_, ScopeAnswer> {
-        ready(ScopeAnswer::Granted(Scope { write, shared: Vec::new() })).boxed()
+        ready(ScopeAnswer::Granted(Scope { write, ..Scope::default() })).boxed()
     }
 }
 
 fn scope() -> Scope {
-    Scope { write: vec![Glob::new("src/**").expect("a glob")], shared: Vec::new() }
+    Scope { write: vec![Glob::new("src/**").expect("a glob")], shared: Vec::new(), ..Scope::default() }
 }
 
 fn run() -> RunId {

@@ -116,12 +116,16 @@ fn the_graph_is_drawn_in_three_languages() {
     .assert_eq(&graphs);
 }
 
+/// What is said of a chain of tasks: nothing in it can happen in another order.
+fn talk_of_a_chain() -> String {
+    let plan = "goal | A chain\n one | write 1.txt | run echo 1 > 1.txt\n two | after one | write 2.txt | run echo 2 > 2.txt";
+    let out = Scenario::new(REPO).run_plan(plan, &[]).code(0);
+    assert_eq!(out.stdout, "", "talk is no data");
+    out.shown()
+}
+
 #[test]
 fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
-    let s = Scenario::new(REPO);
-    // A chain: nothing in it can happen in another order.
-    let plan = "goal | A chain\n one | write 1.txt | run echo 1 > 1.txt\n two | after one | write 2.txt | run echo 2 > 2.txt";
-    let out = s.run_plan(plan, &[]).code(0);
     expect![[r#"
         exit 0
         Run RUN starts from main at COMMIT. Your checkout is not touched.
@@ -142,6 +146,11 @@ fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
 
           gate    $ true (at most 20m)
           2 tasks, 2 in the longest chain
+
+        Rights
+
+          one   writes 1.txt; network loopback; runs `echo 1 > 1.txt`
+          two   writes 2.txt; network loopback; runs `echo 2 > 2.txt`
 
         Order
 
@@ -184,8 +193,7 @@ fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
 
         Every step is tested. `inspan diff RUN` shows the result, `inspan apply RUN` brings it into your branch.
     "#]]
-    .assert_eq(&out.shown());
-    assert_eq!(out.stdout, "", "talk is no data");
+    .assert_eq(&talk_of_a_chain());
 }
 
 #[test]
@@ -242,6 +250,10 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
 
           gate    $ true (at most 20m)
           1 task, 1 in the longest chain
+
+        Rights
+
+          a     writes a.txt; network loopback; runs `echo a > a.txt`
 
         Order
 

@@ -112,6 +112,12 @@ impl Enclosure {
         Self::new(self.sandbox.clone(), self.ground.clone(), writes)
     }
 
+    /// The same place and rights in another network, in a session of its own.
+    #[must_use]
+    pub fn in_network(&self, network: Network) -> Self {
+        Self::new(self.sandbox.clone(), Ground { network, ..self.ground.clone() }, self.writes.clone())
+    }
+
     /// Which kind it is.
     pub fn tier(&self) -> Tier {
         self.sandbox.tier()
@@ -143,7 +149,7 @@ impl Enclosure {
     fn scope(&self) -> Scope {
         match &self.writes {
             Writes::Scope(scope) => scope.now(),
-            Writes::Tree => Scope { write: vec![Glob::new("**").expect("it is a pattern")], shared: Vec::new() },
+            Writes::Tree => Scope { write: vec![Glob::new("**").expect("it is a pattern")], ..Scope::default() },
         }
     }
 

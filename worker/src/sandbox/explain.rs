@@ -6,8 +6,16 @@
 use shared::Network;
 
 /// How programs call a write, or another right, that was refused.
-const REFUSED: &[&str] =
-    &["Read-only file system", "read-only file system", "EROFS", "Permission denied", "permission denied", "EACCES", "Operation not permitted", "EPERM"];
+const REFUSED: &[&str] = &[
+    "Read-only file system",
+    "read-only file system",
+    "EROFS",
+    "Permission denied",
+    "permission denied",
+    "EACCES",
+    "Operation not permitted",
+    "EPERM",
+];
 
 /// How they call a network that is not there.
 const UNREACHABLE: &[&str] = &[

@@ -125,7 +125,7 @@ mod tests {
             std::fs::write(root.join(file), "").unwrap();
         }
         let globs = scope.split_whitespace().map(|glob| Glob::new(glob).unwrap()).collect();
-        let found = writable(&root, &Scope { write: globs, shared: vec![] }, &[]);
+        let found = writable(&root, &Scope { write: globs, ..Scope::default() }, &[]);
         let shown = found.iter().map(|writable| {
             let path = writable.path.strip_prefix(&root).unwrap().to_str().unwrap();
             format!("{}{}", if path.is_empty() { "." } else { path }, if writable.deep { "/**" } else { "" })

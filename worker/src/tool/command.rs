@@ -22,6 +22,13 @@ pub(super) struct Arguments {
     timeout_s: Option<u64>,
 }
 
+impl Arguments {
+    /// What is to be run.
+    pub(super) fn command(&self) -> &str {
+        &self.command
+    }
+}
+
 pub(super) fn spec() -> ToolSpec {
     ToolSpec {
         name: "run_command",

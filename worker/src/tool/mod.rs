@@ -9,11 +9,13 @@
 //! **Invariant:** a file that is a secret by its name is opened by none of them; see [`secrecy`].
 //!
 //! Not here: what a command may do ([`crate::process`] runs it, the sandbox bounds it), who grants a scope ([`ScopeOffice`]), who
-//! puts back what a command did outside it ([`ScopeGuard`]), what proves a task ([`Acceptance`]).
+//! puts back what a command did outside it ([`ScopeGuard`]), what proves a task ([`Acceptance`]), which rules a person has
+//! ([`Clearance`]).
 //!
 //! Why are schemas data and not derived from types? They are sent with every request; every byte of them is chosen.
 
 mod arguments;
+mod clearance;
 mod command;
 mod edit;
 mod finish;
@@ -38,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     arguments::check,
+    clearance::{Clearance, Cleared, NoRules, Wanted},
     finish::{Acceptance, Verdict},
     guard::{ScopeGuard, Strayed, outside},
     schema::{Shape, object},

@@ -11,8 +11,14 @@ use shared::Secrecy;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Acceptance, LiveScope, ScopeGuard, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, check, command, edit, finish, list, read,
-    scope_request, search, secrecy::Watch, tree::Tree, unknown, versions::Versions, write,
+    Acceptance, Clearance, LiveScope, ScopeGuard, ScopeOffice, ToolOutcome, ToolSpec, Toolbox, Wanted, check,
+    clearance::{self, ClearedFiles},
+    command, edit, finish, list, read, scope_request, search,
+    secrecy::Watch,
+    tree::Tree,
+    unknown,
+    versions::Versions,
+    write,
 };
 use crate::process::Shell;
 
@@ -125,6 +131,8 @@ pub struct WorkerPlace {
     pub office: Arc<dyn ScopeOffice>,
     /// Answers `finish`.
     pub acceptance: Arc<dyn Acceptance>,
+    /// Is asked before a command runs and before a file changes.
+    pub clearance: Arc<dyn Clearance>,
 }
 
 /// The ten tools of a worker.
@@ -135,6 +143,8 @@ pub struct WorkerTools {
     guard: Arc<dyn ScopeGuard>,
     office: Arc<dyn ScopeOffice>,
     acceptance: Arc<dyn Acceptance>,
+    clearance: Arc<dyn Clearance>,
+    cleared: ClearedFiles,
     specs: Vec<ToolSpec>,
 }
 
@@ -156,13 +166,32 @@ impl WorkerTools {
             finish::spec(),
         ];
         let specs = read.specs().into_iter().chain(own).collect();
-        let WorkerPlace { shell, guard, office, acceptance, .. } = place;
-        Ok(Self { read, workspace, shell, guard, office, acceptance, specs })
+        let WorkerPlace { shell, guard, office, acceptance, clearance, .. } = place;
+        let cleared = ClearedFiles::default();
+        Ok(Self { read, workspace, shell, guard, office, acceptance, clearance, cleared, specs })
     }
 
     async fn run_command(&self, call: &Call<'_>) -> ToolOutcome {
-        match check(call.spec, call.arguments) {
-            Ok(arguments) => command::run(&self.shell, self.guard.as_ref(), arguments, call.cancel).await,
+        let arguments: command::Arguments = match check(call.spec, call.arguments) {
+            Ok(arguments) => arguments,
+            Err(why) => return ToolOutcome::Failed(why),
+        };
+        match clearance::ask(self.clearance.as_ref(), Wanted::Command(arguments.command()), call.cancel).await {
+            Ok(()) => command::run(&self.shell, self.guard.as_ref(), arguments, call.cancel).await,
+            Err(why) => ToolOutcome::Failed(why),
+        }
+    }
+
+    /// A tool that changes files. Those outside of the scope are refused by the tool itself, and nobody is asked about them.
+    async fn change<A>(&self, call: &Call<'_>, tool: OnDisk<Workspace, A>) -> ToolOutcome
+    where
+        A: DeserializeOwned + Send + 'static,
+    {
+        let (tree, scope) = (&self.workspace.files.tree, self.workspace.scope.now());
+        let named = clearance::named(call.arguments).filter_map(|text| tree.repo_path(text).ok().flatten());
+        let paths = named.filter(|path| scope.covers(path)).collect();
+        match self.cleared.ask(self.clearance.as_ref(), paths, call.cancel).await {
+            Ok(()) => call.on_disk(&self.workspace, tool).await,
             Err(why) => ToolOutcome::Failed(why),
         }
     }
@@ -192,10 +221,10 @@ impl Toolbox for WorkerTools {
             }
             let call = Call { spec, arguments, cancel };
             match name {
-                "edit_file" => call.on_disk(&self.workspace, edit::run).await,
-                "write_file" => call.on_disk(&self.workspace, write::write).await,
-                "move_file" => call.on_disk(&self.workspace, write::rename).await,
-                "delete_file" => call.on_disk(&self.workspace, write::delete).await,
+                "edit_file" => self.change(&call, edit::run).await,
+                "write_file" => self.change(&call, write::write).await,
+                "move_file" => self.change(&call, write::rename).await,
+                "delete_file" => self.change(&call, write::delete).await,
                 "run_command" => self.run_command(&call).await,
                 "request_scope" => self.request_scope(&call).await,
                 "finish" => finish::run(self.acceptance.as_ref(), spec, arguments, cancel).await,

@@ -56,6 +56,14 @@ fn effective_values_are_shown_with_their_origins() {
         sandbox.disk_mb        = 16384                             default
         secrets.deny           = []                                default
         secrets.allow          = []                                default
+        approvals.allow        = -                                 not set
+        approvals.ask          = -                                 not set
+        approvals.deny         = -                                 not set
+        approvals.default      = "allow"                           default
+        approvals.ask_paths    = -                                 not set
+        approvals.deny_paths   = -                                 not set
+        approvals.unattended   = "deny"                            default
+        approvals.deadline     = "10m"                             default
         paths.worktrees        = -                                 not set
 
         planner uses mine/m

@@ -6,7 +6,7 @@ use super::*;
 use crate::worktree::tests::{Bench, bench, sh};
 
 fn scope(globs: &[&str]) -> Scope {
-    Scope { write: globs.iter().map(|glob| Glob::new(glob).unwrap()).collect(), shared: vec![] }
+    Scope { write: globs.iter().map(|glob| Glob::new(glob).unwrap()).collect(), ..Scope::default() }
 }
 
 async fn worktree(bench: &Bench) -> Worktree {

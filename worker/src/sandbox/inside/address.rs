@@ -129,6 +129,19 @@ fn family() -> Vec<u8> {
     family.to_ne_bytes().to_vec()
 }
 
+/// The address of this machine with a free port, for a socket of that family; none where it has no ports.
+pub(super) fn local_address(socket: &OwnedFd) -> Result<Option<Raw>, Errno> {
+    let family = getsockname(socket)?.address_family();
+    let mut bytes = family.as_raw().to_ne_bytes().to_vec();
+    bytes.extend([0; 2]);
+    match i32::from(family.as_raw()) {
+        libc::AF_INET => bytes.extend([&Ipv4Addr::LOCALHOST.octets()[..], &[0; 8]].concat()),
+        libc::AF_INET6 => bytes.extend([&[0; 4][..], &Ipv6Addr::LOCALHOST.octets()[..], &[0; 4]].concat()),
+        _ => return Ok(None),
+    }
+    Ok(Some(Raw(bytes)))
+}
+
 /// The port that a socket has been bound to; 0 where it has none.
 pub(super) fn port_of(socket: &OwnedFd) -> Result<u16, Errno> {
     let address = getsockname(socket)?;

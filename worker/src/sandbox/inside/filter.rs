@@ -249,7 +249,8 @@ fn other_than_tcp(is: &impl Fn(u64) -> SeccompCondition, family: u64) -> Vec<Sec
 }
 
 fn unknown(alone: bool) -> Rules {
-    let alone = if alone { &[FCHMODAT2][..] } else { &[] };
+    // Names of files that change in folders which cannot be listed come in as events.
+    let alone = if alone { &[FCHMODAT2, libc::SYS_inotify_add_watch][..] } else { &[] };
     UNKNOWN.iter().chain(alone).map(|&call| (call, Vec::new())).collect()
 }
 
@@ -260,7 +261,7 @@ fn asked(alone: bool) -> Rules {
     #[cfg(target_arch = "x86_64")]
     calls.extend([libc::SYS_fork, libc::SYS_vfork]);
     if alone {
-        calls.extend([libc::SYS_connect, libc::SYS_bind, libc::SYS_fchmod, libc::SYS_fchmodat]);
+        calls.extend([libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_fchmod, libc::SYS_fchmodat]);
         calls.extend([libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat]);
         #[cfg(target_arch = "x86_64")]
         calls.extend([

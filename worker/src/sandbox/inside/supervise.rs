@@ -22,7 +22,7 @@ use rustix::{
 use shared::Network;
 
 use super::{
-    address::{Address, port_of, unix, unix_path},
+    address::{Address, local_address, port_of, unix, unix_path},
     confine::Confinement,
     notify::{Call, Verdict, receive, respond},
     target::{Change, act, by_descriptor, micro, path_of, some_id, times},
@@ -113,6 +113,7 @@ impl Judge {
         let owner = |user: u64, group: u64| Change::Owner(some_id(user).map(Uid::from_raw), some_id(group).map(Gid::from_raw));
         let (file, change) = match call.number {
             libc::SYS_bind => return self.bind(call),
+            libc::SYS_listen => return self.listen(call),
             libc::SYS_fchmod => (caller.file(number(first), 0, true), Change::Mode(low(second))),
             libc::SYS_fchmodat => (caller.file(number(first), second, true), Change::Mode(low(third))),
             libc::SYS_fchown => (caller.file(number(first), 0, true), owner(second, third)),
@@ -167,6 +168,22 @@ impl Judge {
                 unix_path(&by_descriptor(&folder).join(name))?.call(&socket, libc::bind)
             }
         }
+    }
+
+    /// A socket without an address would be given one by which the whole world can reach it.
+    fn listen(&self, call: &Call) -> Result<(), Errno> {
+        let [number, backlog, ..] = call.arguments;
+        let socket = call.caller.socket(descriptor(number))?;
+        if self.network != Network::Host
+            && let Some(address) = local_address(&socket)?
+            && port_of(&socket)? == 0
+        {
+            address.call(&socket, libc::bind)?;
+        }
+        if local_address(&socket)?.is_some() {
+            self.remember(Bound::Port(port_of(&socket)?));
+        }
+        rustix::net::listen(&socket, low(backlog).cast_signed())
     }
 
     fn connect(&self, call: &Call) -> Result<(), Errno> {

@@ -42,6 +42,53 @@ async fn a_scope_grows_only_by_a_grant() {
 }
 
 #[tokio::test]
+async fn what_is_not_cleared_is_not_done_and_a_file_is_asked_about_once() {
+    check(
+        &[("src/a", "a\n")],
+        r#"
+        write_file {"path": "src/a", "content": "b\n"}
+        write_file {"path": "./src/a", "content": "c\n"}
+        write_file {"path": "src/forbidden", "content": "x"}
+        move_file {"from": "src/a", "to": "src/forbidden"}
+        write_file {"path": "other/forbidden", "content": "x"}
+        delete_file {"path": "$DIR/tree/src/forbidden"}
+        run_command {"command": "echo forbidden > src/b", "timeout_s": null}
+        "#,
+        expect![[r#"
+            > write_file {"path": "src/a", "content": "b\n"}
+            ok: replaced `src/a`, which you had not read; make sure that nothing of it is missing (`git show HEAD:src/a`)
+            > write_file {"path": "./src/a", "content": "c\n"}
+            ok: replaced `src/a`
+            > write_file {"path": "src/forbidden", "content": "x"}
+            failed: not allowed, asked 2 times; do without
+            > move_file {"from": "src/a", "to": "src/forbidden"}
+            failed: not allowed, asked 3 times; do without
+            > write_file {"path": "other/forbidden", "content": "x"}
+            failed: `other/forbidden` is outside your scope, so nothing was changed. You may write: src/**, Cargo.lock (shared). If the task needs this file, call request_scope with it and the reason; otherwise leave it and mention it in `follow_ups` when you finish
+            > delete_file {"path": "$DIR/tree/src/forbidden"}
+            failed: not allowed, asked 4 times; do without
+            > run_command {"command": "echo forbidden > src/b", "timeout_s": null}
+            failed: not allowed, asked 0 times; do without
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_approval_that_nobody_gives_ends_with_the_attempt() {
+    let desk = Desk::new(&[]);
+    for (tool, arguments) in [
+        ("run_command", json!({ "command": "touch src/endless", "timeout_s": null })),
+        ("write_file", json!({ "path": "src/endless", "content": "" })),
+    ] {
+        let cancel = CancellationToken::new();
+        let (outcome, ()) = tokio::join!(desk.tools.call(tool, &arguments, &cancel), async { cancel.cancel() });
+        assert!(matches!(&outcome, ToolOutcome::Failed(why) if why.contains("cancelled")), "{outcome:?}");
+    }
+    assert!(!desk.root().join("src/endless").exists());
+}
+
+#[tokio::test]
 async fn a_request_that_nobody_answers_ends_with_the_attempt() {
     let desk = Desk::new(&[]);
     let arguments = json!({ "paths": ["free/a"], "reason": "wait" });
