@@ -5,11 +5,13 @@
 use std::{
     collections::BTreeSet,
     ffi::OsString,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use shared::Network;
 use worker::{
+    beneath::Root,
     process::{Permits, Shell},
     sandbox::{Chosen, CommandLimits, Enclosure, Ground, Writes},
 };
@@ -102,12 +104,21 @@ fn objects(git_dir: &Path) -> Vec<PathBuf> {
 /// Folders at the top of a tree that its `.gitignore` names plainly: where builds put what they make. One that the Makefile makes by
 /// that name is left to it, for `make` takes a folder that is there for one that is made.
 fn ignored_folders(tree: &Path) -> BTreeSet<PathBuf> {
-    let read = |name: &str| std::fs::read_to_string(tree.join(name)).unwrap_or_default();
+    let read = |name: &str| read_small(tree, name).unwrap_or_default();
     let (ignored, makefile) = (read(".gitignore"), read("Makefile"));
     let folders = ignored.lines().filter_map(|line| folder_of(line.trim()));
     let is_made =
         |name: &str| makefile.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(':')));
     folders.filter(|name| !is_made(name)).map(PathBuf::from).collect()
+}
+
+/// A file of a tree in which a command may have put a pipe or a link in its place.
+fn read_small(tree: &Path, name: &str) -> Option<String> {
+    const LARGEST: u64 = 1 << 20;
+    let file = Root::open(tree).ok()?.file(Path::new(name)).ok()?;
+    let is_file = file.metadata().is_ok_and(|data| data.is_file());
+    let mut text = String::new();
+    (is_file && file.take(LARGEST).read_to_string(&mut text).is_ok()).then_some(text)
 }
 
 /// The folder that a line names, if it names nothing else.

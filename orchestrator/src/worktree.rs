@@ -145,12 +145,22 @@ impl Worktree {
         let added = self.call(["add", "--all", "--", "."]).await;
         if added.is_err() {
             self.open_up().await;
+            pipes::remove_what_is_no_file(&self.tree()).await;
         }
         if added.is_err() || self.holds_new_repositories().await? {
             self.set_nested_repositories_aside()?;
-            self.call(["add", "--all", "--", "."]).await?;
+            if self.call(["add", "--all", "--", "."]).await.is_err() {
+                self.add_as_it_is().await?;
+            }
         }
         Ok(self.call(["write-tree"]).await?)
+    }
+
+    /// Attributes in the tree may ask for a conversion that fails (`working-tree-encoding`). What an attempt left is kept all the same.
+    async fn add_as_it_is(&self) -> Result<(), Error> {
+        let nothing = self.git.text(["hash-object", "-t", "tree", "/dev/null"]).await?;
+        self.call([&format!("--attr-source={nothing}"), "add", "--all", "--", "."]).await?;
+        Ok(())
     }
 
     /// What differs from the base.

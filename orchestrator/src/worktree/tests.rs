@@ -176,3 +176,19 @@ async fn a_resumed_attempt_sees_its_changes_against_the_base() {
     sh(&tree, "git checkout -q HEAD -- run; git checkout HEAD -- src/a.txt; rm new.txt");
     assert_eq!(worktree.snapshot().await.unwrap(), bench.git.tree(&bench.owner.base).await.unwrap());
 }
+
+#[tokio::test]
+async fn what_git_refuses_to_keep_keeps_nothing_else_from_being_kept() {
+    for mischief in [
+        "rm run; mkfifo run",
+        "mkfifo src/.gitattributes .gitmodules",
+        "printf '* working-tree-encoding=UTF-16\\n' > .gitattributes; printf abc > odd",
+    ] {
+        let bench = bench().await;
+        let worktree = Worktree::create(&bench.git, bench.place.clone(), bench.owner.clone(), &bench.owner.base).await.unwrap();
+        sh(&worktree.tree(), &format!("echo mine > src/a.txt; {mischief}"));
+        let tree = worktree.snapshot().await.unwrap();
+        let changes = worktree.changes(&tree).await.unwrap();
+        assert!(changes.iter().any(|change| change.path.shown().as_str() == "src/a.txt"), "{mischief}");
+    }
+}
