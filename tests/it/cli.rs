@@ -5,4 +5,5 @@ mod clean;
 mod endpoint;
 mod output;
 mod places;
+mod sandbox;
 mod words;
