@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use tests::Scenario;
+use tests::{
+    Scenario,
+    model::{ModelServer, Script, command, finish},
+};
 
 /// A PATH on which git is, and no bwrap.
 fn path_without_bwrap(s: &Scenario) -> PathBuf {
@@ -64,4 +67,22 @@ fn what_the_system_refuses_is_explained_where_the_command_failed() {
     let s = Scenario::new("## src/a\na\n");
     s.run_plan("a | write src/** | run echo no such host; false", &[]).code(3);
     s.inspan(&["log", s.run_id().as_str(), "a"]).code(0).prints("servers that the command itself starts on 127.0.0.1");
+}
+
+#[cfg(target_os = "linux")]
+#[cfg_attr(without_bwrap, ignore = "needs bubblewrap: apt-get install bubblewrap")]
+#[test]
+fn the_commands_of_an_attempt_share_one_session_whose_scratch_space_nobody_else_sees() {
+    let turns = [
+        command("echo first > /tmp/left; (setsid sleep 600 &); cat missing"),
+        command("cat /tmp/left; pgrep sleep || echo alone; echo a > a.txt"),
+        finish("Did it."),
+    ];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
+    let s = Scenario::new("## README\nhello\n").model(&server);
+    s.run_plan("a | write a.txt", &["--sandbox", "bubblewrap"]).code(0);
+    let asked = server.asked_by("a", 1);
+    assert!(asked[1].last().contains("processes that it left running were ended"), "{}", asked[1].last());
+    assert!(asked[2].last().contains("first\nalone"), "{}", asked[2].last());
+    assert!(!std::path::Path::new("/tmp/left").exists());
 }

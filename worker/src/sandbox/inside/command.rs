@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{
+    Asked,
     confine::Confinement,
     family::{Family, reap},
     supervise::Supervisor,
@@ -37,7 +38,7 @@ pub(super) struct Running {
     first: OwnedFd,
     family: Family,
     watch: Watch,
-    supervisor: Supervisor,
+    supervisor: Option<Supervisor>,
     limit: Option<String>,
     told: bool,
 }
@@ -64,7 +65,7 @@ impl Running {
         let pid =
             i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("the system numbers processes in an unknown way")?;
         let listener = wire::take(&here).map_err(say)?.ok_or("nobody can be asked by it; this is a fault of inspan")?;
-        let supervisor = Supervisor::new(listener, confinement);
+        let supervisor = Some(Supervisor::new(listener, confinement));
         let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| say(error.into()))?;
         Ok(Self { pid, first, family: confinement.family(), watch, supervisor, limit: None, told: false })
     }
@@ -75,14 +76,17 @@ impl Running {
     }
 
     /// Readable when something in the command waits for an answer.
-    pub(super) fn listener(&self) -> BorrowedFd<'_> {
-        self.supervisor.listener()
+    pub(super) fn listener(&self) -> Option<BorrowedFd<'_>> {
+        self.supervisor.as_ref().map(Supervisor::listener)
     }
 
     /// Answers what is asked and looks at the limits.
-    pub(super) fn attend(&mut self, asked: bool) -> io::Result<()> {
-        if asked {
-            self.supervisor.answer(&mut self.watch)?;
+    pub(super) fn attend(&mut self, asked: Asked) {
+        match (asked, &mut self.supervisor) {
+            // A call that cannot be taken belongs to a process that has ended meanwhile.
+            (Asked::Something, Some(supervisor)) => drop(supervisor.answer(&mut self.watch)),
+            (Asked::NeverAgain, supervisor) => *supervisor = None,
+            _ => {}
         }
         if self.limit.is_none()
             && self.watch.is_due()
@@ -92,7 +96,6 @@ impl Running {
             self.family.signal(Signal::STOP);
             self.family.signal(Signal::KILL);
         }
-        Ok(())
     }
 
     /// How the first process ended and how many others there are, once.
@@ -100,9 +103,15 @@ impl Running {
         if self.told || !ended {
             return None;
         }
-        let (_, status) = waitpid(Some(self.pid), WaitOptions::NOHANG).ok().flatten()?;
+        let status = match waitpid(Some(self.pid), WaitOptions::NOHANG) {
+            Ok(None) => return None,
+            Ok(Some((_, status))) => Some(status),
+            // Nobody else waits for it; but an end that cannot be read is an end.
+            Err(_) => None,
+        };
         self.told = true;
-        let end = match (self.limit.take(), status.exit_status(), status.terminating_signal()) {
+        let (code, signal) = (status.and_then(|s| s.exit_status()), status.and_then(|s| s.terminating_signal()));
+        let end = match (self.limit.take(), code, signal) {
             (Some(limit), ..) => End::Limit(limit),
             (_, Some(code), _) => End::Code(code),
             (_, _, Some(libc::SIGXCPU)) => End::Limit("one of its processes used more processor time than it may".to_owned()),

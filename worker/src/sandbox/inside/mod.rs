@@ -67,9 +67,11 @@ impl Helper {
         loop {
             let ready = self.wait()?;
             if let Some(running) = &mut self.running {
-                running.attend(ready.asked)?;
+                running.attend(ready.asked);
                 if let Some((end, others)) = running.over(ready.ended) {
                     self.answer(&Answer::Ended { end, others })?;
+                    // Nothing is left to look at: until the next order the helper sleeps.
+                    self.running = self.running.take().filter(|_| others > 0);
                 }
             }
             if ready.ordered && matches!(self.obey()?, Next::Stop) {
@@ -81,7 +83,7 @@ impl Helper {
     fn wait(&self) -> io::Result<Ready> {
         let listen = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let (first, listener) = match &self.running {
-            Some(running) => (running.first(), Some(running.listener())),
+            Some(running) => (running.first(), running.listener()),
             None => (None, None),
         };
         let mut all = vec![PollFd::new(&self.socket, PollFlags::IN)];
@@ -91,9 +93,17 @@ impl Helper {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let is_ready = |place: usize| all.get(place).is_some_and(|fd| !fd.revents().is_empty());
-        let (ended, asked) = (first.is_some() && is_ready(1), listener.is_some() && is_ready(1 + usize::from(first.is_some())));
-        Ok(Ready { ordered: is_ready(0), ended, asked })
+        let events = |place: usize| all.get(place).map_or(PollFlags::empty(), PollFd::revents);
+        let ended = first.is_some() && !events(1).is_empty();
+        let asked = events(1 + usize::from(first.is_some()));
+        let asked = if asked.contains(PollFlags::IN) {
+            Asked::Something
+        } else if asked.is_empty() {
+            Asked::Nothing
+        } else {
+            Asked::NeverAgain
+        };
+        Ok(Ready { ordered: !events(0).is_empty(), ended, asked })
     }
 
     fn obey(&mut self) -> io::Result<Next> {
@@ -151,5 +161,14 @@ impl Helper {
 struct Ready {
     ordered: bool,
     ended: bool,
-    asked: bool,
+    asked: Asked,
+}
+
+/// Whether a call waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Something,
+    Nothing,
+    /// Nobody who could ask is left.
+    NeverAgain,
 }
