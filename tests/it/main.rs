@@ -13,3 +13,5 @@ mod scopes;
 mod secrets;
 mod simulate;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod toolchains;

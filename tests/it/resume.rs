@@ -241,6 +241,7 @@ fn runs(words: &str) -> bool {
 }
 
 #[cfg(target_os = "linux")]
+#[cfg_attr(without_bwrap, ignore = "needs bubblewrap: apt-get install bubblewrap")]
 #[test]
 fn a_harness_that_is_killed_takes_its_commands_with_it_in_every_tier() {
     for (number, tier) in ["bubblewrap", "helper"].into_iter().enumerate() {

@@ -1,5 +1,57 @@
 //! Nobody writes outside their scope, and nobody touches the person's checkout.
 
+/// Three tests of the same attempts: held off by either tier of the sandbox, and real without one.
+#[cfg(target_os = "linux")]
+macro_rules! in_every_tier {
+    ($attempts:expr) => {
+        #[test]
+        #[cfg_attr(any(without_bwrap, without_python3), ignore = "needs bubblewrap and python3")]
+        fn no_attempt_succeeds_in_bubblewrap() {
+            tests::hostile::attack(tests::hostile::Tier::Bubblewrap, $attempts);
+        }
+
+        #[test]
+        #[cfg_attr(any(without_landlock, without_python3), ignore = "needs Landlock and python3")]
+        fn no_attempt_succeeds_behind_the_helper_alone() {
+            tests::hostile::attack(tests::hostile::Tier::Helper, $attempts);
+        }
+
+        #[test]
+        #[cfg_attr(without_python3, ignore = "needs python3")]
+        fn every_attempt_is_real_where_nothing_holds_it_off() {
+            tests::hostile::attack(tests::hostile::Tier::Bare, $attempts);
+        }
+    };
+}
+
+#[cfg(target_os = "linux")]
+use in_every_tier;
+
+#[cfg(target_os = "linux")]
+mod attributes;
+#[cfg(target_os = "linux")]
+mod builds;
+#[cfg(target_os = "linux")]
+mod checkout;
+#[cfg(target_os = "linux")]
+mod git;
+#[cfg(target_os = "linux")]
+mod hogs;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod leavings;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod paths;
+#[cfg(target_os = "linux")]
+mod planting;
+#[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
+mod secrets;
+
 use ::plans::event::Event;
 use serde_json::json;
 use shared::Outcome;

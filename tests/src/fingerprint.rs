@@ -22,11 +22,13 @@ impl Fingerprint {
         for path in files_below(root, &git_dir) {
             all.insert(format!("file {}", relative(root, &path)), print_of(&path));
         }
-        for name in ["HEAD", "index", "config", "ORIG_HEAD", "MERGE_HEAD", "logs/HEAD", "logs/refs/stash"] {
+        for name in ["HEAD", "index", "config", "config.worktree", "ORIG_HEAD", "MERGE_HEAD", "logs/HEAD", "logs/refs/stash"] {
             all.insert(format!("git {name}"), print_of(&git_dir.join(name)));
         }
-        for path in files_below(&git_dir.join("hooks"), Path::new("/nowhere")) {
-            all.insert(format!("hook {}", relative(&git_dir, &path)), print_of(&path));
+        for folder in ["hooks", "info", "worktrees", "modules"] {
+            for path in files_below(&git_dir.join(folder), Path::new("/nowhere")) {
+                all.insert(format!("git {}", relative(&git_dir, &path)), print_of(&path));
+            }
         }
         all.insert("staged".to_owned(), repository.git(&["ls-files", "--stage", "-v"]));
         let refs = repository.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);

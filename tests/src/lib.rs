@@ -15,6 +15,8 @@
 mod binary;
 pub mod branch;
 mod fingerprint;
+#[cfg(target_os = "linux")]
+pub mod hostile;
 mod journal;
 pub mod model;
 mod outcome;

@@ -83,8 +83,12 @@ impl Repository {
     /// All files of a commit, as the text that [`Repository::write_all`] reads.
     #[track_caller]
     pub fn files_at(&self, commit: &str) -> String {
-        let names = self.git(&["-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit]);
-        let file = |name: &str| ["## ", name, "\n", &self.git(&["show", &format!("{commit}:{name}")]), "\n"].concat();
+        let names = self.git(&["-c", "core.quotePath=false", "ls-tree", "-r", "--format=%(objecttype) %(path)", commit]);
+        let content = |name: &str| self.git(&["show", &format!("{commit}:{name}")]);
+        let file = |line: &str| match line.split_once(' ') {
+            Some(("blob", name)) => ["## ", name, "\n", &content(name), "\n"].concat(),
+            _ => format!("## {line}\n"),
+        };
         names.lines().map(file).collect()
     }
 

@@ -24,6 +24,7 @@ pub struct Scenario {
     repository: Repository,
     directory: PathBuf,
     env: Vec<(OsString, OsString)>,
+    before: Option<String>,
 }
 
 impl Scenario {
@@ -44,7 +45,7 @@ impl Scenario {
         }
         fs::write(path.join("config.toml"), "").expect("a file can be written");
         let directory = repository.path().to_owned();
-        Self { root, repository, directory, env: Vec::new() }
+        Self { root, repository, directory, env: Vec::new(), before: None }
     }
 
     /// A variable of the person's environment.
@@ -72,6 +73,22 @@ impl Scenario {
         ))
         .env("ENDPOINT_KEY", crate::model::KEY)
         .env("INSPAN_MODEL", "scripted-http/test-model")
+    }
+
+    /// The shell that `inspan` is typed into does this first. It then becomes `inspan`, with the same process id.
+    #[must_use]
+    pub fn after(self, shell: &str) -> Self {
+        Self { before: Some(shell.to_owned()), ..self }
+    }
+
+    /// The machine's own toolchains are found where its user has them, though the home directory is another one.
+    #[must_use]
+    pub fn toolchains(self) -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let places = [("RUSTUP_HOME", ".rustup"), ("PYENV_ROOT", ".pyenv"), ("NVM_DIR", ".nvm")];
+        let place = |(name, folder)| (name, std::env::var_os(name).map_or_else(|| home.join(folder), PathBuf::from));
+        let there = places.into_iter().map(place).filter(|(_, path)| path.is_dir());
+        there.fold(self, |scenario, (name, path)| scenario.env(name, path))
     }
 
     /// A folder that commands of workers may write though it is outside: tests and commands meet there.
@@ -149,7 +166,14 @@ impl Scenario {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(inspan());
+        let mut command = match &self.before {
+            Some(shell) => {
+                let mut command = Command::new("/bin/sh");
+                command.arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\"")).arg(inspan());
+                command
+            }
+            None => Command::new(inspan()),
+        };
         command.args(args).current_dir(&self.directory).env_clear();
         let root = self.root();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");

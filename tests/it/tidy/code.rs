@@ -2,6 +2,8 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use syn::{Attribute, Expr, Lit, Meta, Token, punctuated::Punctuated, spanned::Spanned as _, visit::Visit};
+
 use super::{assert_none, files};
 
 /// All tokens as words, in order, whatever they are nested in. Literals are `""`.
@@ -49,16 +51,75 @@ fn places(packages: &[&str], forbidden: &[&[&str]]) -> Vec<String> {
 const ALL: &[&str] = &["orchestrator", "worker", "shared", "plans", "tests"];
 
 #[test]
-fn nothing_is_allowed_ignored_or_left_for_later() {
-    let forbidden: &[&[&str]] = &[
-        &["#", "[", "allow"],
-        &["#", "!", "[", "allow"],
-        &["#", "[", "ignore"],
-        &["todo", "!"],
-        &["unimplemented", "!"],
-        &["dbg", "!"],
-    ];
+fn nothing_is_allowed_or_left_for_later() {
+    let forbidden: &[&[&str]] =
+        &[&["#", "[", "allow"], &["#", "!", "[", "allow"], &["todo", "!"], &["unimplemented", "!"], &["dbg", "!"]];
     assert_none(&places(ALL, forbidden));
+}
+
+/// Attributes that switch a test off, by what they say.
+#[derive(Default)]
+struct Ignored(Vec<(usize, bool)>);
+
+impl<'ast> Visit<'ast> for Ignored {
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if let Some(is_conditional) = is_ignored_under_a_condition(attribute) {
+            self.0.push((attribute.span().start().line, is_conditional));
+        }
+    }
+}
+
+/// Whether an attribute that ignores a test does so only where a program is missing, and says which; none for other attributes.
+fn is_ignored_under_a_condition(attribute: &Attribute) -> Option<bool> {
+    if attribute.path().is_ident("ignore") {
+        return Some(false);
+    }
+    let parts = || attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok();
+    let parts = attribute.path().is_ident("cfg_attr").then(parts)??;
+    let mut parts = parts.iter();
+    let (condition, rest) = (parts.next()?, parts.collect::<Vec<_>>());
+    let ignores = rest.iter().any(|meta| meta.path().is_ident("ignore"));
+    let one_reason = matches!(rest[..], [Meta::NameValue(ignore)] if says_what_is_needed(&ignore.value));
+    ignores.then(|| one_reason && is_about_missing_programs(condition))
+}
+
+fn says_what_is_needed(value: &Expr) -> bool {
+    matches!(value, Expr::Lit(text) if matches!(&text.lit, Lit::Str(text) if text.value().starts_with("needs ")))
+}
+
+/// `without_NAME`, or `any(...)` of such.
+fn is_about_missing_programs(condition: &Meta) -> bool {
+    match condition {
+        Meta::Path(path) => path.get_ident().is_some_and(|name| name.to_string().starts_with("without_")),
+        Meta::List(list) if list.path.is_ident("any") => list
+            .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+            .is_ok_and(|all| !all.is_empty() && all.iter().all(is_about_missing_programs)),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_test_is_ignored_only_where_a_program_is_missing_and_says_which() {
+    let ignored = |text: &str| {
+        let mut ignored = Ignored::default();
+        ignored.visit_file(&syn::parse_file(text).expect("it is Rust"));
+        ignored.0
+    };
+    let judged = |attribute: &str| ignored(&format!("#[test] {attribute} fn f() {{}}")).first().map(|(_, fine)| *fine);
+    assert_eq!(judged("#[cfg_attr(without_go, ignore = \"needs go\")]"), Some(true));
+    assert_eq!(judged("#[cfg_attr(any(without_go, without_bwrap), ignore = \"needs both\")]"), Some(true));
+    assert_eq!(judged("#[cfg_attr(windows, expect(dead_code))]"), None);
+    for wrong in ["ignore", "ignore = \"needs go\"", "cfg_attr(without_go, ignore)", "cfg_attr(all(), ignore = \"needs go\")"] {
+        assert_eq!(judged(&format!("#[{wrong}]")), Some(false), "{wrong}");
+    }
+    assert_eq!(judged("#[cfg_attr(any(without_go, unix), ignore = \"needs go\")]"), Some(false));
+    assert_eq!(judged("#[cfg_attr(without_go, ignore = \"slow\")]"), Some(false));
+    let mut violations = Vec::new();
+    for (name, text) in files(&["rs"]) {
+        let wrong = ignored(&text).into_iter().filter(|(_, is_conditional)| !is_conditional);
+        violations.extend(wrong.map(|(line, _)| format!("{name}:{line} ignores a test")));
+    }
+    assert_none(&violations);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
-    process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid},
+    process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, waitpid},
 };
 
 use super::{
@@ -110,7 +110,7 @@ impl Running {
             Err(_) => None,
         };
         self.told = true;
-        let (code, signal) = (status.and_then(|s| s.exit_status()), status.and_then(|s| s.terminating_signal()));
+        let (code, signal) = (status.and_then(WaitStatus::exit_status), status.and_then(WaitStatus::terminating_signal));
         let end = match (self.limit.take(), code, signal) {
             (Some(limit), ..) => End::Limit(limit),
             (_, Some(code), _) => End::Code(code),
