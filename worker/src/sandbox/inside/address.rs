@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::{
         fd::{AsRawFd as _, OwnedFd},
         unix::ffi::{OsStrExt as _, OsStringExt as _},
@@ -56,8 +56,14 @@ impl Raw {
         i32::from(u16::from_ne_bytes([self.0[0], self.0[1]]))
     }
 
-    pub(super) fn port(&self) -> u16 {
-        u16::from_be_bytes([self.0[2], self.0[3]])
+    /// Address and port; "any address of this machine" is the first one of it. None where it is no internet address.
+    pub(super) fn place(&self) -> Option<SocketAddr> {
+        let ip = match self.ip()? {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        Some(SocketAddr::new(ip, u16::from_be_bytes([self.0[2], self.0[3]])))
     }
 
     fn ip(&self) -> Option<IpAddr> {
@@ -66,11 +72,6 @@ impl Raw {
             libc::AF_INET6 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(&self.0[8..24]).ok()?).to_canonical()),
             _ => None,
         }
-    }
-
-    /// Whether it is on this machine only.
-    pub(super) fn is_local(&self) -> bool {
-        self.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
     }
 
     /// "Any address of this machine" becomes "this machine only"; another one is refused.
@@ -142,10 +143,10 @@ pub(super) fn local_address(socket: &OwnedFd) -> Result<Option<Raw>, Errno> {
     Ok(Some(Raw(bytes)))
 }
 
-/// The port that a socket has been bound to; 0 where it has none.
-pub(super) fn port_of(socket: &OwnedFd) -> Result<u16, Errno> {
-    let address = getsockname(socket)?;
-    Ok(std::net::SocketAddr::try_from(address).map_or(0, |address| address.port()))
+/// The address that a socket has been bound to, with port 0 where it has none; nothing where it is no internet socket.
+pub(super) fn place_of(socket: &OwnedFd) -> Result<Option<SocketAddr>, Errno> {
+    let address = SocketAddr::try_from(getsockname(socket)?).ok();
+    Ok(address.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port())))
 }
 
 #[cfg(test)]
@@ -181,8 +182,8 @@ mod tests {
             ("[::ffff:10.0.0.1]:80", false),
             ("[fe80::1]:80", false),
         ] {
-            assert_eq!(internet(address).is_local(), local, "{address}");
-            assert_eq!(internet(address).port(), 80);
+            assert_eq!(internet(address).place().unwrap().ip().is_loopback(), local, "{address}");
+            assert_eq!(internet(address).place().unwrap().port(), 80);
             let mut made = internet(address);
             assert_eq!(made.make_local().is_ok(), local, "{address}");
             assert!(!local || made.ip().unwrap().is_loopback(), "{address}");

@@ -95,6 +95,10 @@ const ATTRIBUTES: &[i64] = &[
 /// Without namespaces: memory and queues that all processes of a user share.
 const SHARED: &[i64] = &[libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget, libc::SYS_mq_open, libc::SYS_mq_unlink];
 
+/// Without namespaces: calls with paths that no rule sees. There are older ones that are looked at, or programs do without.
+const UNSEEN: &[i64] =
+    &[FCHMODAT2, libc::SYS_inotify_add_watch, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr];
+
 /// `fchmodat2`: the older call does the same and is looked at.
 const FCHMODAT2: i64 = 452;
 
@@ -210,9 +214,19 @@ fn forbidden(alone: bool, network: Network) -> Rules {
             let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
             vec![when(vec![condition(argument, SeccompCmpOp::MaskedEq(flag), flag)])]
         };
+        rules.insert(libc::SYS_setsockopt, options());
         rules.extend([(libc::SYS_sendto, opens(3)), (libc::SYS_sendmsg, opens(2)), (libc::SYS_sendmmsg, opens(3))]);
     }
     rules
+}
+
+/// Options of sockets that make an address which was looked at mean another one: to connect when something is sent, and to listen where
+/// somebody listens already.
+fn options() -> Vec<SeccompRule> {
+    const CONNECT_LATER: (i32, i32) = (libc::IPPROTO_TCP, 30);
+    const SHARE_A_PORT: (i32, i32) = (libc::SOL_SOCKET, libc::SO_REUSEPORT);
+    let is = |argument, value: i32| condition(argument, SeccompCmpOp::Eq, value.unsigned_abs().into());
+    [CONNECT_LATER, SHARE_A_PORT].map(|(level, name)| when(vec![is(1, level), is(2, name)])).into()
 }
 
 /// The kinds of sockets that are not to be had.
@@ -249,8 +263,7 @@ fn other_than_tcp(is: &impl Fn(u64) -> SeccompCondition, family: u64) -> Vec<Sec
 }
 
 fn unknown(alone: bool) -> Rules {
-    // Names of files that change in folders which cannot be listed come in as events.
-    let alone = if alone { &[FCHMODAT2, libc::SYS_inotify_add_watch][..] } else { &[] };
+    let alone = if alone { UNSEEN } else { &[] };
     UNKNOWN.iter().chain(alone).map(|&call| (call, Vec::new())).collect()
 }
 

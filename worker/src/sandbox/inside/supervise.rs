@@ -7,6 +7,7 @@
 use std::{
     collections::HashSet,
     io,
+    net::SocketAddr,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -22,7 +23,7 @@ use rustix::{
 use shared::Network;
 
 use super::{
-    address::{Address, local_address, port_of, unix, unix_path},
+    address::{Address, local_address, place_of, unix, unix_path},
     confine::Confinement,
     notify::{Call, Verdict, receive, respond},
     target::{Change, act, by_descriptor, micro, path_of, some_id, times},
@@ -46,7 +47,7 @@ struct Judge {
 /// An address that a process of the command listens at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Bound {
-    Port(u16),
+    Port(SocketAddr),
     Name(Vec<u8>),
 }
 
@@ -150,8 +151,7 @@ impl Judge {
                     address.make_local()?;
                 }
                 address.call(&socket, libc::bind)?;
-                self.remember(Bound::Port(port_of(&socket)?));
-                Ok(())
+                self.remember_place(&socket)
             }
             Address::Name(name) => {
                 unix(&name).call(&socket, libc::bind)?;
@@ -176,13 +176,11 @@ impl Judge {
         let socket = call.caller.socket(descriptor(number))?;
         if self.network != Network::Host
             && let Some(address) = local_address(&socket)?
-            && port_of(&socket)? == 0
+            && place_of(&socket)?.is_some_and(|place| place.port() == 0)
         {
             address.call(&socket, libc::bind)?;
         }
-        if local_address(&socket)?.is_some() {
-            self.remember(Bound::Port(port_of(&socket)?));
-        }
+        self.remember_place(&socket)?;
         rustix::net::listen(&socket, low(backlog).cast_signed())
     }
 
@@ -190,7 +188,7 @@ impl Judge {
         let (socket, address) = address(call)?;
         match address {
             Address::Internet(address) => {
-                let own = address.is_local() && self.knows(&Bound::Port(address.port()));
+                let own = address.place().is_some_and(|place| self.knows(&Bound::Port(place)));
                 if self.network == Network::Host || own { address.call(&socket, libc::connect) } else { Err(Errno::ACCESS) }
             }
             Address::Name(name) if self.knows(&Bound::Name(name.clone())) => unix(&name).call(&socket, libc::connect),
@@ -204,6 +202,14 @@ impl Judge {
                 unix_path(&by_descriptor(&file))?.call(&socket, libc::connect)
             }
         }
+    }
+
+    /// The whole address: the same port at another one may be somebody else's.
+    fn remember_place(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        if let Some(place) = place_of(socket)? {
+            self.remember(Bound::Port(place));
+        }
+        Ok(())
     }
 
     fn remember(&self, bound: Bound) {
