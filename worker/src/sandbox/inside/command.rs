@@ -64,8 +64,8 @@ impl Running {
         drop(command);
         let pid =
             i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("the system numbers processes in an unknown way")?;
-        let listener = wire::take(&here).map_err(say)?.ok_or("nobody can be asked by it; this is a fault of inspan")?;
-        let supervisor = Some(Supervisor::new(listener, confinement));
+        let listener = if confinement.is_supervised() { wire::take(&here).map_err(say)? } else { None };
+        let supervisor = listener.map(|listener| Supervisor::new(listener, confinement));
         let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| say(error.into()))?;
         Ok(Self { pid, first, family: confinement.family(), watch, supervisor, limit: None, told: false })
     }
@@ -80,11 +80,16 @@ impl Running {
         self.supervisor.as_ref().map(Supervisor::listener)
     }
 
+    /// How long nothing needs to be looked at.
+    pub(super) fn pause(&self) -> std::time::Duration {
+        self.watch.pause()
+    }
+
     /// Answers what is asked and looks at the limits.
     pub(super) fn attend(&mut self, asked: Asked) {
         match (asked, &mut self.supervisor) {
             // A call that cannot be taken belongs to a process that has ended meanwhile.
-            (Asked::Something, Some(supervisor)) => drop(supervisor.answer(&mut self.watch)),
+            (Asked::Something, Some(supervisor)) => drop(supervisor.answer()),
             (Asked::NeverAgain, supervisor) => *supervisor = None,
             _ => {}
         }

@@ -32,6 +32,7 @@ pub(super) struct Confinement {
 /// What one child takes on.
 pub(super) struct Entry {
     limits: CommandLimits,
+    counts_processes: bool,
     rules: Rules,
     filters: Filters,
 }
@@ -61,8 +62,18 @@ impl Confinement {
         self.family
     }
 
+    /// Whether some calls are asked about.
+    pub(super) fn is_supervised(&self) -> bool {
+        self.filters.ask()
+    }
+
     pub(super) fn entry(&self) -> Entry {
-        Entry { limits: self.policy.limits, rules: self.rules.clone(), filters: self.filters.clone() }
+        Entry {
+            limits: self.policy.limits,
+            counts_processes: self.family == Family::Namespace,
+            rules: self.rules.clone(),
+            filters: self.filters.clone(),
+        }
     }
 }
 
@@ -76,8 +87,10 @@ impl Entry {
         drop_capabilities()?;
         set_no_new_privs(true)?;
         self.rules.take_on()?;
-        let listener = self.filters.take_on()?;
-        wire::pass(parent, listener.as_fd())
+        match self.filters.take_on()? {
+            Some(listener) => wire::pass(parent, listener.as_fd()),
+            None => Ok(()),
+        }
     }
 
     fn limit(&self) -> io::Result<()> {
@@ -93,6 +106,10 @@ impl Entry {
         ] {
             let value = rustix::process::getrlimit(resource).maximum.map_or(value, |maximum| value.min(maximum));
             setrlimit(resource, hard(value))?;
+        }
+        // In a namespace of its own only the command's processes count; elsewhere all of the user's would. Root's never do.
+        if self.counts_processes {
+            setrlimit(Resource::Nproc, hard(self.limits.processes.into()))?;
         }
         // A second between the signal that can be caught and the one that cannot.
         setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds + 1) })?;

@@ -106,7 +106,7 @@ const FCHMODAT2: i64 = 452;
 #[derive(Clone)]
 pub(super) struct Filters {
     plain: Arc<[BpfProgram]>,
-    ask: Arc<BpfProgram>,
+    ask: Option<Arc<BpfProgram>>,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -118,14 +118,19 @@ impl Filters {
             program(forbidden(alone, policy.network), SeccompAction::Errno(errno(libc::EPERM)))?,
             program(unknown(alone), SeccompAction::Errno(errno(libc::ENOSYS)))?,
         ];
-        let ask = questions(program(asked(alone), SeccompAction::Trace(0))?);
-        Ok(Self { plain: Arc::new(plain), ask: Arc::new(ask) })
+        let ask = if alone { Some(Arc::new(questions(program(asked(), SeccompAction::Trace(0))?))) } else { None };
+        Ok(Self { plain: Arc::new(plain), ask })
+    }
+
+    /// Whether the helper is asked about some calls.
+    pub(super) fn ask(&self) -> bool {
+        self.ask.is_some()
     }
 
     /// In the child, last. Returns the descriptor by which the helper is asked.
-    pub(super) fn take_on(&self) -> io::Result<OwnedFd> {
+    pub(super) fn take_on(&self) -> io::Result<Option<OwnedFd>> {
         // The questions come first: the others forbid nothing that is needed for them, but nothing is to slip through between.
-        let listener = listen(&self.ask)?;
+        let listener = self.ask.as_deref().map(listen).transpose()?;
         for program in &*self.plain {
             apply_filter(program).map_err(|_| io::Error::last_os_error())?;
         }
@@ -174,11 +179,15 @@ fn questions(mut program: BpfProgram) -> BpfProgram {
 
 fn listen(program: &BpfProgram) -> io::Result<OwnedFd> {
     const NEW_LISTENER: libc::c_ulong = 1 << 3;
+    // A signal that arrives while the helper is at it does not make the call fail: few programs expect that of these calls.
+    const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
     let len = u16::try_from(program.len()).map_err(io::Error::other)?;
     let whole = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast() };
     // SAFETY: the kernel copies the program, which lives until the call returns, and writes nothing.
     #[expect(unsafe_code, reason = "no crate here installs a filter that asks")]
-    let descriptor = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, NEW_LISTENER, &raw const whole) };
+    let descriptor = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE, &raw const whole)
+    };
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -267,24 +276,12 @@ fn unknown(alone: bool) -> Rules {
     UNKNOWN.iter().chain(alone).map(|&call| (call, Vec::new())).collect()
 }
 
-/// The calls that the helper is asked about.
-fn asked(alone: bool) -> Rules {
-    // The kernel's own limit counts all processes of a user, and those of root not at all.
-    let mut calls = vec![libc::SYS_clone];
+/// The calls that the helper is asked about. Not forks: a signal to a parent that waits for an answer makes them fail, and shells get one
+/// for every child that ends.
+fn asked() -> Rules {
+    let mut calls = vec![libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_fchmod, libc::SYS_fchmodat];
+    calls.extend([libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat]);
     #[cfg(target_arch = "x86_64")]
-    calls.extend([libc::SYS_fork, libc::SYS_vfork]);
-    if alone {
-        calls.extend([libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_fchmod, libc::SYS_fchmodat]);
-        calls.extend([libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat]);
-        #[cfg(target_arch = "x86_64")]
-        calls.extend([
-            libc::SYS_chmod,
-            libc::SYS_chown,
-            libc::SYS_lchown,
-            libc::SYS_utime,
-            libc::SYS_utimes,
-            libc::SYS_futimesat,
-        ]);
-    }
+    calls.extend([libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat]);
     calls.into_iter().map(|call| (call, Vec::new())).collect()
 }

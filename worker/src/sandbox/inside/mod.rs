@@ -32,7 +32,7 @@ use self::{command::Running, confine::Confinement};
 use super::wire::{self, Answer, Order};
 
 /// How often limits are looked at while a command runs.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(20);
 
 /// Hears orders until the harness is gone; the exit code. Only the process that was started for it calls this.
 pub fn main() -> u8 {
@@ -88,8 +88,8 @@ impl Helper {
         };
         let mut all = vec![PollFd::new(&self.socket, PollFlags::IN)];
         all.extend(first.into_iter().chain(listener).map(listen));
-        let tick = Timespec::try_from(TICK).expect("a tick is short");
-        match poll(&mut all, self.running.is_some().then_some(&tick)) {
+        let pause = self.running.as_ref().map(|running| Timespec::try_from(running.pause()).expect("a pause is short"));
+        match poll(&mut all, pause.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

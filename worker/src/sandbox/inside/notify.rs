@@ -21,8 +21,6 @@ pub(super) struct Call {
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The kernel makes the call.
-    GoOn,
     /// The call has been made by us.
     Done,
     /// It fails with this.
@@ -59,13 +57,11 @@ pub(super) fn receive(listener: &OwnedFd) -> io::Result<Option<Call>> {
 
 /// Answers a call. One whose process has ended needs none.
 pub(super) fn respond(listener: &OwnedFd, id: u64, verdict: Verdict) {
-    const GO_ON: u32 = 1;
-    let (error, flags) = match verdict {
-        Verdict::GoOn => (0, GO_ON),
-        Verdict::Done => (0, 0),
-        Verdict::Fails(error) => (-error.raw_os_error(), 0),
+    let error = match verdict {
+        Verdict::Done => 0,
+        Verdict::Fails(error) => -error.raw_os_error(),
     };
-    let mut answer = libc::seccomp_notif_resp { id, val: 0, error, flags };
+    let mut answer = libc::seccomp_notif_resp { id, val: 0, error, flags: 0 };
     // SAFETY: the kernel reads the structure that it is given.
     #[expect(unsafe_code, reason = "no crate here offers this call")]
     let _ = unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw mut answer) };

@@ -1,7 +1,7 @@
-//! Answers the calls that a filter alone cannot judge: forks (how many are there?), changes of a file's mode, owner and times (where does
-//! it lie?), and addresses of sockets (whose are they?). Without namespaces, this is what stands in their place.
+//! Answers the calls that a filter alone cannot judge: changes of a file's mode, owner and times (where does it lie?), and addresses of
+//! sockets (whose are they?). Without namespaces, this is what stands in their place.
 //!
-//! **Invariant:** except for forks, the helper makes the call itself on what it has looked at; nothing is waved through.
+//! **Invariant:** the helper makes the call itself on what it has looked at; nothing is waved through.
 //! **Invariant:** without a network of its own a command connects only to what a process of the same session has bound.
 
 use std::{
@@ -27,7 +27,6 @@ use super::{
     confine::Confinement,
     notify::{Call, Verdict, receive, respond},
     target::{Change, act, by_descriptor, micro, path_of, some_id, times},
-    watch::Watch,
 };
 use crate::sandbox::policy::Writable;
 
@@ -64,14 +63,10 @@ impl Supervisor {
     }
 
     /// Answers the next call that waits.
-    pub(super) fn answer(&mut self, watch: &mut Watch) -> io::Result<()> {
+    pub(super) fn answer(&self) -> io::Result<()> {
         let Some(call) = receive(&self.listener)? else { return Ok(()) };
         match call.number {
             libc::SYS_connect => self.connect_beside(call),
-            number if is_fork(number) => {
-                let verdict = if watch.may_fork() { Verdict::GoOn } else { Verdict::Fails(Errno::AGAIN) };
-                respond(&self.listener, call.id, verdict);
-            }
             _ => respond(&self.listener, call.id, self.judge.judge(&call).into()),
         }
         Ok(())
@@ -95,14 +90,6 @@ fn low(argument: u64) -> u32 {
 
 fn descriptor(argument: u64) -> i32 {
     low(argument).cast_signed()
-}
-
-fn is_fork(number: i64) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let older = [libc::SYS_fork, libc::SYS_vfork].contains(&number);
-    #[cfg(not(target_arch = "x86_64"))]
-    let older = false;
-    number == libc::SYS_clone || older
 }
 
 impl Judge {

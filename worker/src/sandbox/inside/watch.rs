@@ -1,4 +1,5 @@
-//! The limits that are sums over all processes of a command: looked at a few times a second, and at each fork that is asked about.
+//! The limits that are sums over all processes of a command: looked at some fifty times a second, and more often
+//! while they multiply.
 
 use std::{
     fs,
@@ -6,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    family::{Family, Member},
-    memory,
-};
+use super::{family::Family, memory};
 use crate::sandbox::{CommandLimits, Policy};
 
 /// What must stay free, whoever fills the disk: the harness itself has to write.
@@ -22,25 +20,21 @@ const QUICK: Duration = Duration::from_millis(250);
 const SLOW: Duration = Duration::from_secs(1);
 /// So much longer than a count takes is the pause after it.
 const PATIENCE: u32 = 20;
-/// A command that is refused so many forks goes on forever.
-const REFUSALS: u32 = 2_000;
+/// Between two looks at a family that has grown by more than [`CROWD`] since the last.
+const HURRY: Duration = Duration::from_millis(2);
+const CROWD: u32 = 24;
 
 /// What a command takes.
 pub(super) struct Watch {
     family: Family,
     limits: CommandLimits,
     last: Instant,
-    forks: Forks,
+    /// Processes and threads.
+    alive: u32,
+    pause: Duration,
     disk: Disk,
     /// What the whole machine had in shared memory when the command began.
     shared_before: u64,
-}
-
-#[derive(Default)]
-struct Forks {
-    alive: u32,
-    born: u32,
-    refused: u32,
 }
 
 struct Disk {
@@ -57,20 +51,34 @@ impl Watch {
         let folders: Vec<PathBuf> = policy.write.iter().map(|writable| writable.path.clone()).collect();
         let now = Instant::now();
         let disk = Disk { free: free(&folders), folders, looked: now, counted: None, count_at: now + SLOW };
-        let forks = Forks { alive: 1, ..Forks::default() };
-        Self { family, limits: policy.limits, last: now, forks, disk, shared_before: memory::shared_of_machine() }
+        Self {
+            family,
+            limits: policy.limits,
+            last: now,
+            alive: 1,
+            pause: super::TICK,
+            disk,
+            shared_before: memory::shared_of_machine(),
+        }
     }
 
     /// Whether it is time for a look.
     pub(super) fn is_due(&self) -> bool {
-        self.last.elapsed() >= super::TICK
+        self.last.elapsed() >= self.pause
+    }
+
+    /// How long nothing needs to be looked at.
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
     }
 
     /// Whether a limit has been passed: which, in words.
     pub(super) fn look(&mut self) -> Option<String> {
         self.last = Instant::now();
         let members = self.family.members();
-        self.forks.count(&members);
+        let before = std::mem::replace(&mut self.alive, members.iter().map(|member| member.threads).sum());
+        // Whatever multiplies is looked at more often: what it can become meanwhile is a question of time.
+        self.pause = if self.alive > before + CROWD { HURRY } else { super::TICK };
         let private: u64 = members.iter().map(|member| member.memory).sum();
         // To know who has shared memory is dear; that somebody has taken more of it is not.
         let is_suspect = memory::shared_of_machine().saturating_sub(self.shared_before) > self.limits.memory / 4;
@@ -78,28 +86,10 @@ impl Watch {
         if private + shared > self.limits.memory {
             return Some(format!("it used more than {} of memory", in_words(self.limits.memory)));
         }
-        if self.forks.alive > self.limits.processes || self.forks.refused > REFUSALS {
+        if self.alive > self.limits.processes {
             return Some(format!("it had more than {} processes and threads", self.limits.processes));
         }
         self.disk.look(self.limits.disk)
-    }
-
-    /// Whether one more process or thread may be.
-    pub(super) fn may_fork(&mut self) -> bool {
-        let forks = &mut self.forks;
-        if forks.alive + forks.born >= self.limits.processes {
-            forks.count(&self.family.members());
-        }
-        let may = forks.alive + forks.born < self.limits.processes;
-        forks.born += u32::from(may);
-        forks.refused += u32::from(!may);
-        may
-    }
-}
-
-impl Forks {
-    fn count(&mut self, members: &[Member]) {
-        (self.alive, self.born) = (members.iter().map(|member| member.threads).sum(), 0);
     }
 }
 
