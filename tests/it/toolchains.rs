@@ -333,6 +333,22 @@ test \"$(git rev-list --count HEAD)\" = 2
     command: "sh test.sh",
 };
 
+/// Children end while others are started: a signal that comes in the middle of a fork must not undo it.
+const PIPELINES: Project = Project {
+    files: "
+## pipes.sh
+set -e
+trap : CHLD
+i=0
+while [ $i -lt 300 ]; do
+    /bin/true | /bin/cat | /bin/cat
+    i=$((i + 1))
+done
+",
+    write: "src/**",
+    command: "sh pipes.sh",
+};
+
 /// Tests of one project in either tier.
 macro_rules! project {
     ($name:ident, $project:expr, $missing:meta, $needs:literal) => {
@@ -368,12 +384,14 @@ project!(
 );
 project!(npm, NPM, without_npm, "needs npm, and what the tier is made of: bubblewrap or Landlock");
 project!(pytest, PYTEST, without_pytest, "needs pytest, and what the tier is made of: bubblewrap or Landlock");
-project!(
-    multiprocessing,
-    MULTIPROCESSING,
-    without_python3,
-    "needs python3, and what the tier is made of: bubblewrap or Landlock"
-);
+/// Its locks lie in `/dev/shm`, of which only namespaces give a command one of its own.
+#[test]
+#[cfg_attr(any(without_bwrap, without_python3), ignore = "needs bubblewrap and python3")]
+fn multiprocessing_works_in_bubblewrap() {
+    works(Tier::Bubblewrap, MULTIPROCESSING);
+}
+
 project!(go, GO, without_go, "needs go, and what the tier is made of: bubblewrap or Landlock");
 project!(make, MAKE, any(without_make, without_cc), "needs make and cc, and what the tier is made of: bubblewrap or Landlock");
+project!(pipelines, PIPELINES, any(), "needs what the tier is made of: bubblewrap or Landlock");
 project!(git, GIT, any(), "needs what the tier is made of: bubblewrap or Landlock");

@@ -1,6 +1,6 @@
 //! Ways out: by every kind of socket to servers of this machine, which stand for all others.
 
-use tests::hostile::{Attempt, Sign};
+use tests::hostile::{Assault, Attempt, Sign, Tier};
 
 pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::allowed("tcp-within", "
@@ -103,3 +103,25 @@ if server.getsockname()[0] == '0.0.0.0' and len(socket.if_nameindex()) > 1: keep
 ];
 
 super::in_every_tier!(ATTEMPTS);
+
+/// For a task that is to have no network at all, not even one of its own.
+const WITHOUT: &[Attempt] = &[
+    Attempt::allowed("pair", "one, two = socket.socketpair(); one.sendall(b'it works'); keep(two.recv(20).decode())"),
+    Attempt::new("tcp", Sign::Heard, "socket.create_connection(('127.0.0.1', TCP)).sendall(WORD)"),
+    Attempt::new("udp", Sign::Heard, "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(WORD, ('127.0.0.1', UDP))"),
+    Attempt::new("tcp-within", Sign::Looted("made"), "socket.create_server(('127.0.0.1', 0)); keep('made')"),
+    Attempt::new("tcp-of-ipv6-within", Sign::Looted("made"), "socket.socket(socket.AF_INET6); keep('made')"),
+    Attempt::new("udp-within", Sign::Looted("made"), "socket.socket(socket.AF_INET, socket.SOCK_DGRAM); keep('made')"),
+];
+
+#[test]
+#[cfg_attr(any(without_bwrap, without_python3), ignore = "needs bubblewrap and python3")]
+fn a_task_without_a_network_has_none_in_bubblewrap() {
+    Assault::new(Tier::Bubblewrap, WITHOUT).network("none").run();
+}
+
+#[test]
+#[cfg_attr(any(without_landlock, without_python3), ignore = "needs Landlock and python3")]
+fn a_task_without_a_network_has_none_behind_the_helper_alone() {
+    Assault::new(Tier::Helper, WITHOUT).network("none").run();
+}

@@ -8,7 +8,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         "
 import multiprocessing
 with multiprocessing.Pool(2) as pool: keep('it works' if pool.map(abs, [-1, -2]) == [1, 2] else '')",
-    ),
+    )
+    .in_namespaces(),
     Attempt::allowed(
         "signal-to-own-child",
         "
@@ -45,7 +46,8 @@ for fd in os.listdir(f'/proc/{HARNESS}/fd'): keep(os.readlink(f'/proc/{HARNESS}/
 for fd in os.listdir(f'/proc/{HARNESS}/fd'):
     if 'journal.db' in os.readlink(f'/proc/{HARNESS}/fd/{fd}'): open(f'/proc/{HARNESS}/fd/{fd}', 'r+b'); keep('opened')",
     ),
-    Attempt::new("memory-of-the-harness", Sign::Looted("opened"), "open(f'/proc/{HARNESS}/mem', 'r+b'); keep('opened')"),
+    Attempt::new("memory-of-the-harness", Sign::Looted("opened"), "open(f'/proc/{HARNESS}/mem', 'r+b'); keep('opened')")
+        .as_root(),
     Attempt::new(
         "memory-of-a-bystander",
         Sign::Looted("sesame"),
@@ -53,7 +55,8 @@ for fd in os.listdir(f'/proc/{HARNESS}/fd'):
 stack = next(line for line in open(f'/proc/{PID}/maps') if '[stack]' in line).split()[0].split('-')
 start, end = (int(part, 16) for part in stack); memory = open(f'/proc/{PID}/mem', 'rb'); memory.seek(start)
 text = memory.read(end - start); at = text.find(b'sesame'); keep(text[at:at + 30] if at >= 0 else '')",
-    ),
+    )
+    .as_root(),
     Attempt::new(
         "process-vm-readv",
         Sign::Looted("read"),
@@ -67,15 +70,17 @@ try: read(0x1000)
 except OSError as error:
     if error.errno != errno.EFAULT: raise
 keep('read')",
-    ),
-    Attempt::new("trace-a-bystander", Sign::Looted("seized"), "call('ptrace', 0x4206, PID, 0, 0); keep('seized')"),
-    Attempt::new("trace-the-harness", Sign::Looted("seized"), "call('ptrace', 0x4206, HARNESS, 0, 0); keep('seized')"),
+    )
+    .as_root(),
+    Attempt::new("trace-a-bystander", Sign::Looted("seized"), "call('ptrace', 0x4206, PID, 0, 0); keep('seized')").as_root(),
+    Attempt::new("trace-the-harness", Sign::Looted("seized"), "call('ptrace', 0x4206, HARNESS, 0, 0); keep('seized')").as_root(),
     Attempt::new(
         "take-a-descriptor",
         Sign::Looted("taken"),
         "
 fd = call('pidfd_open', HARNESS, 0); call('pidfd_getfd', fd, 0, 0); keep('taken')",
-    ),
+    )
+    .as_root(),
     Attempt::new(
         "compare-with-the-harness",
         Sign::Looted("compared"),

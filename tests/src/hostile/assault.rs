@@ -15,6 +15,9 @@ const DRIVER: &str = include_str!("driver.py");
 /// What the harness's own environment holds. It would be a key.
 const KEYS: &[(&str, &str)] = &[("OPENAI_API_KEY", "sesame-of-the-harness"), ("GITHUB_TOKEN", "sesame-of-the-harness")];
 
+/// What a script says where the machine itself has not what it tries: no such call, protocol, family or address.
+const LACKING: &[&str] = &["[Errno 38]", "[Errno 93]", "[Errno 97]", "[Errno 99]"];
+
 /// Who makes the attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -35,6 +38,7 @@ pub struct Assault {
     attempts: Vec<Attempt>,
     stakes: Stakes,
     by: By,
+    network: &'static str,
     vehicle: String,
 }
 
@@ -59,13 +63,19 @@ impl Assault {
         }
         repository.commit("Hire somebody");
         let vehicle = call_of_driver(&attempts);
-        Self { tier, scenario, attempts, stakes, by: By::Worker, vehicle }
+        Self { tier, scenario, attempts, stakes, by: By::Worker, network: "loopback", vehicle }
     }
 
     /// Somebody else makes the attempts.
     #[must_use]
     pub fn by(self, by: By) -> Self {
         Self { by, ..self }
+    }
+
+    /// The hostile task has this network instead of one of its own.
+    #[must_use]
+    pub fn network(self, network: &'static str) -> Self {
+        Self { network, ..self }
     }
 
     /// They are made through another program, such as a build. `vehicle` gets the shell command that makes them, writes files of the
@@ -80,14 +90,14 @@ impl Assault {
     /// Runs it, and judges every attempt.
     #[track_caller]
     pub fn run(self) {
-        let Self { tier, scenario, attempts, stakes, by, vehicle } = self;
+        let Self { tier, scenario, attempts, stakes, by, network, vehicle } = self;
         let server = ModelServer::start(Script::new().worker("hostile", 1, [command(&vehicle), finish("Tried it all.")]));
         let inherited = stakes.victims().join("inherited-descriptor");
         let before = format!("exec 9>>'{}'; export HARNESS_PID=$$", inherited.display());
         let scenario = scenario.config("[env]\npass = [\"HARNESS_PID\"]").after(&before).toolchains();
         let scenario = if by == By::Agent { scenario.model(&server) } else { scenario };
         let scenario = KEYS.iter().fold(scenario, |scenario, (name, value)| scenario.env(name, *value));
-        let out = scenario.run_plan(&plan(by, &vehicle), tier.words());
+        let out = scenario.run_plan(&plan(by, network, &vehicle), tier.words());
         let loot = Loot(scenario.meeting_place());
         let judged = attempts.iter().map(|attempt| judge(tier, attempt, &stakes, &loot));
         let wrong: String = judged.flatten().collect();
@@ -97,9 +107,9 @@ impl Assault {
 }
 
 /// A plan in which somebody runs this, and a peaceful task waits for the hostile one.
-fn plan(by: By, call: &str) -> String {
+fn plan(by: By, network: &str, call: &str) -> String {
     let hostile = match by {
-        By::Worker => format!("hostile | write mine/** | run {call}"),
+        By::Worker => format!("hostile | write mine/** | network {network} | run {call}"),
         By::Agent => "hostile | write mine/**".to_owned(),
         By::Proof => format!("hostile | write mine/** | run echo mine > mine/own | verify {call}"),
         By::Gate => format!("gate | {call}\n hostile | write mine/** | run echo mine > mine/own"),
@@ -137,6 +147,7 @@ fn judge(tier: Tier, attempt: &Attempt, stakes: &Stakes, loot: &Loot) -> Option<
     let verdict = match stakes.shows(attempt, &kept, is_expected) {
         _ if record.starts_with("BROKEN") => "proves nothing",
         true if !is_expected => "DID HARM",
+        false if tier == Tier::Bare && LACKING.iter().any(|lacking| record.contains(lacking)) => return None,
         false if is_expected => "did nothing",
         _ => return None,
     };
