@@ -26,7 +26,7 @@ pub struct Gate {
     elsewhere: HashMap<Network, Shell>,
     mark: String,
     /// What is known about commits that were asked about before: whether a command passes there.
-    known: HashMap<(CommitId, String), bool>,
+    known: HashMap<(CommitId, String, Network), bool>,
 }
 
 /// What is to be proved about a commit.
@@ -71,10 +71,13 @@ impl Gate {
             self.worktree.check_out(commit).await?;
             let end = shell.run(command, claim.timeout, cancel).await;
             end_strays(&self.mark);
-            if end.status == Status::Cancelled {
-                return Err(Error::Interrupted);
+            match &end.status {
+                Status::Cancelled => return Err(Error::Interrupted),
+                // That says nothing about the commit, and nobody is to blame.
+                Status::NotStarted(why) => return Err(not_started(command, why)),
+                _ => {}
             }
-            self.known.insert((commit.clone(), command.clone()), end.succeeded());
+            self.known.insert((commit.clone(), command.clone(), claim.network), end.succeeded());
             if !end.succeeded() {
                 return Ok(Some(red(claim.proof, command, &end, shell.output_of(&end))));
             }
@@ -98,12 +101,17 @@ impl Gate {
         claim: Claim<'_>,
         cancel: &CancellationToken,
     ) -> Result<bool, Error> {
-        if let Some(known) = self.known.get(&(commit.clone(), command.to_owned())) {
+        if let Some(known) = self.known.get(&(commit.clone(), command.to_owned(), claim.network)) {
             return Ok(*known);
         }
         let commands = [command.to_owned()];
         Ok(self.check(commit, Claim { commands: &commands, ..claim }, cancel).await?.is_none())
     }
+}
+
+fn not_started(command: &str, why: &str) -> Error {
+    let what = format!("`{command}` could not be started to prove a landing: {why}");
+    Error::Refused { what, hint: "`inspan doctor` shows what is missing".to_owned() }
 }
 
 /// A failed command as evidence.

@@ -169,6 +169,7 @@ impl Launch {
         let worktrees = self.config.worktrees.clone().ok_or_else(|| {
             Error::Usage("no place for worktrees: HOME is not set; set it, or `[paths] worktrees` in inspan.toml".to_owned())
         })?;
+        self.refuse_folders_of_the_person()?;
         let rules = PlanRules {
             configured: self.configured_gate(),
             guess: self.guessed_gate(&survey),
@@ -194,6 +195,20 @@ impl Launch {
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))
+    }
+
+    /// A folder that commands may write besides must not be, hold, or lie in the person's checkout or its records.
+    fn refuse_folders_of_the_person(&self) -> Result<(), Error> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let own = [real(&self.repository.root), real(self.repository.git.dir())];
+        let meets = |folder: &Path| own.iter().any(|own| own.starts_with(folder) || folder.starts_with(own));
+        match self.config.sandbox.write.iter().find(|folder| meets(&real(folder))) {
+            None => Ok(()),
+            Some(folder) => Err(Error::Usage(format!(
+                "`sandbox.write` names {}, where your checkout lies or what holds it: commands of workers never write there",
+                folder.display()
+            ))),
+        }
     }
 
     /// What bounds the run's commands, and what a configuration has added to that.

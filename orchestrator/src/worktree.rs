@@ -136,7 +136,7 @@ impl Worktree {
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
         self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
         self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
-        if self.records().exists() { self.set_head(commit) } else { Ok(()) }
+        if self.records().exists() { self.name_its_repository().and_then(|()| self.set_head(commit)) } else { Ok(()) }
     }
 
     /// The tree of all files that are not ignored, as they are now, in git's object store.
@@ -324,7 +324,7 @@ impl Worktree {
         for (name, text) in [("config", config), ("objects/info/alternates", objects)] {
             std::fs::write(records.join(name), text).map_err(Error::disk(&records))?;
         }
-        std::fs::write(self.dot_git(), "gitdir: ../repository\n").map_err(Error::disk(&self.dot_git()))?;
+        self.name_its_repository()?;
         let shallow = self.git.dir().join("shallow");
         if shallow.exists() {
             std::fs::copy(&shallow, records.join("shallow")).map_err(Error::disk(&shallow))?;
@@ -335,6 +335,24 @@ impl Worktree {
             call.args(["read-tree", "-m", &self.owner.base.0]).text().await?;
         }
         Ok(())
+    }
+
+    /// Writes the line by which git finds the repository of the tree, if a command has put anything else there.
+    fn name_its_repository(&self) -> Result<(), Error> {
+        const LINE: &str = "gitdir: ../repository\n";
+        let dot_git = self.dot_git();
+        let kind = dot_git.symlink_metadata().map(|data| data.file_type());
+        let is_whole = kind.as_ref().is_ok_and(std::fs::FileType::is_file)
+            && std::fs::read(&dot_git).is_ok_and(|text| text == LINE.as_bytes());
+        if is_whole || self.is_in_place().is_err() {
+            return Ok(());
+        }
+        match kind {
+            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&dot_git).map_err(Error::disk(&dot_git))?,
+            Ok(_) => std::fs::remove_file(&dot_git).map_err(Error::disk(&dot_git))?,
+            Err(_) => {}
+        }
+        std::fs::write(&dot_git, LINE).map_err(Error::disk(&dot_git))
     }
 
     /// Has HEAD name a commit, with the index that the harness has.

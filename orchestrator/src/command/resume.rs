@@ -99,7 +99,8 @@ fn amended(journaled: &Settings, config: &Config, flags: &LimitArgs) -> Settings
 /// because another machine, or a changed configuration, has no better.
 fn choice(journaled: &Settings, config: &Config, flags: &LimitArgs) -> TierChoice {
     let is_named = flags.sandbox.is_some() || flags.dangerously_no_sandbox;
-    let before = Tier::named(&journaled.sandbox).filter(|_| !is_named);
+    // To go without one takes the flag each time.
+    let before = Tier::named(&journaled.sandbox).filter(|tier| !is_named && *tier != Tier::None);
     before.map_or(config.sandbox.tier, TierChoice::Only)
 }
 

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Globs,
     /// An absolute path; `~/` is the home directory.
     Folder,
+    /// A list of such paths; in the environment with commas between them.
+    Folders,
     /// `http://` or `https://`.
     Url,
     /// `true` or `false`.
@@ -163,14 +165,14 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "sandbox.read",
-        Kind::Words,
+        Kind::Folders,
         "INSPAN_SANDBOX_READ",
         Some("[]"),
         "Further folders that commands may read, absolute or ~/; system and toolchains are readable anyway.",
     ),
     key(
         "sandbox.write",
-        Kind::Words,
+        Kind::Folders,
         "INSPAN_SANDBOX_WRITE",
         Some("[]"),
         "Further folders that commands may write, such as a compiler's cache. Whatever one task puts there, all others find.",

@@ -30,7 +30,7 @@ impl Value {
             Kind::Table => {
                 item.as_table_like().map(|table| Self::Table(json_table(table))).ok_or_else(|| "give a table".to_owned())
             }
-            Kind::Lines | Kind::Words | Kind::Prefixes | Kind::Globs | Kind::Names => {
+            Kind::Lines | Kind::Words | Kind::Folders | Kind::Prefixes | Kind::Globs | Kind::Names => {
                 let list = item.as_array().and_then(|list| list.iter().map(|value| value.as_str().map(str::to_owned)).collect());
                 list.map(Self::List)
                     .ok_or_else(|| "give a list of texts, such as [\"a\", \"b\"]".to_owned())
@@ -56,6 +56,7 @@ impl Value {
             Kind::OneOf(words) => words.contains(&text).then(|| Self::Text(text.to_owned())),
             Kind::Duration => humantime::parse_duration(text).ok().filter(|d| !d.is_zero()).map(Self::Duration),
             Kind::Lines | Kind::Prefixes | Kind::Globs | Kind::Names => return Self::List(split('\n')).filled(kind),
+            Kind::Folders => return Self::List(split(',')).filled(kind),
             Kind::Words => Some(Self::List(split(','))),
             Kind::Folder => (text.starts_with('/') || text.starts_with("~/")).then(|| Self::Text(text.to_owned())),
             Kind::Url => url(text).map(Self::Text),
@@ -74,6 +75,10 @@ impl Value {
             Self::List(list) if kind == Kind::Names => {
                 let bad = list.iter().find_map(|text| Secrecy::pattern(text).err());
                 bad.map_or(Ok(Self::List(list)), |why| Err(why.to_string()))
+            }
+            Self::List(list) if kind == Kind::Folders => {
+                let bad = list.iter().find(|text| !text.starts_with('/') && !text.starts_with("~/"));
+                bad.map_or(Ok(Self::List(list.clone())), |bad| Err(format!("`{bad}` is not absolute; begin with / or ~/")))
             }
             Self::List(list) if kind == Kind::Prefixes => {
                 list.iter().try_for_each(|text| Prefix::new(text).map(drop))?;
@@ -137,7 +142,7 @@ fn wanted(kind: Kind) -> String {
         Kind::Usd => "an amount in dollars, such as 2.50".to_owned(),
         Kind::OneOf(words) => format!("one of {}", words.join(", ")),
         Kind::Duration => "a duration, such as 90s or 20m".to_owned(),
-        Kind::Lines | Kind::Words | Kind::Prefixes | Kind::Globs | Kind::Names => "a list".to_owned(),
+        Kind::Lines | Kind::Words | Kind::Folders | Kind::Prefixes | Kind::Globs | Kind::Names => "a list".to_owned(),
         Kind::Folder => "an absolute path, or one that begins with ~/".to_owned(),
         Kind::Url => "an address such as https://example.org/v1, without the key and without /chat/completions".to_owned(),
         Kind::Flag => "true or false".to_owned(),

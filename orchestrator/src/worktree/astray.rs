@@ -36,6 +36,7 @@ impl Worktree {
     /// Puts everything outside the scope back to what it is in the base, and returns what had to be.
     pub async fn put_back(&self, scope: &Scope) -> Result<Vec<RepoPath>, Error> {
         self.is_in_place()?;
+        self.name_its_repository()?;
         let (mut put_back, mut failed) = (BTreeSet::new(), None);
         for _ in 0..ROUNDS {
             let strays = self.strays(scope).await?;

@@ -192,3 +192,14 @@ async fn what_git_refuses_to_keep_keeps_nothing_else_from_being_kept() {
         assert!(changes.iter().any(|change| change.path.shown().as_str() == "src/a.txt"), "{mischief}");
     }
 }
+
+#[tokio::test]
+async fn what_a_command_puts_in_the_place_of_the_repository_s_name_is_taken_away() {
+    for mischief in ["echo gitdir: /elsewhere > .git", "rm .git; mkdir -p .git/hooks", "rm .git; ln -s /etc .git", "rm .git"] {
+        let bench = bench().await;
+        let worktree = Worktree::create(&bench.git, bench.place.clone(), bench.owner.clone(), &bench.owner.base).await.unwrap();
+        sh(&worktree.tree(), &format!("{mischief}; echo mine > src/a.txt"));
+        worktree.put_back(&Scope { write: vec![Glob::new("src/**").unwrap()], ..Scope::default() }).await.unwrap();
+        assert_eq!(sh(&worktree.tree(), "cat .git; git status --porcelain"), "gitdir: ../repository\n M src/a.txt", "{mischief}");
+    }
+}

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::sandbox::Way;
 #[cfg(target_os = "linux")]
-use crate::sandbox::{CommandOver, Running};
+use crate::sandbox::{CommandOver, Rights, Running};
 
 /// One command.
 pub(super) enum Started {
@@ -26,7 +26,7 @@ pub(super) enum Started {
     Own(Box<Child>, Group),
     /// A command of a session.
     #[cfg(target_os = "linux")]
-    Inside(Box<Running>, shared::Scope),
+    Inside(Box<Running>, Rights),
 }
 
 impl Started {
@@ -47,9 +47,9 @@ impl Started {
                 Ok(Self::Own(Box::new(child), group))
             }
             #[cfg(target_os = "linux")]
-            Way::Through(session, scope) => {
+            Way::Through(session, rights) => {
                 let running = session.run(command, &shell.cwd, &env, output).await?;
-                Ok(Self::Inside(Box::new(running), scope))
+                Ok(Self::Inside(Box::new(running), rights))
             }
         }
     }
@@ -78,10 +78,10 @@ impl Started {
                 group.let_go();
             }
             #[cfg(target_os = "linux")]
-            Self::Inside(mut running, scope) => {
+            Self::Inside(mut running, rights) => {
                 running.terminate(GRACE).await;
                 if let (_, Some(session)) = running.clear().await {
-                    shell.enclosure.give_back(session, scope).await;
+                    shell.enclosure.give_back(session, rights).await;
                 }
             }
         }
@@ -103,15 +103,15 @@ impl Started {
                 members
             }
             #[cfg(target_os = "linux")]
-            Self::Inside(running, scope) if ended && running.is_alone() => {
-                shell.enclosure.give_back(running.into_session(), scope).await;
+            Self::Inside(running, rights) if ended && running.is_alone() => {
+                shell.enclosure.give_back(running.into_session(), rights).await;
                 false
             }
             #[cfg(target_os = "linux")]
-            Self::Inside(running, scope) => {
+            Self::Inside(running, rights) => {
                 let (ended, session) = running.clear().await;
                 if let Some(session) = session {
-                    shell.enclosure.give_back(session, scope).await;
+                    shell.enclosure.give_back(session, rights).await;
                 }
                 ended > 0
             }

@@ -1,6 +1,6 @@
 //! Where the commands of one holder (an attempt, the gate) run: its rights, and the session that holds them.
 //!
-//! **Invariant:** a command runs under the scope as it is when it starts. A scope that has grown opens a new session.
+//! **Invariant:** a command runs under the scope and in the folders as they are when it starts. Where they differ a new session is opened.
 //! **Invariant:** a session is used by one command at a time, and only when the one before has ended with all its processes.
 
 use std::{
@@ -76,9 +76,13 @@ pub struct Enclosure {
 /// A session, and what it was opened for.
 #[cfg(target_os = "linux")]
 struct Held {
-    scope: Scope,
+    rights: Rights,
     session: super::Session,
 }
+
+/// The folders of the tree that a session may write, as they lie on the disk: one that was removed and made again is another one.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Rights(Vec<(Writable, u64)>);
 
 /// How a command gets in.
 pub(crate) enum Way {
@@ -86,7 +90,7 @@ pub(crate) enum Way {
     Behind(Vec<OsString>),
     /// Through a session, whose place is kept meanwhile.
     #[cfg(target_os = "linux")]
-    Through(Box<super::Session>, Scope),
+    Through(Box<super::Session>, Rights),
 }
 
 impl Enclosure {
@@ -153,6 +157,18 @@ impl Enclosure {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn rights(&self, scope: &Scope) -> Rights {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let folders = policy::writable(&self.ground.tree, scope, &self.ground.build).into_iter();
+        let numbered = folders.map(|folder| {
+            let number = std::fs::metadata(&folder.path).map_or(0, |data| data.ino());
+            (folder, number)
+        });
+        Rights(numbered.collect())
+    }
+
     fn policy(&self, scope: &Scope, env: &[(OsString, OsString)]) -> Policy {
         let Ground { tree, own, build, read, home, network, limits } = &self.ground;
         let mut write = policy::writable(tree, scope, build);
@@ -191,15 +207,18 @@ impl Enclosure {
     }
 
     fn own_home(&self) -> Option<PathBuf> {
-        self.ground.own.iter().find(|folder| folder.ends_with("home")).cloned()
+        let home = self.ground.tree.parent()?.join("home");
+        self.ground.own.contains(&home).then_some(home)
     }
 
     /// The way in for the next command.
     pub(crate) async fn way_in(&self, env: &[(OsString, OsString)]) -> Result<Way, String> {
         let scope = self.scope();
         #[cfg(target_os = "linux")]
-        if let Some(held) = self.session.lock().await.take().filter(|held| held.scope == scope) {
-            return Ok(Way::Through(Box::new(held.session), scope));
+        let rights = self.rights(&scope);
+        #[cfg(target_os = "linux")]
+        if let Some(held) = self.session.lock().await.take().filter(|held| held.rights == rights) {
+            return Ok(Way::Through(Box::new(held.session), rights));
         }
         let policy = self.policy(&scope, env);
         match self.sandbox.entrance(&policy) {
@@ -208,7 +227,7 @@ impl Enclosure {
             Entrance::Helper(words) => {
                 let entered = super::Session::enter(&words, self.tier(), policy).await;
                 let session = entered.map_err(|why| format!("the sandbox ({}) cannot be entered: {why}", self.tier()))?;
-                Ok(Way::Through(Box::new(session), scope))
+                Ok(Way::Through(Box::new(session), rights))
             }
             #[cfg(not(target_os = "linux"))]
             Entrance::Helper(_) => Err("this sandbox needs Linux".to_owned()),
@@ -217,8 +236,8 @@ impl Enclosure {
 
     /// Gives a session back.
     #[cfg(target_os = "linux")]
-    pub(crate) async fn give_back(&self, session: super::Session, scope: Scope) {
-        *self.session.lock().await = Some(Held { scope, session });
+    pub(crate) async fn give_back(&self, session: super::Session, rights: Rights) {
+        *self.session.lock().await = Some(Held { rights, session });
     }
 
     /// Tries it: whether a command can be run, and on what it all rests.

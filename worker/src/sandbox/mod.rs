@@ -48,6 +48,8 @@ const SCRATCH: [&str; 3] = ["/dev/shm", "/tmp", "/var/tmp"];
 /// The word by which this binary is told to be the helper.
 pub const HELPER: &str = "sandbox-helper";
 
+#[cfg(target_os = "linux")]
+pub(crate) use self::enclosure::Rights;
 pub(crate) use self::enclosure::Way;
 #[cfg(target_os = "linux")]
 pub(crate) use self::session::{CommandOver, Running, Session};

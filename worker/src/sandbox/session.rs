@@ -175,23 +175,27 @@ impl Running {
     }
 
     /// Ends all that still runs; how many that were, and the session, if it can be used again.
-    pub(crate) async fn clear(self) -> (usize, Option<Session>) {
+    pub(crate) async fn clear(mut self) -> (usize, Option<Session>) {
         let cleared = tokio::time::timeout(END, async {
             self.session.send(&Order::Kill, None).await.ok()?;
             loop {
                 match self.session.hear().await.ok()?? {
-                    Answer::Gone { ended } => return Some(ended),
+                    Answer::Gone { ended, all } => return Some((ended, all)),
                     // Told while the order was on its way.
                     Answer::Ended { .. } | Answer::NotStarted { .. } => {}
                     Answer::Ready { .. } | Answer::Refused { .. } => return None,
                 }
             }
         });
-        match cleared.await {
-            Ok(Some(ended)) => (ended, Some(self.session)),
-            // Dropped, and everything in it with it.
-            _ => (0, None),
+        if let Ok(Some((ended, true))) = cleared.await {
+            return (ended, Some(self.session));
         }
+        tracing::error!(
+            "what a command had left running could not be ended in time; its sandbox is ended with all that is in it"
+        );
+        // In a namespace nothing outlives this. Without one, what is left still carries the attempt's mark.
+        let _ = self.session.child.start_kill();
+        (1, None)
     }
 
     /// The session, when the command was alone.

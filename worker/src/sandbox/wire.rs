@@ -45,8 +45,8 @@ pub(super) enum Answer {
     NotStarted { why: String },
     /// The command's first process has ended; `others` still run.
     Ended { end: End, others: usize },
-    /// Nothing of the command runs any more; so many had to be ended.
-    Gone { ended: usize },
+    /// So many had to be ended; and whether nothing of the command runs any more.
+    Gone { ended: usize, all: bool },
 }
 
 /// How a process ended.

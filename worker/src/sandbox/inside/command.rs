@@ -54,7 +54,8 @@ impl Running {
         command.arg("-c").arg(&job.command).current_dir(&job.cwd).env_clear().envs(env).stdin(Stdio::null());
         command.stdout(output.try_clone().map_err(say)?).stderr(output);
         let entry = confinement.entry();
-        // SAFETY: the closure runs in the child of a process with one thread, and makes system calls on what was prepared before.
+        // SAFETY: between fork and exec the closure makes system calls on what was prepared before. Other threads of this process only wait for
+        // connections; none holds a lock that the closure takes but the allocator's, which survives a fork.
         #[expect(unsafe_code, reason = "a policy that is to hold for a program is taken on between fork and exec")]
         unsafe {
             command.pre_exec(move || entry.take_on(&there));
@@ -62,11 +63,18 @@ impl Running {
         let watch = Watch::new(confinement.family(), confinement.policy());
         let child = command.spawn().map_err(|error| format!("it cannot be started in the sandbox: {error}"))?;
         drop(command);
-        let pid =
-            i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("the system numbers processes in an unknown way")?;
-        let listener = if confinement.is_supervised() { wire::take(&here).map_err(say)? } else { None };
+        let attended = || -> Result<_, String> {
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let pid = pid.ok_or("the system numbers processes in an unknown way")?;
+            let listener = if confinement.is_supervised() { wire::take(&here).map_err(say)? } else { None };
+            let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| say(error.into()))?;
+            Ok((pid, listener, first))
+        };
+        // It runs already: what cannot be attended to is ended.
+        let (pid, listener, first) = attended().inspect_err(|_| {
+            confinement.family().end();
+        })?;
         let supervisor = listener.map(|listener| Supervisor::new(listener, confinement));
-        let first = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| say(error.into()))?;
         Ok(Self { pid, first, family: confinement.family(), watch, supervisor, limit: None, told: false })
     }
 
@@ -124,15 +132,16 @@ impl Running {
             (_, _, signal) => End::Signal(signal.unwrap_or(0)),
         };
         reap();
-        Some((end, self.family.members().len()))
+        // Whoever cannot be counted is taken to be there.
+        Some((end, self.family.members().map_or(1, |members| members.len())))
     }
 
     pub(super) fn terminate(&self) {
         self.family.signal(Signal::TERM);
     }
 
-    /// Ends all that is left; how many that were.
-    pub(super) fn end_all(self) -> usize {
+    /// Ends all that is left: how many that were, and whether none is left.
+    pub(super) fn end_all(self) -> (usize, bool) {
         // What waits for an answer gets an error instead.
         drop(self.supervisor);
         self.family.end()

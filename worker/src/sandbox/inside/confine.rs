@@ -81,6 +81,8 @@ impl Entry {
     /// In the child, once. `parent` is where the descriptor goes by which calls are asked about.
     pub(super) fn take_on(&self, parent: &OwnedFd) -> io::Result<()> {
         setsid()?;
+        // When memory is short, commands go before whoever watches them. Where that cannot be said it cannot be helped.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "500");
         set_parent_process_death_signal(Some(Signal::KILL))?;
         close_on_exec()?;
         self.limit()?;

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashSet,
-    fs, thread,
+    fs, io, thread,
     time::{Duration, Instant},
 };
 
@@ -34,32 +34,41 @@ pub(super) struct Member {
 
 impl Family {
     /// Who is alive. The dead that nobody has waited for do not count.
-    pub(super) fn members(self) -> Vec<Member> {
+    ///
+    /// # Errors
+    /// When that cannot be seen: then nobody may take it that nobody is.
+    pub(super) fn members(self) -> io::Result<Vec<Member>> {
         let pids = match self {
-            Self::Namespace => everybody(),
-            Self::Descendants => descendants(),
+            Self::Namespace => everybody()?,
+            Self::Descendants => descendants()?,
         };
-        pids.into_iter().filter_map(member).collect()
+        Ok(pids.into_iter().filter_map(member).collect())
     }
 
     /// Sends a signal to all.
     pub(super) fn signal(self, signal: Signal) {
-        for member in self.members() {
+        for member in self.members().unwrap_or_default() {
             // One that has just ended needs none.
             let _ = kill_process(member.pid, signal);
         }
     }
 
-    /// Ends all; how many there were. What is stopped cannot fork, so a family that grows while it is ended is ended too.
-    pub(super) fn end(self) -> usize {
+    /// Ends all: how many there were, and whether none is left. What is stopped cannot fork, so a family that grows while it is ended is
+    /// ended too.
+    pub(super) fn end(self) -> (usize, bool) {
         let started = Instant::now();
         let mut ended = HashSet::new();
         loop {
             reap();
             let members = self.members();
-            if members.is_empty() || started.elapsed() > LONGEST {
-                return ended.len();
+            if started.elapsed() > LONGEST {
+                return (ended.len(), false);
             }
+            let members = match members {
+                Ok(members) if members.is_empty() => return (ended.len(), true),
+                Ok(members) => members,
+                Err(_) => Vec::new(),
+            };
             for signal in [Signal::STOP, Signal::KILL] {
                 for member in &members {
                     let _ = kill_process(member.pid, signal);
@@ -77,29 +86,44 @@ pub(super) fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }
 
-fn everybody() -> Vec<Pid> {
+fn everybody() -> io::Result<Vec<Pid>> {
     let own = getpid();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Pid::from_raw);
-    pids.filter(|pid| *pid != own && *pid != Pid::INIT).collect()
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        pids.extend(pid.filter(|pid| *pid != own && *pid != Pid::INIT));
+    }
+    Ok(pids)
 }
 
-fn descendants() -> Vec<Pid> {
-    let mut found = children(getpid());
+fn descendants() -> io::Result<Vec<Pid>> {
+    let mut found = children(getpid())?;
     let mut at = 0;
     while let Some(&pid) = found.get(at) {
-        found.extend(children(pid));
+        found.extend(children(pid)?);
         at += 1;
     }
-    found
+    Ok(found)
 }
 
-fn children(pid: Pid) -> Vec<Pid> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists
-        .flat_map(|list| list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect::<Vec<_>>())
-        .collect()
+fn children(pid: Pid) -> io::Result<Vec<Pid>> {
+    let mut found = Vec::new();
+    let Some(tasks) = if_alive(fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())))? else { return Ok(found) };
+    for task in tasks {
+        let Some(task) = if_alive(task)? else { continue };
+        let list = if_alive(fs::read_to_string(task.path().join("children")))?.unwrap_or_default();
+        found.extend(list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+    }
+    Ok(found)
+}
+
+/// What is read of a process that has ended meanwhile is nothing; any other error is one.
+fn if_alive<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn member(pid: Pid) -> Option<Member> {

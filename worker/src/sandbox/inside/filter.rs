@@ -95,6 +95,19 @@ const ATTRIBUTES: &[i64] = &[
 /// Without namespaces: memory and queues that all processes of a user share.
 const SHARED: &[i64] = &[libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget, libc::SYS_mq_open, libc::SYS_mq_unlink];
 
+/// Without namespaces: calls about limits, priorities and places of any process, with the argument that says of which.
+const OF_OTHERS: &[(i64, u8)] = &[
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_migrate_pages, 0),
+    (libc::SYS_move_pages, 0),
+];
+
 /// Without namespaces: calls with paths that no rule sees. There are older ones that are looked at, or programs do without.
 const UNSEEN: &[i64] =
     &[FCHMODAT2, libc::SYS_inotify_add_watch, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr];
@@ -214,11 +227,10 @@ fn forbidden(alone: bool, network: Network) -> Rules {
     if alone {
         rules.extend(ATTRIBUTES.iter().chain(SHARED).map(|&call| (call, Vec::new())));
         // Limits and priorities of other processes; one's own are number 0.
-        rules.insert(libc::SYS_prlimit64, vec![when(vec![condition(0, SeccompCmpOp::Ne, 0)])]);
-        rules.insert(libc::SYS_setpriority, vec![when(vec![condition(1, SeccompCmpOp::Ne, 0)])]);
+        let of_others = |argument| vec![when(vec![condition(argument, SeccompCmpOp::Ne, 0)])];
+        rules.extend(OF_OTHERS.iter().map(|&(call, argument)| (call, of_others(argument))));
         // A pair of datagram sockets can send to any path; a connection can be opened by sending.
-        let kind = condition(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_DGRAM.unsigned_abs().into());
-        rules.insert(libc::SYS_socketpair, vec![when(vec![kind])]);
+        rules.insert(libc::SYS_socketpair, UNCONNECTED.map(|kind| when(vec![kind_is(kind)])).into());
         let opens = |argument| {
             let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
             vec![when(vec![condition(argument, SeccompCmpOp::MaskedEq(flag), flag)])]
@@ -255,20 +267,25 @@ fn sockets(alone: bool, network: Network) -> Vec<SeccompRule> {
         }
     }
     if alone {
-        let datagram = u64::from(libc::SOCK_DGRAM.unsigned_abs());
-        rules.push(when(vec![is(unix), condition(1, SeccompCmpOp::MaskedEq(0xf), datagram)]));
+        rules.extend(UNCONNECTED.map(|kind| when(vec![is(unix), kind_is(kind)])));
     }
     rules
 }
 
+/// Kinds of sockets that send without being connected. A raw one of a path is one of datagrams, too.
+const UNCONNECTED: [i32; 4] = [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_DCCP];
+
+fn kind_is(kind: i32) -> SeccompCondition {
+    condition(1, SeccompCmpOp::MaskedEq(0xf), kind.unsigned_abs().into())
+}
+
 /// Of an internet family everything but streams of TCP: only they have to be connected before anything is sent.
 fn other_than_tcp(is: &impl Fn(u64) -> SeccompCondition, family: u64) -> Vec<SeccompRule> {
-    let kinds = [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP];
-    let kinds = kinds.map(|kind| u64::from(kind.unsigned_abs()));
-    let by_kind = kinds.map(|kind| when(vec![is(family), condition(1, SeccompCmpOp::MaskedEq(0xf), kind)]));
+    let kinds = UNCONNECTED.into_iter().chain([libc::SOCK_SEQPACKET]);
+    let by_kind = kinds.map(|kind| when(vec![is(family), kind_is(kind)]));
     let tcp = u64::from(libc::IPPROTO_TCP.unsigned_abs());
     let by_protocol = when(vec![is(family), condition(2, SeccompCmpOp::Ne, 0), condition(2, SeccompCmpOp::Ne, tcp)]);
-    by_kind.into_iter().chain([by_protocol]).collect()
+    by_kind.chain([by_protocol]).collect()
 }
 
 fn unknown(alone: bool) -> Rules {

@@ -144,8 +144,8 @@ impl Helper {
                 }
             }
             Order::Kill => {
-                let ended = self.running.take().map_or(0, Running::end_all);
-                self.answer(&Answer::Gone { ended })?;
+                let (ended, all) = self.running.take().map_or((0, true), Running::end_all);
+                self.answer(&Answer::Gone { ended, all })?;
             }
         }
         Ok(Next::Go)

@@ -55,6 +55,16 @@ pub(super) fn receive(listener: &OwnedFd) -> io::Result<Option<Call>> {
     }
 }
 
+const VALID: libc::c_ulong = 0x4008_2102;
+
+/// Whether the thread that asked still waits: its number may belong to another one by now.
+pub(super) fn still_waits(listener: &OwnedFd, id: u64) -> bool {
+    // SAFETY: the kernel reads the number that it is given.
+    #[expect(unsafe_code, reason = "no crate here offers this call")]
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), VALID as _, &raw const id) };
+    done == 0
+}
+
 /// Answers a call. One whose process has ended needs none.
 pub(super) fn respond(listener: &OwnedFd, id: u64, verdict: Verdict) {
     let error = match verdict {

@@ -25,7 +25,7 @@ use shared::Network;
 use super::{
     address::{Address, local_address, place_of, unix, unix_path},
     confine::Confinement,
-    notify::{Call, Verdict, receive, respond},
+    notify::{Call, Verdict, receive, respond, still_waits},
     target::{Change, act, by_descriptor, micro, path_of, some_id, times},
 };
 use crate::sandbox::policy::Writable;
@@ -34,7 +34,12 @@ use crate::sandbox::policy::Writable;
 pub(super) struct Supervisor {
     listener: OwnedFd,
     judge: Arc<Judge>,
+    /// As many owners as connections that wait, and one.
+    waiting: Arc<()>,
 }
+
+/// How many connections may wait for their other side at once. Each costs the helper a thread and two descriptors.
+const CONNECTING: usize = 64;
 
 /// What may be done, and what has been bound so far.
 struct Judge {
@@ -47,14 +52,15 @@ struct Judge {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Bound {
     Port(SocketAddr),
-    Name(Vec<u8>),
+    /// Each kind of socket has names of its own.
+    Name(u32, Vec<u8>),
 }
 
 impl Supervisor {
     pub(super) fn new(listener: OwnedFd, confinement: &Confinement) -> Self {
         let policy = confinement.policy();
         let judge = Judge { write: policy.write.clone(), network: policy.network, bound: Mutex::default() };
-        Self { listener, judge: Arc::new(judge) }
+        Self { listener, judge: Arc::new(judge), waiting: Arc::default() }
     }
 
     /// Readable when a call waits.
@@ -67,20 +73,33 @@ impl Supervisor {
         let Some(call) = receive(&self.listener)? else { return Ok(()) };
         match call.number {
             libc::SYS_connect => self.connect_beside(call),
-            _ => respond(&self.listener, call.id, self.judge.judge(&call).into()),
+            _ => respond(&self.listener, call.id, self.judge.judge(&self.listener, &call).into()),
         }
         Ok(())
     }
 
-    /// A connection may have to wait for the other side: not here.
+    /// A connection may have to wait for the other side: not here. Only so many wait at once.
     fn connect_beside(&self, call: Call) {
-        let (judge, listener) = (Arc::clone(&self.judge), self.listener.try_clone());
-        let Ok(listener) = listener else { return respond(&self.listener, call.id, Verdict::Fails(Errno::MFILE)) };
-        let connect = move || respond(&listener, call.id, judge.connect(&call).into());
+        let (judge, listener, waiting) = (Arc::clone(&self.judge), self.listener.try_clone(), Arc::clone(&self.waiting));
+        let listener = listener.ok().filter(|_| Arc::strong_count(&self.waiting) <= CONNECTING);
+        let Some(listener) = listener else { return respond(&self.listener, call.id, Verdict::Fails(Errno::AGAIN)) };
+        let connect = move || {
+            respond(&listener, call.id, judge.connect(&listener, &call).into());
+            drop(waiting);
+        };
         if std::thread::Builder::new().name("connect".to_owned()).spawn(connect).is_err() {
             respond(&self.listener, call.id, Verdict::Fails(Errno::AGAIN));
         }
     }
+}
+
+/// What was read by a thread's number was that thread's, if it waits even now.
+fn is_the_callers(listener: &OwnedFd, call: &Call) -> Result<(), Errno> {
+    if still_waits(listener, call.id) { Ok(()) } else { Err(Errno::SRCH) }
+}
+
+fn kind_of(socket: &OwnedFd) -> Result<u32, Errno> {
+    rustix::net::sockopt::socket_type(socket).map(rustix::net::SocketType::as_raw)
 }
 
 /// The half of an argument that a call with a smaller one looks at.
@@ -93,15 +112,15 @@ fn descriptor(argument: u64) -> i32 {
 }
 
 impl Judge {
-    fn judge(&self, call: &Call) -> Result<(), Errno> {
+    fn judge(&self, listener: &OwnedFd, call: &Call) -> Result<(), Errno> {
         let [first, second, third, fourth, fifth, _] = call.arguments;
         let caller = call.caller;
         let (here, number) = (libc::AT_FDCWD, descriptor);
         let nofollow = |flags: u64| flags & u64::from(libc::AT_SYMLINK_NOFOLLOW.unsigned_abs()) != 0;
         let owner = |user: u64, group: u64| Change::Owner(some_id(user).map(Uid::from_raw), some_id(group).map(Gid::from_raw));
         let (file, change) = match call.number {
-            libc::SYS_bind => return self.bind(call),
-            libc::SYS_listen => return self.listen(call),
+            libc::SYS_bind => return self.bind(listener, call),
+            libc::SYS_listen => return self.listen(listener, call),
             libc::SYS_fchmod => (caller.file(number(first), 0, true), Change::Mode(low(second))),
             libc::SYS_fchmodat => (caller.file(number(first), second, true), Change::Mode(low(third))),
             libc::SYS_fchown => (caller.file(number(first), 0, true), owner(second, third)),
@@ -122,6 +141,7 @@ impl Judge {
         };
         let _ = here;
         let file = file?;
+        is_the_callers(listener, call)?;
         if self.is_writable(&path_of(&file)?) { act(&file, &change) } else { Err(Errno::PERM) }
     }
 
@@ -130,8 +150,8 @@ impl Judge {
         self.write.iter().any(|writable| path.starts_with(&writable.path)) || path.as_os_str().as_bytes().starts_with(b"/memfd:")
     }
 
-    fn bind(&self, call: &Call) -> Result<(), Errno> {
-        let (socket, address) = address(call)?;
+    fn bind(&self, listener: &OwnedFd, call: &Call) -> Result<(), Errno> {
+        let (socket, address) = address(listener, call)?;
         match address {
             Address::Internet(mut address) => {
                 if self.network != Network::Host {
@@ -142,7 +162,7 @@ impl Judge {
             }
             Address::Name(name) => {
                 unix(&name).call(&socket, libc::bind)?;
-                self.remember(Bound::Name(name));
+                self.remember(Bound::Name(kind_of(&socket)?, name));
                 Ok(())
             }
             // The kernel chooses a free abstract name, which nobody outside can know.
@@ -158,9 +178,10 @@ impl Judge {
     }
 
     /// A socket without an address would be given one by which the whole world can reach it.
-    fn listen(&self, call: &Call) -> Result<(), Errno> {
+    fn listen(&self, listener: &OwnedFd, call: &Call) -> Result<(), Errno> {
         let [number, backlog, ..] = call.arguments;
         let socket = call.caller.socket(descriptor(number))?;
+        is_the_callers(listener, call)?;
         if self.network != Network::Host
             && let Some(address) = local_address(&socket)?
             && place_of(&socket)?.is_some_and(|place| place.port() == 0)
@@ -171,14 +192,16 @@ impl Judge {
         rustix::net::listen(&socket, low(backlog).cast_signed())
     }
 
-    fn connect(&self, call: &Call) -> Result<(), Errno> {
-        let (socket, address) = address(call)?;
+    fn connect(&self, listener: &OwnedFd, call: &Call) -> Result<(), Errno> {
+        let (socket, address) = address(listener, call)?;
         match address {
             Address::Internet(address) => {
                 let own = address.place().is_some_and(|place| self.knows(&Bound::Port(place)));
                 if self.network == Network::Host || own { address.call(&socket, libc::connect) } else { Err(Errno::ACCESS) }
             }
-            Address::Name(name) if self.knows(&Bound::Name(name.clone())) => unix(&name).call(&socket, libc::connect),
+            Address::Name(name) if self.knows(&Bound::Name(kind_of(&socket)?, name.clone())) => {
+                unix(&name).call(&socket, libc::connect)
+            }
             Address::Name(_) | Address::Nameless => Err(Errno::CONNREFUSED),
             Address::Path(path) => {
                 let (folder, name) = call.caller.place(&path)?;
@@ -209,10 +232,11 @@ impl Judge {
 }
 
 /// The socket and the address of a `bind` or a `connect`.
-fn address(call: &Call) -> Result<(OwnedFd, Address), Errno> {
+fn address(listener: &OwnedFd, call: &Call) -> Result<(OwnedFd, Address), Errno> {
     let [number, address, length, ..] = call.arguments;
     let length = usize::try_from(low(length)).ok().filter(|length| (2..=128).contains(length)).ok_or(Errno::INVAL)?;
     let bytes = call.caller.read(address, length)?;
     let socket = call.caller.socket(descriptor(number))?;
+    is_the_callers(listener, call)?;
     Ok((socket, Address::of(bytes)?))
 }

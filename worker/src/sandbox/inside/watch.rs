@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::PathBuf,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -44,13 +45,20 @@ struct Disk {
     looked: Instant,
     counted: Option<u64>,
     count_at: Instant,
+    /// A count that goes on, since when.
+    counting: Option<mpsc::Receiver<u64>>,
+    began: Instant,
 }
 
 impl Watch {
     pub(super) fn new(family: Family, policy: &Policy) -> Self {
-        let folders: Vec<PathBuf> = policy.write.iter().map(|writable| writable.path.clone()).collect();
+        let all = || policy.write.iter().map(|writable| &writable.path);
+        // One within another would be counted twice.
+        let folders: Vec<PathBuf> =
+            all().filter(|path| !all().any(|other| *path != other && path.starts_with(other))).cloned().collect();
         let now = Instant::now();
-        let disk = Disk { free: free(&folders), folders, looked: now, counted: None, count_at: now + SLOW };
+        let disk =
+            Disk { free: free(&folders), folders, looked: now, counted: None, count_at: now + SLOW, counting: None, began: now };
         Self {
             family,
             limits: policy.limits,
@@ -75,7 +83,8 @@ impl Watch {
     /// Whether a limit has been passed: which, in words.
     pub(super) fn look(&mut self) -> Option<String> {
         self.last = Instant::now();
-        let members = self.family.members();
+        // Who cannot be seen now is looked at the next time; nobody is taken to be gone.
+        let members = self.family.members().ok()?;
         let before = std::mem::replace(&mut self.alive, members.iter().map(|member| member.threads).sum());
         // Whatever multiplies is looked at more often: what it can become meanwhile is a question of time.
         self.pause = if self.alive > before + CROWD { HURRY } else { super::TICK };
@@ -106,17 +115,32 @@ impl Disk {
         if now < FREE && now < before {
             return Some(format!("the disk is nearly full: {} are left", in_words(now)));
         }
-        // Somebody has filled the disk by that much, or nobody can tell because somebody else has emptied it.
-        if before.saturating_sub(now) <= limit && Instant::now() < self.count_at {
-            return None;
+        if let Some(size) = self.counting.as_ref().and_then(|counting| counting.try_recv().ok()) {
+            self.counting = None;
+            self.count_at = Instant::now() + (self.began.elapsed() * PATIENCE).max(SLOW);
+            // Before the first count, what is missing on the disk is what there is to go by.
+            let counted = *self.counted.get_or_insert(size.saturating_sub(before.saturating_sub(now)));
+            self.free = Some(now);
+            return (size.saturating_sub(counted) > limit).then(|| format!("it added more than {} to the disk", in_words(limit)));
         }
-        let began = Instant::now();
-        let size: u64 = self.folders.iter().map(|folder| size(folder)).sum();
-        self.count_at = Instant::now() + (began.elapsed() * PATIENCE).max(SLOW);
-        // Before the first count, what is missing on the disk is what there is to go by.
-        let counted = *self.counted.get_or_insert(size.saturating_sub(before.saturating_sub(now)));
-        self.free = Some(now);
-        (size.saturating_sub(counted) > limit).then(|| format!("it added more than {} to the disk", in_words(limit)))
+        // Somebody has filled the disk by that much, or nobody can tell because somebody else has emptied it.
+        let is_due = before.saturating_sub(now) > limit || Instant::now() >= self.count_at;
+        if is_due && self.counting.is_none() {
+            self.count();
+        }
+        None
+    }
+
+    /// Counts beside: there may be millions of files.
+    fn count(&mut self) {
+        let (tell, hear) = mpsc::channel();
+        let folders = self.folders.clone();
+        self.began = Instant::now();
+        let count = move || {
+            // The command may have ended meanwhile.
+            let _ = tell.send(folders.iter().map(|folder| size(folder)).sum());
+        };
+        self.counting = std::thread::Builder::new().name("count".to_owned()).spawn(count).is_ok().then_some(hear);
     }
 }
 
