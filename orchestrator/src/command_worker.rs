@@ -4,7 +4,6 @@
 //! file that `INSPAN_HAND_OFF` names.
 
 use std::{
-    fs::File,
     io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,6 +14,7 @@ use shared::{Brief, Limit, Outcome, Report};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::AttemptOver,
+    beneath::Root,
     context::brief_text,
     process::{CommandEnd, Shell, Status},
     tool::{Acceptance as _, Verdict},
@@ -52,8 +52,10 @@ pub fn employ(job: CommandJob, cancel: CancellationToken, done: Recipient<Attemp
 
 /// What the command wrote for those after it: the beginning of a regular file. A pipe or a device there would keep us waiting.
 fn read_hand_off(path: &Path) -> String {
-    let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
-    let Some(file) = is_file.then(|| File::open(path).ok()).flatten() else { return String::new() };
+    let folder = path.parent().and_then(|folder| Root::open(folder).ok());
+    let name = Path::new(path.file_name().unwrap_or_default());
+    let file = folder.and_then(|folder| folder.file(name).ok());
+    let Some(file) = file.filter(|file| file.metadata().is_ok_and(|data| data.is_file())) else { return String::new() };
     let mut text = Vec::new();
     // What cannot be read was not handed over.
     let _ = file.take(LONGEST_HAND_OFF).read_to_end(&mut text);

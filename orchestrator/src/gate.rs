@@ -20,10 +20,7 @@ use crate::{error::Error, quarters::Holder, site::Site, worktree::Worktree};
 /// A place to prove things in.
 pub struct Gate {
     worktree: Worktree,
-    /// In the network that most proofs have.
     shell: Shell,
-    /// In the others.
-    elsewhere: HashMap<Network, Shell>,
     mark: String,
     /// What is known about commits that were asked about before: whether a command passes there.
     known: HashMap<(CommitId, String, Network), bool>,
@@ -56,7 +53,7 @@ impl Gate {
 
     /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
     fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
-        Self { worktree, shell, elsewhere: HashMap::new(), mark, known: HashMap::new() }
+        Self { worktree, shell, mark, known: HashMap::new() }
     }
 
     /// Runs the commands on the files of a commit until one fails.
@@ -66,6 +63,8 @@ impl Gate {
         claim: Claim<'_>,
         cancel: &CancellationToken,
     ) -> Result<Option<RedVerdict>, Error> {
+        // What one landing's commands have left at home, or running in a session, is not there for the next.
+        self.worktree.renew_scratch()?;
         let shell = self.shell_in(claim.network);
         for command in claim.commands {
             self.worktree.check_out(commit).await?;
@@ -85,12 +84,9 @@ impl Gate {
         Ok(None)
     }
 
-    fn shell_in(&mut self, network: Network) -> Shell {
-        if network == Network::default() {
-            return self.shell.clone();
-        }
-        let other = || Shell { enclosure: self.shell.enclosure.in_network(network), ..self.shell.clone() };
-        self.elsewhere.entry(network).or_insert_with(other).clone()
+    /// A shell with a session of its own.
+    fn shell_in(&self, network: Network) -> Shell {
+        Shell { enclosure: self.shell.enclosure.in_network(network), ..self.shell.clone() }
     }
 
     /// Whether a command passes on another commit: the one before, to tell who broke it.

@@ -25,6 +25,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Stdio,
     sync::Arc,
 };
 
@@ -134,7 +135,12 @@ impl Worktree {
 
     /// Puts other files in place of those that are there, as one commit has them, and HEAD with them. Ignored files (build output) stay.
     pub async fn check_out(&self, commit: &CommitId) -> Result<(), Error> {
-        self.call(["-c", "checkout.workers=4", "read-tree", "--reset", "-u", &commit.0]).await?;
+        let put = ["-c", "checkout.workers=4", "-c", "submodule.recurse=false", "read-tree", "--reset", "-u", &commit.0];
+        if self.call(put).await.is_err() {
+            // A command may have closed a folder.
+            self.open_up().await;
+            self.call(put).await?;
+        }
         self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
         if self.records().exists() { self.name_its_repository().and_then(|()| self.set_head(commit)) } else { Ok(()) }
     }
@@ -160,6 +166,15 @@ impl Worktree {
     async fn add_as_it_is(&self) -> Result<(), Error> {
         let nothing = self.git.text(["hash-object", "-t", "tree", "/dev/null"]).await?;
         self.call([&format!("--attr-source={nothing}"), "add", "--all", "--", "."]).await?;
+        Ok(())
+    }
+
+    /// Makes scratch space anew, so that nothing a command has left there is found by the next.
+    pub fn renew_scratch(&self) -> Result<(), Error> {
+        for folder in ["home", "tmp", "notes"].map(|name| self.folder.join(name)) {
+            remove_all(&folder).map_err(Error::disk(&folder))?;
+            std::fs::create_dir(&folder).map_err(Error::disk(&folder))?;
+        }
         Ok(())
     }
 
@@ -241,12 +256,12 @@ impl Worktree {
             let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
             match entry.file_name() == RECORD {
                 true => Ok(()),
-                false if is_dir => std::fs::remove_dir_all(&path),
+                false if is_dir => remove_all(&path),
                 false => std::fs::remove_file(&path),
             }
             .map_err(Error::disk(&path))?;
         }
-        std::fs::remove_dir_all(&going).map_err(Error::disk(&going))
+        remove_all(&going).map_err(Error::disk(&going))
     }
 
     /// The record comes first: from then on the directory is known as ours, however little is in it.
@@ -400,6 +415,22 @@ fn lock_of(index: &Path) -> PathBuf {
     let mut lock = index.as_os_str().to_owned();
     lock.push(".lock");
     lock.into()
+}
+
+/// Removes a folder however deep it is, and whatever its rights are. The library's own removal goes down on the stack, and a command can
+/// make that too small.
+fn remove_all(folder: &Path) -> std::io::Result<()> {
+    let run = |program: &str, args: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        command.args(args).arg("--").arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output()
+    };
+    if run("rm", &["-rf"])?.status.success() {
+        return Ok(());
+    }
+    run("chmod", &["-R", "u+rwX"])?;
+    let second = run("rm", &["-rf"])?;
+    let said = || String::from_utf8_lossy(&second.stderr).trim().to_owned();
+    if second.status.success() { Ok(()) } else { Err(std::io::Error::other(said())) }
 }
 
 /// The mark of a holder's commands.

@@ -46,24 +46,24 @@ pub(super) async fn past_pipes(tree: &Path, lock: &Path, call: impl Fn() -> Call
 /// to keep anything.
 pub(super) async fn remove_what_is_no_file(tree: &Path) {
     let tree = tree.to_owned();
-    let removed = tokio::task::spawn_blocking(move || remove(&tree, |_| true)).await.unwrap_or_default();
+    let removed = tokio::task::spawn_blocking(move || remove(&tree)).await.unwrap_or_default();
     if !removed.is_empty() {
         tracing::warn!(?removed, "pipes, sockets or devices that a command had left were removed");
     }
 }
 
 fn remove_pipes(tree: &Path) -> Vec<PathBuf> {
-    remove(tree, |name| name.starts_with(b".git"))
+    // Also in repositories that a command has made: git looks at their `HEAD`.
+    remove(tree)
 }
 
-fn remove(tree: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Vec<PathBuf> {
+fn remove(tree: &Path) -> Vec<PathBuf> {
     let walk = ignore::WalkBuilder::new(tree)
         .standard_filters(false)
-        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
+        .filter_entry(|entry| entry.depth() != 1 || entry.file_name() != ".git")
         .build();
     let waits = |entry: &ignore::DirEntry| {
-        let is_special = entry.file_type().is_some_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_char_device());
-        is_special && is_meant(entry.file_name().as_encoded_bytes())
+        entry.file_type().is_some_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_char_device())
     };
     let pipes = walk.filter_map(Result::ok).filter(waits).map(ignore::DirEntry::into_path);
     pipes.filter(|path| std::fs::remove_file(path).is_ok()).collect()

@@ -48,7 +48,15 @@ impl Started {
             }
             #[cfg(target_os = "linux")]
             Way::Through(session, rights) => {
-                let running = session.run(command, &shell.cwd, &env, output).await?;
+                let again = output.try_clone().map_err(|error| error.to_string())?;
+                let running = match session.run(command, &shell.cwd, &env, output).await {
+                    Ok(running) => running,
+                    // A helper that has ended between two commands says nothing about the next: another one is started.
+                    Err(_) => match shell.enclosure.way_in(&env).await? {
+                        Way::Through(session, _) => session.run(command, &shell.cwd, &env, again).await?,
+                        Way::Behind(_) => return Err("the sandbox has changed its kind; this is a fault of inspan".to_owned()),
+                    },
+                };
                 Ok(Self::Inside(Box::new(running), rights))
             }
         }

@@ -26,9 +26,21 @@ pub(super) async fn spawn(mut command: Command) -> io::Result<Child> {
     hear.await.map_err(|_| gone())?
 }
 
+/// Lets what is started ask for its turn before others: a helper does, and takes the right from the commands that it starts. Only root can
+/// give it.
+fn let_helpers_go_first() {
+    use rustix::process::{Resource, Rlimit, geteuid, setrlimit};
+
+    if geteuid().is_root() {
+        // Without it helpers are scheduled as everybody.
+        let _ = setrlimit(Resource::Rtprio, Rlimit { current: Some(1), maximum: Some(1) });
+    }
+}
+
 fn jobs() -> &'static mpsc::Sender<Job> {
     static JOBS: OnceLock<mpsc::Sender<Job>> = OnceLock::new();
     JOBS.get_or_init(|| {
+        let_helpers_go_first();
         let (give, take) = mpsc::channel::<Job>();
         // Where no thread can be had, the channel is closed and every start fails with that.
         let _ = std::thread::Builder::new().name("helpers".to_owned()).spawn(move || take.into_iter().for_each(|job| job()));

@@ -106,8 +106,8 @@ impl Running {
             && let Some(limit) = self.watch.look()
         {
             self.limit = Some(limit);
-            self.family.signal(Signal::STOP);
-            self.family.signal(Signal::KILL);
+            // In one go: whatever multiplies is not to have a pause in which to do so.
+            self.family.end_but(self.pid);
         }
     }
 

@@ -15,6 +15,7 @@ use rustix::{
 };
 
 use super::{
+    crowd,
     family::{Family, can_list_children},
     filter::Filters,
     rules::Rules,
@@ -25,6 +26,7 @@ use crate::sandbox::{CommandLimits, Policy, Tier, wire};
 pub(super) struct Confinement {
     policy: Policy,
     family: Family,
+    others: u64,
     rules: Rules,
     filters: Filters,
 }
@@ -32,7 +34,8 @@ pub(super) struct Confinement {
 /// What one child takes on.
 pub(super) struct Entry {
     limits: CommandLimits,
-    counts_processes: bool,
+    /// Processes of the same user that the kernel counts as well.
+    others: u64,
     rules: Rules,
     filters: Filters,
 }
@@ -51,7 +54,11 @@ impl Confinement {
             0 => "no Landlock on this kernel, seccomp".to_owned(),
             abi => format!("Landlock ABI {abi}, seccomp"),
         };
-        Ok((Self { policy, family, rules, filters }, about))
+        if family == Family::Descendants && rustix::process::geteuid().is_root() {
+            crowd::limit(policy.limits.processes);
+        }
+        let others = if family == Family::Namespace { 0 } else { others() };
+        Ok((Self { policy, family, others, rules, filters }, about))
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -68,12 +75,7 @@ impl Confinement {
     }
 
     pub(super) fn entry(&self) -> Entry {
-        Entry {
-            limits: self.policy.limits,
-            counts_processes: self.family == Family::Namespace,
-            rules: self.rules.clone(),
-            filters: self.filters.clone(),
-        }
+        Entry { limits: self.policy.limits, others: self.others, rules: self.rules.clone(), filters: self.filters.clone() }
     }
 }
 
@@ -105,18 +107,31 @@ impl Entry {
             (Resource::Nofile, open_files),
             (Resource::Memlock, 8 << 20),
             (Resource::Msgqueue, 819_200),
+            (Resource::Rtprio, 0),
         ] {
             let value = rustix::process::getrlimit(resource).maximum.map_or(value, |maximum| value.min(maximum));
             setrlimit(resource, hard(value))?;
         }
-        // In a namespace of its own only the command's processes count; elsewhere all of the user's would. Root's never do.
-        if self.counts_processes {
-            setrlimit(Resource::Nproc, hard(self.limits.processes.into()))?;
-        }
+        // Root's are not counted by the kernel at all.
+        setrlimit(Resource::Nproc, hard(self.others + u64::from(self.limits.processes)))?;
         // A second between the signal that can be caught and the one that cannot.
         setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds + 1) })?;
         Ok(())
     }
+}
+
+/// How many processes and threads this user has besides, with room for some more: in a namespace of its own only the command's are
+/// counted, elsewhere all of them.
+fn others() -> u64 {
+    const ROOM: u64 = 1024;
+    let own = rustix::process::getuid().as_raw();
+    let mine = |entry: &std::fs::DirEntry| {
+        use std::os::unix::fs::MetadataExt as _;
+        entry.metadata().is_ok_and(|data| data.uid() == own)
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter(mine);
+    let threads = processes.map(|entry| std::fs::read_dir(entry.path().join("task")).map_or(0, Iterator::count) as u64);
+    threads.sum::<u64>() + ROOM
 }
 
 /// Whatever the harness's own parent left open.

@@ -9,10 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait, waitpid};
 
 /// How long ending everything may take. What the kernel does not let go of by then is left to it.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// As many are looked at one by one.
+const FEW: usize = 64;
 
 /// How the members are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,44 +41,64 @@ impl Family {
     /// # Errors
     /// When that cannot be seen: then nobody may take it that nobody is.
     pub(super) fn members(self) -> io::Result<Vec<Member>> {
-        let pids = match self {
-            Self::Namespace => everybody()?,
-            Self::Descendants => descendants()?,
-        };
-        Ok(pids.into_iter().filter_map(member).collect())
+        Ok(self.pids()?.into_iter().filter_map(member).collect())
+    }
+
+    /// The numbers of all, also of the dead that nobody has waited for.
+    fn pids(self) -> io::Result<Vec<Pid>> {
+        match self {
+            Self::Namespace => everybody(),
+            Self::Descendants => descendants(),
+        }
     }
 
     /// Sends a signal to all.
     pub(super) fn signal(self, signal: Signal) {
-        for member in self.members().unwrap_or_default() {
+        for pid in self.pids().unwrap_or_default() {
             // One that has just ended needs none.
-            let _ = kill_process(member.pid, signal);
+            let _ = kill_process(pid, signal);
         }
     }
 
-    /// Ends all: how many there were, and whether none is left. What is stopped cannot fork, so a family that grows while it is ended is
-    /// ended too.
+    /// Ends all: how many there were, and whether none is left. What has been killed cannot fork any more, so a family that grows while it is
+    /// ended is ended too, as long as a look at it is quicker than it grows: little is read of many.
     pub(super) fn end(self) -> (usize, bool) {
+        self.end_all(None)
+    }
+
+    /// The same for all but one, whose end somebody waits for.
+    pub(super) fn end_but(self, spared: Pid) {
+        // It is dealt with next.
+        let _ = kill_process(spared, Signal::KILL);
+        self.end_all(Some(spared));
+    }
+
+    fn end_all(self, spared: Option<Pid>) -> (usize, bool) {
         let started = Instant::now();
         let mut ended = HashSet::new();
         loop {
-            reap();
-            let members = self.members();
+            let not_spared = |pid: &Pid| Some(*pid) != spared;
+            let mut pids = self.pids().map(|pids| pids.into_iter().filter(not_spared).collect::<Vec<_>>());
+            if pids.as_ref().is_ok_and(|pids| pids.len() < FEW) {
+                pids = self.members().map(|members| members.into_iter().map(|member| member.pid).filter(not_spared).collect());
+            }
             if started.elapsed() > LONGEST {
                 return (ended.len(), false);
             }
-            let members = match members {
-                Ok(members) if members.is_empty() => return (ended.len(), true),
-                Ok(members) => members,
+            let pids = match pids {
+                Ok(pids) if pids.is_empty() => return (ended.len(), true),
+                Ok(pids) => pids,
                 Err(_) => Vec::new(),
             };
-            for signal in [Signal::STOP, Signal::KILL] {
-                for member in &members {
-                    let _ = kill_process(member.pid, signal);
-                    ended.insert(member.pid);
-                }
+            for &pid in &pids {
+                let _ = kill_process(pid, Signal::KILL);
+                // One that has ended and is ours is not met again.
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
-            thread::sleep(Duration::from_millis(1));
+            if pids.len() < FEW {
+                thread::sleep(Duration::from_millis(1));
+            }
+            ended.extend(pids);
         }
     }
 }
@@ -127,19 +150,31 @@ fn if_alive<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn member(pid: Pid) -> Option<Member> {
-    let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_nonzero())).ok();
+    let read = |name: &str| fs::read(format!("/proc/{}/{name}", pid.as_raw_nonzero())).ok();
     let stat = read("stat")?;
-    // `pid (name) state parent …`; the name may contain anything, also `)`. The 18th field after it is the number of threads.
-    let mut fields = stat.rsplit(')').next()?.split_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
+    // `pid (name) state parent …`; the name may be any bytes, also `)`. The 18th field after it is the number of threads.
+    let after_name = stat.iter().rposition(|byte| *byte == b')').map_or(&stat[..], |at| &stat[at + 1..]);
+    let fields = String::from_utf8_lossy(after_name);
+    let mut fields = fields.split_whitespace();
+    let is_dead = matches!(fields.next(), Some("Z" | "X"));
+    let threads = fields.nth(16).and_then(|number| number.parse().ok()).unwrap_or(1);
+    // A first thread that has ended keeps its place as long as others go on.
+    if is_dead && threads < 2 {
         return None;
     }
-    let threads = fields.nth(16).and_then(|number| number.parse().ok()).unwrap_or(1);
-    let pages = read("statm").unwrap_or_default();
-    let mut pages = pages.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0_u64));
-    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
-    let memory = resident.saturating_sub(shared) * rustix::param::page_size() as u64;
-    Some(Member { pid, threads, memory })
+    Some(Member { pid, threads, memory: private_memory(pid) })
+}
+
+/// Of whichever thread still knows it.
+fn private_memory(pid: Pid) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let sizes = tasks.filter_map(|task| {
+        let pages = fs::read_to_string(task.path().join("statm")).ok()?;
+        let mut pages = pages.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0_u64));
+        let (resident, shared) = (pages.next()?, pages.next()?);
+        (resident > 0).then(|| resident.saturating_sub(shared) * rustix::param::page_size() as u64)
+    });
+    sizes.into_iter().next().unwrap_or(0)
 }
 
 /// Whether descendants can be found in this way on this kernel.

@@ -109,8 +109,21 @@ const OF_OTHERS: &[(i64, u8)] = &[
 ];
 
 /// Without namespaces: calls with paths that no rule sees. There are older ones that are looked at, or programs do without.
-const UNSEEN: &[i64] =
-    &[FCHMODAT2, libc::SYS_inotify_add_watch, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr];
+const UNSEEN: &[i64] = &[
+    FCHMODAT2,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_getxattr,
+    libc::SYS_lgetxattr,
+    libc::SYS_listxattr,
+    libc::SYS_llistxattr,
+    // `setxattrat`, `getxattrat`, `listxattrat`, `removexattrat`, `file_getattr`, `file_setattr`.
+    463,
+    464,
+    465,
+    466,
+    468,
+    469,
+];
 
 /// `fchmodat2`: the older call does the same and is looked at.
 const FCHMODAT2: i64 = 452;
@@ -224,10 +237,17 @@ fn forbidden(alone: bool, network: Network) -> Rules {
     rules.insert(libc::SYS_clone, namespaces.map(|bit| when(vec![condition(0, SeccompCmpOp::MaskedEq(bit), bit)])).collect());
     rules.insert(libc::SYS_ioctl, IOCTLS.iter().map(|&ioctl| when(vec![condition(1, SeccompCmpOp::Eq, ioctl)])).collect());
     rules.insert(libc::SYS_socket, sockets(alone, network));
+    // A program that runs as its owner, whoever starts it, outlives every rule here.
+    let set_user = |argument| vec![when(vec![condition(argument, SeccompCmpOp::MaskedEq(0o4000), 0o4000)])];
+    rules.extend([(libc::SYS_fchmod, set_user(1)), (libc::SYS_fchmodat, set_user(2)), (FCHMODAT2, set_user(2))]);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_chmod, set_user(1));
     if alone {
         rules.extend(ATTRIBUTES.iter().chain(SHARED).map(|&call| (call, Vec::new())));
         // Limits and priorities of other processes; one's own are number 0.
         let of_others = |argument| vec![when(vec![condition(argument, SeccompCmpOp::Ne, 0)])];
+        // A priority of a group or of all processes of a user.
+        let of_many = when(vec![condition(0, SeccompCmpOp::Ne, 0)]);
         rules.extend(OF_OTHERS.iter().map(|&(call, argument)| (call, of_others(argument))));
         // A pair of datagram sockets can send to any path; a connection can be opened by sending.
         rules.insert(libc::SYS_socketpair, UNCONNECTED.map(|kind| when(vec![kind_is(kind)])).into());
@@ -235,6 +255,7 @@ fn forbidden(alone: bool, network: Network) -> Rules {
             let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
             vec![when(vec![condition(argument, SeccompCmpOp::MaskedEq(flag), flag)])]
         };
+        rules.entry(libc::SYS_setpriority).or_default().push(of_many);
         rules.insert(libc::SYS_setsockopt, options());
         rules.extend([(libc::SYS_sendto, opens(3)), (libc::SYS_sendmsg, opens(2)), (libc::SYS_sendmmsg, opens(3))]);
     }

@@ -12,6 +12,7 @@
 mod address;
 mod command;
 mod confine;
+mod crowd;
 mod family;
 mod filter;
 mod memory;
@@ -47,7 +48,17 @@ fn take_socket() -> io::Result<OwnedFd> {
     rustix::stdio::dup2_stdin(&nothing)?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_child_subreaper(Some(rustix::process::getpid()))?;
+    go_first();
     Ok(socket)
+}
+
+/// Whatever a command starts, and how much of it, whoever is to end it has to have its turn. Where the system does not allow that (it does
+/// for root), the kernel limits the number of processes instead.
+fn go_first() {
+    let first = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the kernel reads the structure that it is given. What is forked is scheduled as usual again.
+    #[expect(unsafe_code, reason = "no crate here offers this call")]
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const first) };
 }
 
 struct Helper {

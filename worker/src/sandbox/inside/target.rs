@@ -148,6 +148,11 @@ pub(super) fn by_descriptor(file: &OwnedFd) -> PathBuf {
 
 /// Changes mode, owner or times of an opened file.
 pub(super) fn act(file: &OwnedFd, change: &Change) -> Answer<()> {
+    if let Change::Owner(Some(owner), _) = change
+        && *owner != rustix::process::getuid()
+    {
+        return Err(Errno::PERM);
+    }
     let path = by_descriptor(file);
     match change {
         Change::Mode(mode) => rustix::fs::chmodat(CWD, &path, Mode::from_raw_mode(mode & 0o7777), AtFlags::empty()),
