@@ -29,6 +29,12 @@ pub enum RecordError {
     /// An earlier event could not be written.
     #[error("the journal could not be written before, so nothing more is recorded")]
     Closed,
+    /// An event holds a secret where something else has to stand.
+    #[error(
+        "a secret stands where a name or an address belongs, and without it the event is none: {0}; nothing of it was written and the run \
+         is kept as it was. Take the secret out of the plan and the configuration"
+    )]
+    Unmasked(serde_json::Error),
     /// The event does not follow from what has happened.
     #[error("this cannot have happened: {0}; the run is kept as it was, please report this")]
     Illegal(#[from] IllegalEvent),
@@ -48,7 +54,7 @@ pub struct Recorder {
 impl Recorder {
     /// Begins a run with its first event.
     pub fn begin(folder: &Path, run: RunId, first: &Event, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
-        let first = &*masked::masked(first, &secrecy);
+        let first = &*masked::masked(first, &secrecy).map_err(RecordError::Unmasked)?;
         let state = RunState::begin(first)?;
         let mut journal = Journal::open(folder, run)?;
         journal.append(first)?;
@@ -77,7 +83,7 @@ impl Recorder {
         if self.closed {
             return Err(RecordError::Closed);
         }
-        let event = &*masked::masked(event, &self.secrecy);
+        let event = &*masked::masked(event, &self.secrecy).map_err(RecordError::Unmasked)?;
         self.state.apply(event)?;
         let entry = self.journal.append(event).inspect_err(|_| self.closed = true)?;
         // Nobody listening is fine.

@@ -268,11 +268,51 @@ fn a_file_whose_owner_has_landed_meanwhile_needs_no_answer() {
 }
 
 #[test]
-fn a_command_worker_that_the_person_denies_is_not_started_and_one_to_ask_about_was_approved_with_its_plan() {
-    let s = Scenario::new(REPO).config("[approvals]\ndeny = [\"touch\"]\nask = [\"mkdir\"]");
-    s.run_plan("a | write a.txt | run touch a.txt\n b | write b | run mkdir b && echo > b/b", &["--no-gate"]).code(3);
+fn commands_of_a_plan_that_the_person_denies_stop_their_task_and_those_to_ask_about_follow_the_policy_where_nobody_approved() {
+    let plan = "a | write a.txt | run touch a.txt\n b | write b | run mkdir b && echo > b/b\n c | write c | run echo > c | verify touch c";
+    for (policy, result) in [("deny", "## README\nhello\n"), ("allow", "## README\nhello\n## b/b\n\n")] {
+        let rules = format!("[approvals]\ndeny = [\"touch\"]\nask = [\"mkdir\"]\nunattended = \"{policy}\"");
+        let s = Scenario::new(REPO).config(&rules);
+        s.run_plan(plan, &["--no-gate"]).code(3);
+        assert_eq!(s.result(), result, "{policy}");
+        let log = s.inspan(&["log"]).code(0).stdout;
+        assert!(log.contains("`touch c` is not run (by rule): `touch` is in approvals.deny"), "{log}");
+        assert_eq!(
+            log.contains("is not run (as nobody is there to ask): `mkdir` is in approvals.ask"),
+            policy == "deny",
+            "{log}"
+        );
+    }
+    let s = Scenario::new(REPO).config("[approvals]\nask = [\"mkdir\"]").env("TERM", "dumb");
+    assert_eq!(before_a_person(&s, "b | write b | run mkdir b && echo > b/b").end(), 0);
     assert_eq!(s.result(), "## README\nhello\n## b/b\n\n");
-    s.inspan(&["log"]).code(0).prints("`touch` is in approvals.deny");
+}
+
+#[test]
+fn a_gate_that_the_rules_forbid_refuses_the_run_before_anything_is_done() {
+    let s = Scenario::new(REPO).config("[approvals]\ndeny = [\"make\"]");
+    let out = s.run_plan("gate | make check\n a | write a.txt | run echo > a.txt", &[]).code(2);
+    out.says("`make` is in approvals.deny").says("Change the gate");
+    assert!(!s.history().events().any(|event| matches!(event, Event::AttemptStarted { .. })));
+}
+
+#[test]
+fn the_time_to_answer_runs_from_when_a_question_is_shown_and_who_was_away_has_refused_nothing() {
+    let turns = |name: &str| {
+        let touch = format!("touch {name}.txt");
+        [command(&touch), command(&touch), write(&format!("{name}.txt"), "x\n"), finish("Did it.")]
+    };
+    let script = Script::new().worker("a", 1, turns("a")).worker("b", 1, turns("b"));
+    let (s, _server) = ruled("ask = [\"touch\"]\ndeadline = \"2s\"", script);
+    let mut terminal = before_a_person(&s, "a | write a.txt\n b | write b.txt");
+    terminal.wait_for(ASK, 1).wait_for("No answer is needed any more.", 1);
+    for times in 2..=4 {
+        terminal.wait_for(ASK, times).type_line("y");
+    }
+    assert_eq!(terminal.end(), 0);
+    let said = decisions(&s);
+    let count = |what: &str| said.matches(what).count();
+    assert_eq!((count("asks to"), count("as nobody answered in time"), count("by a person")), (4, 1, 3), "{said}");
 }
 
 #[test]

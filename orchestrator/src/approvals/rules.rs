@@ -131,8 +131,9 @@ impl Rules {
         let standing: Vec<Prefix> = standing.iter().filter_map(prefix_of).collect();
         let mut said: Vec<Judgement> = runs.commands.iter().map(|simple| self.of_simple(simple, &standing)).collect();
         if runs.unreadable {
-            let why = "it is nested too deeply to be read".to_owned();
-            said.push(Judgement { verdict: Verdict::Ask, why, offer: Vec::new() });
+            let why = "it cannot be read to its end (a quote, a parenthesis or a here-document is not closed, or it is nested too deeply)";
+            let verdict = self.default.max(Verdict::Ask);
+            said.push(Judgement { verdict, why: why.to_owned(), offer: Vec::new() });
         }
         strictest(said)
     }
@@ -254,6 +255,9 @@ mod tests {
             ("echo 'git push' > x", [Allow, Allow, Allow]),
             ("$CMD push", [Allow, Ask, Deny]),
             ("", [Allow, Allow, Allow]),
+            ("cargo test 'x", [Ask, Ask, Deny]),
+            ("cat <<E\ncargo test", [Ask, Ask, Deny]),
+            ("echo $((1<<2))\ncurl x", [Deny, Deny, Deny]),
         ] {
             let said = [Allow, Ask, Deny].map(|default| rules(default).of_command(command, &[]).verdict);
             assert_eq!(said, by_default, "{command}");

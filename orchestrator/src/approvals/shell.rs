@@ -6,6 +6,8 @@
 //! **Invariant:** no text makes it panic, and its time and memory are linear in the text: it goes through it once, with a stack of
 //! its own.
 //!
+//! **Invariant:** what cannot be told for sure is said to be unreadable, never taken for "nothing here".
+//!
 //! Not here: what a simple command runs in the end (`simple`: `env X=1 sh -c "…"`), and what rules say to it (`rules`).
 
 /// What was found in a text.
@@ -15,6 +17,8 @@ pub(super) struct Cut {
     pub(super) commands: Vec<Vec<String>>,
     /// The bodies of here-documents.
     pub(super) documents: Vec<Document>,
+    /// Whether something in it is not closed, or means one thing to one shell and another to the next: there may be more in it.
+    pub(super) unreadable: bool,
 }
 
 /// The body of a here-document.
@@ -47,6 +51,8 @@ pub(super) fn cut(text: &str, how: As) -> Cut {
             Some(&mark) => reader.marked(mark, c),
         }
     }
+    let is_open = |level: &Level| !matches!(level.marks.as_slice(), [] | [Mark::Document]);
+    reader.cut.unreadable |= reader.levels.len() > 1 || reader.levels.iter().any(is_open) || !reader.pending.is_empty();
     while !reader.levels.is_empty() {
         reader.end_command();
         reader.levels.pop();
@@ -67,17 +73,28 @@ enum Close {
 enum Mark {
     /// `"…"`
     Quote,
-    /// `${…}`
-    Brace,
+    /// `${…}`, and whether it stands in quotes itself.
+    Brace { quoted: bool },
     /// A here-document: as in quotes, but nothing ends it.
     Document,
+}
+
+/// What the words of a level are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Commands,
+    /// The values of an array.
+    Values,
+    /// `((…))`
+    Arithmetic,
+    /// The outer of the two levels of arithmetic: nothing but the inner one stands in it.
+    Around,
 }
 
 /// One level of commands: the text itself, a subshell, a substitution.
 struct Level {
     close: Close,
-    /// Whether its words are none of a command: arithmetic, the values of an array.
-    silent: bool,
+    holds: Holds,
     marks: Vec<Mark>,
     words: Vec<String>,
     word: String,
@@ -89,8 +106,8 @@ struct Level {
 
 impl Level {
     fn new(close: Close) -> Self {
-        let (silent, begun, redirected) = (false, false, false);
-        Self { close, silent, marks: Vec::new(), words: Vec::new(), word: String::new(), begun, redirected }
+        let (holds, begun, redirected) = (Holds::Commands, false, false);
+        Self { close, holds, marks: Vec::new(), words: Vec::new(), word: String::new(), begun, redirected }
     }
 }
 
@@ -148,11 +165,11 @@ impl Reader<'_> {
                 self.level().begun = true;
                 self.level().marks.push(Mark::Quote);
             }
-            '#' if !self.level().begun => {
+            '#' if !self.level().begun && self.level().holds != Holds::Arithmetic => {
                 let rest = &self.text[self.at..];
                 self.at += rest.find('\n').unwrap_or(rest.len());
             }
-            '\\' => match self.next() {
+            '\\' => match self.escaped() {
                 Some('\n') | None => {}
                 Some(escaped) => self.push(escaped),
             },
@@ -163,9 +180,15 @@ impl Reader<'_> {
     /// Between double quotes, in braces, in a here-document.
     fn marked(&mut self, mark: Mark, c: char) {
         match (mark, c) {
-            (Mark::Quote, '"') | (Mark::Brace, '}') => drop(self.level().marks.pop()),
-            (Mark::Brace, '"') => self.level().marks.push(Mark::Quote),
-            (_, '\\') => match self.next() {
+            (Mark::Quote, '"') | (Mark::Brace { .. }, '}') => drop(self.level().marks.pop()),
+            (Mark::Brace { .. }, '"') => self.level().marks.push(Mark::Quote),
+            (Mark::Brace { quoted: false }, '\'') => self.single_quotes(),
+            (Mark::Brace { quoted: true }, '\'') => {
+                // A quote after `#` or `%`, a character after `:-`; and not the same in every shell.
+                self.cut.unreadable = true;
+                self.push(c);
+            }
+            (_, '\\') => match self.escaped() {
                 Some('\n') | None => {}
                 Some(escaped) => {
                     if !matches!(escaped, '$' | '`' | '"' | '\\') {
@@ -178,16 +201,33 @@ impl Reader<'_> {
         }
     }
 
+    /// What comes after a backslash. A backtick between backticks begins commands that are not read.
+    fn escaped(&mut self) -> Option<char> {
+        let escaped = self.next();
+        self.cut.unreadable |= escaped == Some('`') && self.level().close == Close::Backtick;
+        escaped
+    }
+
     /// What means the same in and outside of quotes.
     fn expanding(&mut self, c: char) {
         match c {
-            '$' if self.take("((") => self.open_silent(),
+            '$' if self.take("((") => self.open_arithmetic(),
             '$' if self.take("(") => self.levels.push(Level::new(Close::Parenthesis)),
             '$' if self.take("{") => {
-                self.level().begun = true;
-                self.level().marks.push(Mark::Brace);
+                let level = self.level();
+                level.begun = true;
+                let quoted = !matches!(level.marks.last(), None | Some(Mark::Brace { quoted: false }));
+                level.marks.push(Mark::Brace { quoted });
             }
-            '$' if self.level().marks.is_empty() && self.peek() == Some('\'') => {}
+            '$' if self.peek() == Some('\'')
+                && matches!(self.level().marks.last(), None | Some(Mark::Brace { quoted: false })) =>
+            {
+                self.next();
+                self.single_quotes();
+                // `$'\''` goes on in one shell and ends in another.
+                let is_escaped = self.text[..self.at].ends_with("\\'");
+                self.cut.unreadable |= is_escaped;
+            }
             '`' if self.level().close == Close::Backtick => self.close_level(),
             '`' => self.levels.push(Level::new(Close::Backtick)),
             other => self.push(other),
@@ -195,32 +235,50 @@ impl Reader<'_> {
     }
 
     /// Two levels, for two parentheses close them.
-    fn open_silent(&mut self) {
-        for _ in 0..2 {
-            self.levels.push(Level { silent: true, ..Level::new(Close::Parenthesis) });
+    fn open_arithmetic(&mut self) {
+        for holds in [Holds::Around, Holds::Arithmetic] {
+            self.levels.push(Level { holds, ..Level::new(Close::Parenthesis) });
         }
     }
 
     fn parenthesis(&mut self) {
         let level = self.level();
+        if level.holds == Holds::Arithmetic {
+            return self.levels.push(Level { holds: Holds::Arithmetic, ..Level::new(Close::Parenthesis) });
+        }
         let is_array = level.begun && level.word.ends_with('=');
         let is_beginning = !level.begun && level.words.is_empty();
         if is_beginning && self.take("(") {
-            return self.open_silent();
+            return self.open_arithmetic();
         }
         if !is_beginning && !is_array && self.take(")") {
             // `f() {`: what comes is a command again.
             return self.forget_words();
         }
-        self.levels.push(Level { silent: is_array, ..Level::new(Close::Parenthesis) });
+        let holds = if is_array { Holds::Values } else { Holds::Commands };
+        self.levels.push(Level { holds, ..Level::new(Close::Parenthesis) });
     }
 
     fn close_parenthesis(&mut self) {
         if self.level().close == Close::Parenthesis {
+            self.look_at_the_end_of_arithmetic();
             return self.close_level();
         }
-        // The end of a pattern in `case`: its words are no command.
+        // The end of a pattern in `case`: its words are no command. Several words are no pattern.
+        self.end_word();
+        let words = &self.level().words;
+        let is_pattern = words.len() < 2 || words[0] == "case" || words[0] == "in";
+        self.cut.unreadable |= !is_pattern;
         self.forget_words();
+    }
+
+    /// `((a) && b)` looks like arithmetic until it ends: the outer of its two levels holds nothing but the inner one.
+    fn look_at_the_end_of_arithmetic(&mut self) {
+        let depth = self.levels.len();
+        let is_inner = |level: &Level| level.holds == Holds::Around;
+        if self.levels.get(depth.wrapping_sub(2)).is_some_and(is_inner) && self.peek() != Some(')') {
+            self.cut.unreadable = true;
+        }
     }
 
     fn forget_words(&mut self) {
@@ -232,7 +290,8 @@ impl Reader<'_> {
 
     fn close_level(&mut self) {
         self.end_command();
-        self.levels.pop();
+        let closed = self.levels.pop();
+        self.cut.unreadable |= closed.is_some_and(|level| !level.marks.is_empty());
         // What a substitution gives is not known; that there is something in its place is.
         self.level().word.push_str("$()");
         self.level().begun = true;
@@ -241,6 +300,7 @@ impl Reader<'_> {
     fn single_quotes(&mut self) {
         let rest = &self.text[self.at..];
         let end = rest.find('\'').unwrap_or(rest.len());
+        self.cut.unreadable |= end == rest.len();
         let quoted = &rest[..end];
         self.at += (end + 1).min(rest.len());
         self.level().word.push_str(quoted);
@@ -256,6 +316,9 @@ impl Reader<'_> {
         self.end_word();
         if self.take("(") {
             self.levels.push(Level::new(Close::Parenthesis));
+        } else if self.level().holds == Holds::Arithmetic {
+            // It compares or shifts, and leads nowhere.
+            self.push(c);
         } else if c == '<' && !self.text[self.at..].starts_with("<<") && self.take("<") {
             self.document();
         } else {
@@ -276,29 +339,34 @@ impl Reader<'_> {
     fn document(&mut self) {
         self.take("-");
         while self.take(" ") || self.take("\t") {}
-        let (mut name, mut expands) = (String::new(), true);
+        let (mut name, mut expands, mut quotes) = (String::new(), true, 0);
         while let Some(c) = self.peek().filter(|c| !c.is_whitespace() && !matches!(c, ';' | '|' | '&' | '<' | '>' | '(' | ')')) {
             self.next();
+            quotes += usize::from(matches!(c, '\'' | '"'));
             match c {
                 '\'' | '"' | '\\' => expands = false,
                 other => name.push(other),
             }
         }
+        // A name with a space in it is not read to its end.
+        self.cut.unreadable |= quotes % 2 == 1;
         self.pending.push((name, expands));
     }
 
     fn read_documents(&mut self) {
         for (name, expands) in std::mem::take(&mut self.pending) {
-            let mut text = String::new();
+            let (mut text, mut ended) = (String::new(), false);
             while self.at < self.text.len() {
                 let rest = &self.text[self.at..];
                 let line = rest.split_inclusive('\n').next().unwrap_or(rest);
                 self.at += line.len();
                 if line.trim_end_matches(['\n', '\r']).trim_start_matches('\t') == name {
+                    ended = true;
                     break;
                 }
                 text.push_str(line);
             }
+            self.cut.unreadable |= !ended;
             self.cut.documents.push(Document { text, expands });
         }
     }
@@ -319,7 +387,7 @@ impl Reader<'_> {
         let level = self.level();
         level.redirected = false;
         let words = std::mem::take(&mut level.words);
-        let is_command = !words.is_empty() && !level.silent && level.marks.first() != Some(&Mark::Document);
+        let is_command = !words.is_empty() && level.holds == Holds::Commands && level.marks.first() != Some(&Mark::Document);
         if is_command {
             self.cut.commands.push(words);
         }
@@ -363,6 +431,52 @@ mod tests {
         ] {
             assert_eq!(shown(&cut(text, As::Script)), commands, "{text}");
         }
+    }
+
+    #[test]
+    fn what_may_hide_a_command_is_read_or_said_to_be_unreadable() {
+        for text in [
+            "echo $((1<<2))\ngit push",
+            "echo $(( (1<<2) ))\ngit push",
+            "((x <<= 1))\ngit push",
+            "echo ${x:-'}'}; git push",
+            "echo ${x:-${y:-'}'}}; git push",
+            "x=(a # '\n); git push",
+            "echo $((16#ff)) \"a'b\"; git push",
+        ] {
+            let found = cut(text, As::Script);
+            assert!(found.commands.iter().any(|words| words.join(" ") == "git push"), "{text}: {}", shown(&found));
+            assert!(!found.unreadable, "{text}");
+        }
+        for text in [
+            "'a",
+            "a \"b",
+            "a ${b",
+            "a $(b",
+            "a `b",
+            "(a",
+            "a $((1",
+            "cat <<E",
+            "cat <<E\ngit push",
+            "cat <<'E F'\nx\nE F\ngit push\necho ''",
+            "echo $'\\'' ; git push #'",
+            "echo \"${x#'}'}\"; git push",
+            "echo `echo \\`git push\\``",
+            "((git push); true)",
+            "echo $((git push); true)",
+            "x=$(case a in a) true;; esac; git push)",
+        ] {
+            assert!(cut(text, As::Script).unreadable, "{text}");
+        }
+        for text in [
+            "f() { a; }",
+            "case x in a) b c;; c|d) e;; esac",
+            "echo \"${x:-\"y\"}\" $(a `b`) $'a b' it\\'s",
+            "cat <<E\nit's \"\nE",
+        ] {
+            assert!(!cut(text, As::Script).unreadable, "{text}");
+        }
+        assert!(!cut("it's a \"text", As::Quoted).unreadable);
     }
 
     #[test]

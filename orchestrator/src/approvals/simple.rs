@@ -19,7 +19,7 @@ const MOST: usize = 1 << 20;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Runs {
     pub(super) commands: Vec<Simple>,
-    /// Whether it is nested too deeply to be read to its end.
+    /// Whether there may be more in it than was found.
     pub(super) unreadable: bool,
 }
 
@@ -40,6 +40,7 @@ pub(super) fn runs(text: &str) -> Runs {
             continue;
         }
         let cut = cut(&text, how);
+        found.unreadable |= cut.unreadable;
         let mut feeds_a_shell = false;
         for words in cut.commands {
             let looked = look_through(words);

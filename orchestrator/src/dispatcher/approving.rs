@@ -7,8 +7,8 @@
 //!                  └► journal ─► queue ─► person, or Overdue ─► journal ─► told
 //! ```
 //!
-//! **Invariant:** what was decided is in the journal before the worker hears of it. **Invariant:** every question has a deadline, and
-//! ends with its attempt; an attempt waits for one at a time, so there are never more than there are workers. **Invariant:** the dispatcher waits for nobody: person and clock answer with a message.
+//! **Invariant:** what was decided is in the journal before the worker hears of it. **Invariant:** every question that is shown has a
+//! deadline, and each ends with its attempt; an attempt waits for one at a time, so there are never more than there are workers. **Invariant:** the dispatcher waits for nobody: person and clock answer with a message.
 //!
 //! Requests for scope are judged in `grants` and wait in the same queue.
 
@@ -20,6 +20,7 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{
+    Task, WorkerKind,
     approval::{Answer, Decider, Decision, Standing, Subject, Verdict},
     event::Event,
 };
@@ -28,7 +29,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use worker::tool::{Clearance, Cleared, ScopeAnswer, Wanted};
 
-use super::Dispatcher;
+use super::{Dispatcher, ReviewPolicy};
 use crate::{
     approvals::{Judgement, Matter, Queue, Rules, Waiting},
     error::Error,
@@ -71,10 +72,35 @@ impl Dispatcher {
         Approvals { dispatcher: me.clone(), key: key.clone(), rules: self.site.approvals.clone() }
     }
 
-    /// What a plan's own command is told that the person denies. Who approved the plan has approved the command; a denial stands.
-    pub(super) fn denied(&self, command: &str) -> Option<String> {
+    /// Why a task is not begun whose own commands the rules stand before. A person who has approved the plan has approved its commands;
+    /// a denial stands, and where no person reviews plans there is nobody to ask.
+    pub(super) fn forbidden(&self, task: &Task) -> Option<String> {
+        let own = match &task.worker {
+            WorkerKind::Command(command) => Some(command),
+            WorkerKind::Agent => None,
+        };
+        let mut why = own.into_iter().chain(&task.verify).filter_map(|command| self.forbids(command));
+        why.next().map(|why| format!("{why}. Nothing of this task was done"))
+    }
+
+    /// Why no run goes on with this gate.
+    pub(super) fn forbidden_gate(&self) -> Option<Error> {
+        let gate = self.state().plan()?.gate();
+        let why = gate.commands.iter().find_map(|command| self.forbids(command))?;
+        Some(Error::Usage(format!(
+            "the gate cannot be run, so nothing could land: {why}. Change the gate, or the rules in `[approvals]` of inspan.toml"
+        )))
+    }
+
+    fn forbids(&self, command: &str) -> Option<String> {
         let Judgement { verdict, why, .. } = self.site.approvals.of_command(command, &[]);
-        (verdict == Verdict::Deny).then(|| format!("`{command}` was not run: {why}"))
+        let unseen = self.policy.review == ReviewPolicy::Never;
+        let (decision, by) = match verdict {
+            Verdict::Deny => (Decision::Denied, Decider::Rule),
+            Verdict::Ask if unseen => self.without_a_person(Decider::Unattended),
+            Verdict::Ask | Verdict::Allow => return None,
+        };
+        (decision == Decision::Denied).then(|| format!("`{command}` is not run ({by}): {why}"))
     }
 
     fn hear_wanted(&mut self, wanted: ApprovalWanted, me: &ActorRef<Self>) -> Result<(), Error> {
@@ -100,8 +126,14 @@ impl Dispatcher {
 
     /// An attempt does not ask twice for what it was refused.
     pub(super) fn refused_before(&self, matter: &Matter) -> Option<Answer> {
-        let same = self.state().requests().iter().rev().find(|one| one.key == matter.key && one.what == matter.what)?;
-        same.answer.clone().filter(|answer| !answer.granted)
+        // The journal knows what was wanted without the secrets in it.
+        let what = match &matter.what {
+            Subject::Command(command) => Subject::Command(self.site.secrecy.mask(command).into_owned()),
+            other => other.clone(),
+        };
+        let same = self.state().requests().iter().rev().find(|one| one.key == matter.key && one.what == what)?;
+        // Who did not answer in time has refused nothing.
+        same.answer.clone().filter(|answer| !answer.granted && answer.by != Decider::Deadline)
     }
 
     /// Whether the person has allowed it for the rest of the run.
@@ -126,17 +158,21 @@ impl Dispatcher {
         let Matter { key, what, why, .. } = &matter;
         self.record(&Event::ApprovalAsked { key: key.clone(), what: what.clone(), why: why.clone() })?;
         self.site.board.says(key, "waits for your approval");
-        let number = self.approving.queue.enter(matter, ticket);
-        let (me_later, over, deadline) = (me.downgrade(), self.cancel.clone(), self.site.approvals.deadline);
+        self.approving.queue.enter(matter, ticket);
+        self.show_next(me);
+        Ok(())
+    }
+
+    /// The time to answer runs from when a question is shown; `away` ends it.
+    fn count_down(&self, number: u64, away: CancellationToken, me: &ActorRef<Self>) {
+        let (me, deadline) = (me.downgrade(), self.site.approvals.deadline);
         tokio::spawn(async move {
-            let passed = over.run_until_cancelled(tokio::time::sleep(deadline)).await.is_some();
-            if let Some(me) = me_later.upgrade().filter(|_| passed) {
+            let passed = away.run_until_cancelled(tokio::time::sleep(deadline)).await.is_some();
+            if let Some(me) = me.upgrade().filter(|_| passed) {
                 // A dispatcher that is gone asks nobody.
                 let _ = me.tell(Overdue { number }).await;
             }
         });
-        self.show_next(me);
-        Ok(())
     }
 
     fn show_next(&mut self, me: &ActorRef<Self>) {
@@ -145,6 +181,7 @@ impl Dispatcher {
         let (number, matter) = (waiting.number, waiting.matter.clone());
         let away = self.cancel.child_token();
         self.approving.shown = Some((number, away.clone()));
+        self.count_down(number, away.clone(), me);
         let task = self.state().plan().and_then(|plan| plan.get(&matter.key.task));
         let question = Question {
             title: task.map(|task| task.title.clone()).unwrap_or_default(),

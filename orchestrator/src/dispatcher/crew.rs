@@ -59,6 +59,9 @@ impl Dispatcher {
         continuation: Option<Continuation>,
         me: &ActorRef<Self>,
     ) -> Result<(), Error> {
+        if let Some(error) = self.forbidden_gate() {
+            return Err(error);
+        }
         let state = self.state();
         let plan = state.plan().ok_or_else(|| Error::Defect(format!("{key} starts without a plan")))?;
         let task = plan.get(&key.task).ok_or_else(|| Error::Defect(format!("{key} starts without a task")))?.clone();
@@ -113,6 +116,10 @@ impl Dispatcher {
         let Some(live) = self.crew.get_mut(key) else { return };
         live.worktree = Some(worktree.clone());
         let (scope, cancel) = (live.scope.clone(), live.cancel.clone());
+        if let Some(summary) = self.forbidden(task) {
+            let report = Report { summary, ..Report::default() };
+            return report_at_once(key, Outcome::Blocked { report }, me);
+        }
         let site = &self.site;
         let env = site.environment.of_attempt(site.run(), key, worktree.folder(), &site.mark(&key.to_string()));
         let holder = Holder { worktree, env, writes: Writes::Scope(scope.clone()), network: task.network };
@@ -132,10 +139,6 @@ impl Dispatcher {
         };
         match task.worker.clone() {
             WorkerKind::Command(command) => {
-                if let Some(why) = self.denied(&command) {
-                    let report = Report { summary: why, ..Report::default() };
-                    return report_at_once(key, Outcome::Blocked { report }, me);
-                }
                 self.site.board.says(key, &format!("runs {command}"));
                 let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
                 let job = CommandJob { command, brief, folder, shell, inspection };

@@ -81,6 +81,9 @@ impl Dispatcher {
             self.finish(Ok(Ending::Planned));
             return Ok(false);
         }
+        if let Some(error) = self.forbidden_gate() {
+            return Err(error);
+        }
         if self.policy.review == ReviewPolicy::Never {
             if let Some(plan) = self.state().plan().cloned() {
                 self.reviewer.show(&self.sheet(plan, None, None));

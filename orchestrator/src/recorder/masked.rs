@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is executed, and what names a file or a commit, stays as it is: a plan whose commands were masked would be another plan.
 //! All other texts are masked, those of events yet to come among them.
+//! **Invariant:** an event that cannot be masked is not written at all.
 
 use std::borrow::Cow;
 
@@ -35,28 +36,27 @@ const KEPT: &[&str] = &[
     "write",
     "shared",
     "deliver",
-    "verify",
-    "command",
-    "commands",
 ];
 
+/// Members of a plan that are run.
+const RUN: &[&str] = &["verify", "command", "commands"];
+
 /// The event, masked where it has to be.
-pub(super) fn masked<'a>(event: &'a Event, secrecy: &Secrecy) -> Cow<'a, Event> {
-    let Ok(mut value) = serde_json::to_value(event) else { return Cow::Borrowed(event) };
-    if !mask(&mut value, secrecy) {
-        return Cow::Borrowed(event);
+///
+/// # Errors
+/// When what was masked is no event any more.
+pub(super) fn masked<'a>(event: &'a Event, secrecy: &Secrecy) -> Result<Cow<'a, Event>, serde_json::Error> {
+    let mut value = serde_json::to_value(event)?;
+    // The command that somebody is asked about is run as it was typed, not as it is journaled.
+    let runs = !matches!(event, Event::ApprovalAsked { .. } | Event::ApprovalDecided { .. });
+    if !mask(&mut value, secrecy, runs) {
+        return Ok(Cow::Borrowed(event));
     }
-    match serde_json::from_value(value) {
-        Ok(event) => Cow::Owned(event),
-        Err(error) => {
-            tracing::error!(%error, "an event could not be masked");
-            Cow::Borrowed(event)
-        }
-    }
+    serde_json::from_value(value).map(Cow::Owned)
 }
 
 /// Whether anything was masked.
-fn mask(value: &mut Value, secrecy: &Secrecy) -> bool {
+fn mask(value: &mut Value, secrecy: &Secrecy, runs: bool) -> bool {
     match value {
         Value::String(text) => match secrecy.mask(text) {
             Cow::Owned(masked) => {
@@ -65,10 +65,11 @@ fn mask(value: &mut Value, secrecy: &Secrecy) -> bool {
             }
             Cow::Borrowed(_) => false,
         },
-        Value::Array(items) => items.iter_mut().filter_map(|item| mask(item, secrecy).then_some(())).count() > 0,
+        Value::Array(items) => items.iter_mut().filter_map(|item| mask(item, secrecy, runs).then_some(())).count() > 0,
         Value::Object(members) => {
-            let shown = members.iter_mut().filter(|(name, _)| !KEPT.contains(&name.as_str()));
-            shown.filter_map(|(_, member)| mask(member, secrecy).then_some(())).count() > 0
+            let is_kept = |name: &str| KEPT.contains(&name) || (runs && RUN.contains(&name));
+            let shown = members.iter_mut().filter(|(name, _)| !is_kept(name));
+            shown.filter_map(|(_, member)| mask(member, secrecy, runs).then_some(())).count() > 0
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
@@ -77,6 +78,7 @@ fn mask(value: &mut Value, secrecy: &Secrecy) -> bool {
 #[cfg(test)]
 mod tests {
     use plans::{
+        approval::{Decider, Decision, Standing, Subject},
         event::{Author, CommitId, Proof, RedVerdict},
         file,
     };
@@ -99,18 +101,34 @@ mod tests {
             output: format!("said {key}"),
             red_before: None,
         };
+        let asked = Subject::Command(format!("curl -H {key}"));
+        let always = Decision::Always(vec![Standing::Commands(format!("curl -H {key}"))]);
         let why = Outcome::Failed { why: format!("said {key}") };
         for (event, left) in [
             (Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: vec![] }, 1),
             (Event::LandingRefused { key: of.clone(), onto: CommitId("c".into()), verdict }, 0),
             (Event::AttemptEnded { key: of.clone(), commit: None, outcome: why }, 0),
+            (Event::ApprovalAsked { key: of.clone(), what: asked.clone(), why: "w".into() }, 0),
+            (Event::ApprovalDecided { key: of.clone(), what: asked, decision: always, by: Decider::Person, why: "w".into() }, 0),
             (Event::RunHalted { why: format!("no {key}") }, 0),
         ] {
-            let masked = masked(&event, &Secrecy::default());
+            let masked = masked(&event, &Secrecy::default()).unwrap();
             let text = serde_json::to_string(&*masked).unwrap();
             assert_eq!(text.matches(&key).count(), left, "{text}");
             assert!(text.contains("[masked: GitHub token]"), "{text}");
         }
-        assert!(matches!(masked(&Event::CancelRequested, &Secrecy::default()), Cow::Borrowed(_)));
+        assert!(matches!(masked(&Event::CancelRequested, &Secrecy::default()), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn an_event_that_is_none_without_its_secret_is_an_error_and_not_written_as_it_is() {
+        let key = "hush-hush}-not-a-real-one";
+        let secrecy = Secrecy::new(vec![], vec![], [key]);
+        let of = AttemptKey { task: TaskId::new("t").unwrap(), attempt: Attempt(1) };
+        let decision = Decision::Always(vec![Standing::Files(shared::Glob::new(&format!("{{a,{key}")).unwrap())]);
+        let what = Subject::Command("c".to_owned());
+        let event = Event::ApprovalDecided { key: of, what, decision, by: Decider::Person, why: String::new() };
+        let error = masked(&event, &secrecy).unwrap_err().to_string();
+        assert!(!error.contains(key), "{error}");
     }
 }

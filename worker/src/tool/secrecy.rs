@@ -1,6 +1,7 @@
 //! Calls that would read, write or destroy a secret, refused before they reach their tool.
 //!
 //! **Invariant:** no file tool opens a file that is a secret by its name, under whatever spelling or through whatever link.
+//! **Invariant:** only what a file holds that the person excepted is shown everywhere; no argument of a call excepts anything.
 //! **Invariant:** no file tool writes the marker of a mask where a secret stood: the model cannot put back what it never saw.
 //!
 //! It looks at the arguments alone, so the tools themselves need not know of it. What they show is masked where it enters the
@@ -62,8 +63,8 @@ impl Watch<'_> {
     /// Whether a text may be written, or be looked for to be replaced. Markers that the file really holds are text like any other.
     fn admits_text(&self, path: &str, old: &str, new: &str) -> Result<(), String> {
         if self.path(path).is_some_and(|path| self.secrecy.allows(&path)) {
-            // Such a file is shown as it is, and so is what the model writes into it.
-            self.secrecy.except(new.as_bytes());
+            // Such a file is shown as it is, so a marker in it is text. What the model writes into it excepts nothing: else any
+            // worker could have any secret that it learned of shown and committed everywhere.
             return Ok(());
         }
         let (seen, written) = (count_markers(old), count_markers(new));

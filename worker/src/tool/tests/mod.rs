@@ -96,6 +96,10 @@ struct Desk {
 impl Desk {
     /// A worktree with these files; the worker may write `src/**` and `Cargo.lock` (shared).
     fn new(files: &[(&str, &str)]) -> Self {
+        Self::with_secrecy(files, Arc::default())
+    }
+
+    fn with_secrecy(files: &[(&str, &str)], secrecy: Arc<shared::Secrecy>) -> Self {
         let dir = TempDir::new().unwrap();
         let root = dir.path().join("tree");
         fs::create_dir(&root).unwrap();
@@ -123,7 +127,7 @@ impl Desk {
                 permits: crate::process::Permits::default(),
             },
             scope: scope.clone(),
-            secrecy: Arc::default(),
+            secrecy,
             guard: Arc::new(Guard(root.clone())),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),

@@ -159,3 +159,18 @@ async fn saved_output_is_masked_when_it_is_read() {
     let shown = desk.play(script).await;
     assert!(shown.ends_with("9001\turl: x\n9002\ttoken: [masked: GitHub token]\n9003\tlast: y\n"), "{shown}");
 }
+
+#[tokio::test]
+async fn what_a_model_writes_excepts_nothing_wherever_it_writes_it() {
+    let allow = shared::Secrecy::pattern("src/fixtures/").unwrap();
+    let secrecy = Arc::new(shared::Secrecy::new(vec![], allow, []));
+    let desk = Desk::with_secrecy(&[("src/fixtures/old.txt", "a\n")], secrecy.clone());
+    let content = format!("token: {}\n", key());
+    for (tool, arguments) in [
+        ("write_file", json!({ "path": "fixtures/new.txt", "content": content })),
+        ("edit_file", json!({ "path": "src/fixtures/old.txt", "old_text": "a", "new_text": content, "replace_all": null })),
+    ] {
+        desk.call(tool, arguments).await;
+        assert_eq!(secrecy.mask(&content), "token: [masked: GitHub token]\n", "{tool}");
+    }
+}
