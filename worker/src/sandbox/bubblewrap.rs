@@ -55,7 +55,13 @@ impl Sandbox for Bubblewrap {
     }
 
     fn entrance(&self, policy: &Policy) -> Entrance {
-        let mut words: Vec<OsString> = vec![self.bwrap.clone().into()];
+        let mut words: Vec<OsString> = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            let group = [super::HELPER.into(), super::inside::GROUP.into(), policy.limits.processes.to_string().into()];
+            words.push(self.program.clone().into());
+            words.extend(group);
+        }
+        words.push(self.bwrap.clone().into());
         let mut say = |flags: &str| words.extend(flags.split_whitespace().map(OsString::from));
         say("--unshare-user --disable-userns --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try");
         if policy.network != Network::Host {

@@ -22,7 +22,12 @@ mod supervise;
 mod target;
 mod watch;
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::fd::OwnedFd,
+    time::Duration,
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -37,8 +42,30 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Hears orders until the harness is gone; the exit code. Only the process that was started for it calls this.
 pub fn main() -> u8 {
+    let words: Vec<OsString> = std::env::args_os().skip(2).collect();
+    if let [word, processes, program, arguments @ ..] = &words[..]
+        && word == GROUP
+    {
+        return join_group(processes, program, arguments);
+    }
     let served = take_socket().and_then(|socket| Helper { socket, confinement: None, running: None }.serve());
     u8::from(served.is_err())
+}
+
+/// By this word the helper is told to go on as another program, in a group with a limited number of processes.
+pub(super) const GROUP: &str = "in-a-group";
+
+fn join_group(processes: &OsStr, program: &OsStr, arguments: &[OsString]) -> u8 {
+    use std::os::unix::process::CommandExt as _;
+
+    if let Some(processes) = processes.to_str().and_then(|number| number.parse().ok()) {
+        crowd::limit(processes);
+    }
+    // It only comes back when the program cannot be started.
+    let error = std::process::Command::new(program).args(arguments).exec();
+    // Whoever started it reads what is said here.
+    let _ = std::io::Write::write_fmt(&mut io::stderr(), format_args!("{}: {error}", program.to_string_lossy()));
+    1
 }
 
 /// Standard input is the socket. Commands get another one.
