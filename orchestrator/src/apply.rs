@@ -80,6 +80,10 @@ async fn target(repository: &Repository, result: &Result<'_>, how: How) -> Outco
     // The person has committed just what the snapshot held: the result continues that commit as it is.
     let committed = result.snapshot.is_some() && !forward && git.tree(head).await? == git.tree(result.base).await?;
     let tree = if forward || committed { git.tree(result.tip).await? } else { merged(repository, result).await? };
+    // The commits of a snapshot are made anew on the person's own, so that history does not tell.
+    if result.snapshot.is_some() && !forward && tree == git.tree(head).await? {
+        return Err(refuse("the current branch has this result already", ""));
+    }
     match how {
         How::Plain if committed => on_top_of(git, head, result).await,
         How::Squash => Ok(git.commit_tree(&tree, &[head], &message).await?),
@@ -328,6 +332,7 @@ mod tests {
             bench.apply(how).await.unwrap();
             assert_eq!(bench.sh("cat a new untracked; git status --porcelain"), "1\nmine\n2\nn\nu", "{how:?}");
             assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
+            bench.refuses(how, "has this result already").await;
         }
     }
 

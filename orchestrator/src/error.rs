@@ -222,7 +222,8 @@ impl Error {
                 "change into one, or make one: `git init && git add . && git commit -m start`".to_owned()
             }
             Self::Sandbox(_) => {
-                "`inspan doctor` shows what this machine has; `--dangerously-no-sandbox` goes without, on a machine that may be spoilt".to_owned()
+                "`inspan doctor` shows which this machine has, and `--sandbox auto` takes the best of them; `--dangerously-no-sandbox` goes without, on a machine that may be spoilt"
+                    .to_owned()
             }
             Self::BareRepository { .. } => "clone it, and run inspan in the clone".to_owned(),
             Self::NoCheckout { .. } => "change into the checkout".to_owned(),

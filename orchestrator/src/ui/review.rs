@@ -27,6 +27,8 @@ use super::{
     question::{Question, Word, listen},
     words,
 };
+use worker::sandbox::Tier;
+
 use crate::{approvals::Rules, error::Error};
 
 /// What a person says to a plan.
@@ -171,6 +173,9 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
 /// What each task may do, and what all of them are held to.
 fn rights_in_words(sheet: &Sheet, width: usize) -> String {
     let mut text = render::rights(&sheet.plan, &sheet.approvals.paths, width);
+    if sheet.settings.sandbox == Tier::None.as_str() {
+        text.insert_str(0, "NO SANDBOX: nothing holds commands to what stands here; they may do whatever you may\n");
+    }
     if let Some(rules) = sheet.approvals.in_words() {
         writeln!(text, "{rules}").expect("writing to a string");
     }

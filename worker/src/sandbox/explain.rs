@@ -40,7 +40,9 @@ pub(super) fn explain(output: &str, writable: &str, network: Network) -> Option<
         hints.push(format!("commands may write only {writable}"));
     }
     if network != Network::Host && speaks_of(UNREACHABLE) {
-        hints.push("no network can be reached but servers that the command itself starts on 127.0.0.1; what is installed already can be used".to_owned());
+        hints.push("no network can be reached but servers that the command itself starts on 127.0.0.1; a task that needs more says network = \"host\" in \
+             the plan"
+                .to_owned());
     }
     (!hints.is_empty()).then(|| format!("[the sandbox: {}]", hints.join("; ")))
 }
