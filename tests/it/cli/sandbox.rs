@@ -86,3 +86,15 @@ fn the_commands_of_an_attempt_share_one_session_whose_scratch_space_nobody_else_
     assert!(asked[2].last().contains("first\nalone"), "{}", asked[2].last());
     assert!(!std::path::Path::new("/tmp/left").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_one_landing_leaves_at_the_gate_is_not_there_for_the_next() {
+    let s = Scenario::new("## README\nhello\n");
+    let plan =
+        "gate | test ! -e \"$HOME/left\" && test ! -e \"$TMPDIR/left\" && echo x > \"$HOME/left\" && echo x > \"$TMPDIR/left\"
+         a | write a.txt | run echo a > a.txt
+         b | after a | write b.txt | run echo b > b.txt";
+    s.run_plan(plan, &[]).code(0);
+    assert_eq!(s.result(), "## README\nhello\n## a.txt\na\n## b.txt\nb\n");
+}

@@ -159,11 +159,39 @@ while time.time() < end:
     if os.fork(): os._exit(0)' ; sleep 0.1",
     ),
     hog(
+        "first-thread-that-has-ended",
+        30,
+        &["exit 0"],
+        "
+setsid env -i python3 -c 'import ctypes, fcntl, threading, time
+file = open(\"mine/held-5\", \"w\"); fcntl.flock(file, fcntl.LOCK_EX)
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).syscall(60, 0)' > /dev/null 2>&1 & sleep 0.5",
+    ),
+    hog(
+        "name-that-is-no-text",
+        30,
+        &["exit 0"],
+        "
+setsid env -i python3 -c 'import ctypes, fcntl, time
+file = open(\"mine/held-6\", \"w\"); fcntl.flock(file, fcntl.LOCK_EX)
+ctypes.CDLL(None).prctl(15, b\") \\xff\\xfe\", 0, 0, 0); time.sleep(600)' > /dev/null 2>&1 & sleep 0.5",
+    ),
+    hog(
+        "folder-that-is-too-deep",
+        30,
+        &["exit 0"],
+        "python3 -c 'import os
+for place in (os.environ[\"TMPDIR\"], os.environ[\"HOME\"]):
+    os.chdir(place)
+    for _ in range(15000): os.mkdir(\"d\"); os.chdir(\"d\")'",
+    ),
+    hog(
         "nobody-holds-a-lock",
         30,
         &["all are gone"],
         "
-for i in 1 2 3 4; do flock --nonblock mine/held-$i true || { echo held-$i is held; exit 1; }; done; echo all are gone",
+for i in 1 2 3 4 5 6; do flock --nonblock mine/held-$i true || { echo held-$i is held; exit 1; }; done; echo all are gone",
     ),
     hog("kill-all", 30, &["signal", "exit"], "kill -9 -1; echo still here"),
     hog("kill-the-parent", 30, &["signal", "exit"], "kill -9 $PPID; kill -9 $PPID; sleep 0.1"),

@@ -86,7 +86,12 @@ impl Family {
                 return (ended.len(), false);
             }
             let pids = match pids {
-                Ok(pids) if pids.is_empty() => return (ended.len(), true),
+                Ok(pids) if pids.is_empty() => {
+                    if spared.is_none() {
+                        reap();
+                    }
+                    return (ended.len(), true);
+                }
                 Ok(pids) => pids,
                 Err(_) => Vec::new(),
             };
