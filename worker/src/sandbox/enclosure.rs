@@ -192,8 +192,10 @@ impl Enclosure {
         let mut all: Vec<_> = env.iter().filter(|(name, _)| name != "HOME" && !of_desktop(name)).cloned().collect();
         let known = self.ground.home.as_deref().map(toolchains::variables).unwrap_or_default();
         let cache = |name: &str| own.join(".cache").join(name).into_os_string();
+        // Beside what other compilers make: a home is made anew for each proof of a landing, and this is dear.
+        let built = own.with_file_name("target").join("go-build").into_os_string();
         let more = known.into_iter().chain([
-            ("GOCACHE".into(), cache("go-build")),
+            ("GOCACHE".into(), built),
             ("PYTHONPYCACHEPREFIX".into(), cache("pycache")),
             ("GIT_OPTIONAL_LOCKS".into(), "0".into()),
             ("HOME".into(), own.clone().into_os_string()),
@@ -214,6 +216,7 @@ impl Enclosure {
     /// The way in for the next command.
     pub(crate) async fn way_in(&self, env: &[(OsString, OsString)]) -> Result<Way, String> {
         let scope = self.scope();
+        policy::make_build_folders(&self.ground.tree, &self.ground.build);
         #[cfg(target_os = "linux")]
         let rights = self.rights(&scope);
         #[cfg(target_os = "linux")]

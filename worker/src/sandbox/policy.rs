@@ -53,7 +53,16 @@ fn folder_of(glob: &Glob, tree: &Path) -> (PathBuf, bool) {
     (below(there), deep && there == literal)
 }
 
-/// The folders of a worktree that a scope and the build need. Those of the build are made.
+/// Makes the folders of the build that are not there yet.
+pub(super) fn make_build_folders(tree: &Path, build: &[PathBuf]) {
+    let Ok(root) = tree.canonicalize() else { return };
+    for folder in build.iter().filter(|folder| is_build(&root, folder)) {
+        // One that cannot be made is not granted.
+        let _ = make(&root, folder);
+    }
+}
+
+/// The folders of a worktree that a scope and the build need, of those that are there.
 pub(super) fn writable(tree: &Path, scope: &Scope, build: &[PathBuf]) -> Vec<Writable> {
     let Ok(root) = tree.canonicalize() else { return Vec::new() };
     let scoped = scope.globs().map(|glob| folder_of(glob, &root)).filter_map(|(folder, deep)| place(&root, &folder, deep));
@@ -74,7 +83,7 @@ fn is_build(root: &Path, folder: &Path) -> bool {
 }
 
 fn place(root: &Path, folder: &Path, deep: bool) -> Option<Writable> {
-    let path = make(root, folder)?;
+    let path = root.join(folder).canonicalize().ok().filter(|path| path.starts_with(root) && path.is_dir())?;
     let records = |part: std::path::Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
     let inside = path.strip_prefix(root).ok()?;
     (!inside.components().any(records)).then_some(Writable { path, deep })

@@ -54,6 +54,8 @@ impl Session {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
         command.stdin(Stdio::from(there)).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        // What holds a namespace ends it. Alone, the helper has to live to end what it has started, and hears the socket's end.
+        command.kill_on_drop(tier == Tier::Bubblewrap);
         let child = keeper::spawn(command).await.map_err(say)?;
         let both = Interest::READABLE | Interest::WRITABLE;
         // SAFETY: the socket is owned by what is made here, and closed only with it.

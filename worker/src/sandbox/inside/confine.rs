@@ -98,8 +98,7 @@ impl Entry {
     }
 
     fn limit(&self) -> io::Result<()> {
-        let CommandLimits { memory, file, open_files, cpu_seconds, .. } = self.limits;
-        let hard = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
+        let CommandLimits { memory, file, open_files, cpu_seconds, processes, .. } = self.limits;
         for (resource, value) in [
             (Resource::Core, 0),
             (Resource::Data, memory),
@@ -108,16 +107,22 @@ impl Entry {
             (Resource::Memlock, 8 << 20),
             (Resource::Msgqueue, 819_200),
             (Resource::Rtprio, 0),
+            // Root's are not counted by the kernel at all.
+            (Resource::Nproc, self.others + u64::from(processes)),
         ] {
-            let value = rustix::process::getrlimit(resource).maximum.map_or(value, |maximum| value.min(maximum));
-            setrlimit(resource, hard(value))?;
+            limit(resource, value, value)?;
         }
-        // Root's are not counted by the kernel at all.
-        setrlimit(Resource::Nproc, hard(self.others + u64::from(self.limits.processes)))?;
         // A second between the signal that can be caught and the one that cannot.
-        setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds + 1) })?;
-        Ok(())
+        limit(Resource::Cpu, cpu_seconds, cpu_seconds + 1)
     }
+}
+
+/// Sets a limit, or leaves a stricter one that the person has set.
+fn limit(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let before = rustix::process::getrlimit(resource);
+    let least = |value: u64| before.maximum.map_or(value, |maximum| value.min(maximum));
+    setrlimit(resource, Rlimit { current: Some(least(current)), maximum: Some(least(maximum)) })?;
+    Ok(())
 }
 
 /// How many processes and threads this user has besides, with room for some more: in a namespace of its own only the command's are

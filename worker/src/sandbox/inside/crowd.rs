@@ -23,10 +23,12 @@ pub(super) fn limit(processes: u32) {
     let _: std::io::Result<()> = join();
 }
 
-/// Groups of helpers that are gone. One with somebody in it stays.
+/// Groups of processes that are gone. One that has just been made, with nobody in it yet, is another's.
 fn remove_old() {
     for entry in fs::read_dir(HIERARCHY).into_iter().flatten().flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(b"inspan-") {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("inspan-"));
+        if number.is_some_and(|number| !Path::new("/proc").join(number).exists()) {
             let _ = fs::remove_dir(entry.path());
         }
     }

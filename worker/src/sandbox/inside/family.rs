@@ -5,7 +5,9 @@
 
 use std::{
     collections::HashSet,
-    fs, io, thread,
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -167,19 +169,24 @@ fn member(pid: Pid) -> Option<Member> {
     if is_dead && threads < 2 {
         return None;
     }
-    Some(Member { pid, threads, memory: private_memory(pid) })
+    Some(Member { pid, threads, memory: private_memory(pid, is_dead) })
 }
 
-/// Of whichever thread still knows it.
-fn private_memory(pid: Pid) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
-    let sizes = tasks.filter_map(|task| {
-        let pages = fs::read_to_string(task.path().join("statm")).ok()?;
-        let mut pages = pages.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0_u64));
-        let (resident, shared) = (pages.next()?, pages.next()?);
-        (resident > 0).then(|| resident.saturating_sub(shared) * rustix::param::page_size() as u64)
-    });
-    sizes.into_iter().next().unwrap_or(0)
+/// As the first thread knows it, or whichever does where that one has ended.
+fn private_memory(pid: Pid, first_has_ended: bool) -> u64 {
+    let place = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    if !first_has_ended {
+        return private(&place).unwrap_or(0);
+    }
+    let tasks = fs::read_dir(place.join("task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| private(&task.path())).max().unwrap_or(0)
+}
+
+fn private(place: &Path) -> Option<u64> {
+    let pages = fs::read_to_string(place.join("statm")).ok()?;
+    let mut pages = pages.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0_u64));
+    let (resident, shared) = (pages.next()?, pages.next()?);
+    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
 }
 
 /// Whether descendants can be found in this way on this kernel.

@@ -19,7 +19,7 @@ const FILES: u64 = 10_000;
 const QUICK: Duration = Duration::from_millis(250);
 /// Before the first count of a command's files, and at least between two.
 const SLOW: Duration = Duration::from_secs(1);
-/// So much longer than a count takes is the pause after it.
+/// So much longer than a look takes is the pause after it.
 const PATIENCE: u32 = 20;
 /// Between two looks at a family that has grown by more than [`CROWD`] since the last.
 const HURRY: Duration = Duration::from_millis(2);
@@ -82,7 +82,15 @@ impl Watch {
 
     /// Whether a limit has been passed: which, in words.
     pub(super) fn look(&mut self) -> Option<String> {
+        let began = Instant::now();
+        let found = self.passed();
         self.last = Instant::now();
+        // A look at many takes a while; it is not to take the machine from them.
+        self.pause = self.pause.max(if self.pause == HURRY { HURRY } else { began.elapsed() * PATIENCE });
+        found
+    }
+
+    fn passed(&mut self) -> Option<String> {
         // Who cannot be seen now is looked at the next time; nobody is taken to be gone.
         let members = self.family.members().ok()?;
         let before = std::mem::replace(&mut self.alive, members.iter().map(|member| member.threads).sum());
