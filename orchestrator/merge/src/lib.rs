@@ -15,4 +15,16 @@
 
 mod types;
 
+pub use engine::merge;
+pub use grammar::parses;
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
+mod check;
+mod diff;
+mod engine;
+mod grammar;
+mod lex;
+mod lines;
+mod names;
+mod text;
+mod tokens;
+mod union;
