@@ -5,7 +5,7 @@
 
 use crate::{
     check::Claim,
-    grammar::is_code,
+    grammar::{Language, is_code},
     lines::{Chunk, Lines, agreed, marked},
     text::{Texts, is_binary},
     tokens,
@@ -57,8 +57,10 @@ fn propose(path: &str, texts: &Texts, chunks: &[Chunk]) -> Proposal {
         return Proposal::None;
     }
     let mut refused = None;
-    for (rung, proposed) in [(Rung::Tokens, by_tokens(chunks))] {
-        let Some(merged) = proposed else { continue };
+    let by_items = || crate::syntax::merge(Language::of(path)?, &texts.base, &texts.ours, &texts.theirs);
+    let rungs: [(Rung, &dyn Fn() -> Option<String>); 2] = [(Rung::Syntax, &by_items), (Rung::Tokens, &|| by_tokens(chunks))];
+    for (rung, propose) in rungs {
+        let Some(merged) = propose() else { continue };
         let Texts { base, ours, theirs, .. } = texts;
         match (Claim { path, base, ours, theirs, merged: &merged }).refusal() {
             None => return Proposal::Good(merged, rung),
@@ -68,8 +70,13 @@ fn propose(path: &str, texts: &Texts, chunks: &[Chunk]) -> Proposal {
     refused.map_or(Proposal::None, Proposal::Refused)
 }
 
+/// A part of a file merged by its lines and, where they are disputed, by their words.
+pub(crate) fn merge_text(base: &str, ours: &str, theirs: &str) -> Option<String> {
+    by_tokens(&Lines::of(base, ours, theirs).chunks())
+}
+
 /// Every disputed part merged word by word.
-pub(crate) fn by_tokens(chunks: &[Chunk]) -> Option<String> {
+ fn by_tokens(chunks: &[Chunk]) -> Option<String> {
     let part = |chunk: &Chunk| match chunk {
         Chunk::Agreed(text) => Some(text.clone()),
         Chunk::Disputed { base, ours, theirs } => tokens::merge(base, ours, theirs),

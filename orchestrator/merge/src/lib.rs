@@ -15,6 +15,8 @@
 
 mod types;
 
+use engine::merge_text;
+
 pub use engine::merge;
 pub use grammar::parses;
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
@@ -25,6 +27,7 @@ mod grammar;
 mod lex;
 mod lines;
 mod names;
+mod syntax;
 mod text;
 mod tokens;
 mod union;
