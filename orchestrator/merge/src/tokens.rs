@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** none where both sides replaced the same words by different ones: somebody has to choose.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use crate::{
     diff::{By, Edit, Region, edits, regions},
@@ -30,11 +30,17 @@ impl<'a> Three<'a> {
     }
 }
 
-/// One text that holds both sides' edits of these three, if their edits are of different words.
+/// One text that holds both sides' edits of these three, if their edits are of different words. All three are whole lines.
 pub(crate) fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
+    // The line end before them, so that their first words begin lines as the others do.
+    let [base, ours, theirs] = [base, ours, theirs].map(|text| format!("\n{text}"));
+    merge_lines(&base, &ours, &theirs)?.strip_prefix('\n').map(str::to_owned)
+}
+
+fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let ((base, base_end), (ours, ours_end), (theirs, theirs_end)) = (lex(base), lex(ours), lex(theirs));
     let three = Three { base, ours, theirs };
-    let difference = |side: &[Token<'_>]| coarse(edits(texts(&three.base), texts(side)), &three.base, side);
+    let difference = |side: &[Token<'_>]| settled(coarse(edits(texts(&three.base), texts(side)), &three.base), &three.base, side);
     let found = regions(three.base.len(), &difference(&three.ours), &difference(&three.theirs));
     let mut out = Writer { three: &three, text: String::new(), layout: Layout::of(&three, &found) };
     for region in &found {
@@ -50,7 +56,7 @@ fn texts<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = &'t str> {
 }
 
 /// Joins edits between which nothing but a little punctuation stayed: it is not the same punctuation, it only looks so.
-fn coarse(edits: Vec<Edit>, before: &[Token<'_>], after: &[Token<'_>]) -> Vec<Edit> {
+fn coarse(edits: Vec<Edit>, before: &[Token<'_>]) -> Vec<Edit> {
     const FEW: usize = 3;
     let size = |edit: &Edit| edit.before.len().max(edit.after.len());
     let mut joined: Vec<Edit> = Vec::new();
@@ -63,10 +69,43 @@ fn coarse(edits: Vec<Edit>, before: &[Token<'_>], after: &[Token<'_>]) -> Vec<Ed
                 continue;
             }
         }
-        debug_assert!(edit.after.end <= after.len());
         joined.push(edit);
     }
     joined
+}
+
+/// Moves what was only added or only taken away to where a reader would see it: whole lines, then whole entries. `a, [b, ]c` and
+/// `a[, b], c` are the same edit.
+fn settled(mut edits: Vec<Edit>, before: &[Token<'_>], after: &[Token<'_>]) -> Vec<Edit> {
+    for at in 0..edits.len() {
+        let from = at.checked_sub(1).map_or((0, 0), |last| (edits[last].before.end, edits[last].after.end));
+        let to = edits.get(at + 1).map_or((before.len(), after.len()), |next| (next.before.start, next.after.start));
+        let edit = &edits[at];
+        let (tokens, range, room) = match (edit.before.is_empty(), edit.after.is_empty()) {
+            (true, false) => (after, edit.after.clone(), (edit.after.start - from.1, to.1 - edit.after.end)),
+            (false, true) => (before, edit.before.clone(), (edit.before.start - from.0, to.0 - edit.before.end)),
+            _ => continue,
+        };
+        let shift = best_shift(tokens, &range, room);
+        let moved = |range: &Range<usize>| range.start.saturating_add_signed(shift)..range.end.saturating_add_signed(shift);
+        edits[at] = Edit { before: moved(&edit.before), after: moved(&edit.after) };
+    }
+    edits
+}
+
+/// How far a run of tokens is best moved among equal ones, with so much room before and behind it.
+fn best_shift(tokens: &[Token<'_>], range: &Range<usize>, room: (usize, usize)) -> isize {
+    let same = |a: usize, b: usize| tokens[a].text == tokens[b].text;
+    let up = (1..=room.0).take_while(|by| same(range.start - by, range.end - by)).count();
+    let down = (0..room.1).take_while(|by| same(range.start + by, range.end + by)).count();
+    let score = |shift: isize| {
+        let (start, end) = (range.start.saturating_add_signed(shift), range.end.saturating_add_signed(shift));
+        let is_lines = tokens[start].begins_line() && tokens.get(end).is_none_or(Token::begins_line);
+        let is_entry = tokens[start].text == "," || tokens[end - 1].text == ",";
+        (is_lines, is_entry, std::cmp::Reverse(shift.unsigned_abs()))
+    };
+    let reach = |by: usize| isize::try_from(by).unwrap_or(0);
+    (-reach(up)..=reach(down)).max_by_key(|shift| score(*shift)).unwrap_or(0)
 }
 
 /// What the side says that changed it; where both did, ours.

@@ -16,10 +16,33 @@ pub(crate) struct Import {
     names: Vec<String>,
     /// Everything behind the last.
     after: String,
-    /// Whether it goes over several lines.
-    tall: bool,
+    /// How it is laid out.
+    layout: Layout,
     /// Whether its names can go over several lines as they stand.
     bracketed: bool,
+}
+
+/// How the names of a statement are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Layout {
+    /// All on one line.
+    Wide,
+    /// Several on a line, and several lines, up to so many columns.
+    Filled(usize),
+    /// Each on a line of its own.
+    Tall,
+}
+
+impl Layout {
+    fn of(statement: &str) -> Self {
+        const LEAST: usize = 80;
+        if !statement.contains('\n') {
+            return Self::Wide;
+        }
+        let inner = statement.lines().skip(1).any(|line| line.trim_end().trim_end_matches(',').contains(','));
+        let longest = statement.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        if inner { Self::Filled(longest.max(LEAST)) } else { Self::Tall }
+    }
 }
 
 /// The place that a statement imports from, or all its words where it names none.
@@ -90,7 +113,7 @@ impl Import {
             before: format!("{before}{}", head.trim_end()),
             names,
             after: text.get(list.end..line_end)?.trim_start_matches([',', ' ', '\n', '\t']).to_owned(),
-            tall: text.get(node.byte_range())?.contains('\n'),
+            layout: Layout::of(text.get(node.byte_range())?),
             bracketed,
         })
     }
@@ -117,8 +140,8 @@ impl Import {
             let one = if ours.bracketed { ours } else { theirs };
             Self { names: Vec::new(), ..one.clone() }
         };
-        let tall = (ours.tall || theirs.tall) && frame.bracketed;
-        Some(Self { names, tall, ..frame })
+        let layout = if frame.bracketed { ours.layout.max(theirs.layout) } else { Layout::Wide };
+        Some(Self { names, layout, ..frame })
     }
 
     /// The same place, and nothing from it.
@@ -151,12 +174,22 @@ impl Import {
         let end = if !self.bracketed || after.starts_with(')') { "" } else { blank };
         let pad = if before.ends_with("::{") { ("", "") } else { (blank, end) };
         let wide = format!("{before}{}{}{}{after}", pad.0, names.join(", "), pad.1);
-        if !self.bracketed || (!self.tall && wide.lines().last().unwrap_or_default().chars().count() <= WIDE) {
-            return wide;
-        }
+        let columns = |line: &str| line.chars().count();
+        let is_short = columns(wide.lines().last().unwrap_or_default()) <= WIDE;
         let step = if before.starts_with("import") || before.contains("\nimport") { "  " } else { "    " };
-        let names: String = names.iter().map(|name| format!("{indent}{step}{name},\n")).collect();
-        format!("{before}\n{names}{indent}{after}")
+        let lines: Vec<String> = match self.layout {
+            _ if !self.bracketed => return wide,
+            Layout::Wide if is_short => return wide,
+            Layout::Wide | Layout::Tall => names.iter().map(|name| format!("{indent}{step}{name},")).collect(),
+            Layout::Filled(most) => names.iter().fold(Vec::new(), |mut lines: Vec<String>, name| {
+                match lines.last_mut().filter(|line| columns(line) + columns(name) + 2 <= most) {
+                    Some(line) => line.push_str(&format!(" {name},")),
+                    None => lines.push(format!("{indent}{step}{name},")),
+                }
+                lines
+            }),
+        };
+        format!("{before}\n{}\n{indent}{after}", lines.join("\n"))
     }
 }
 
