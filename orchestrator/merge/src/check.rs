@@ -151,7 +151,7 @@ impl Versioned {
         let gone = |name: &str| {
             let (base, ours, theirs) = (of(&self.base, name), of(&self.ours, name), of(&self.theirs, name));
             let left = (ours == 0 && theirs > base) || (theirs == 0 && ours > base);
-            base > 0 && left || self.lost_its_definition(name)
+            (base > 0 && left && self.base.named.contains(name)) || self.lost_its_definition(name)
         };
         let mut used: Vec<&String> = self.merged.used.keys().filter(|name| gone(name)).collect();
         used.sort();

@@ -70,8 +70,13 @@ fn same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.text == b.text)
 }
 
-/// Whether the words of one are among the other's, in their order.
+/// Whether the words of one are among the other's: a few in their order, many side by side. The words of a long text are in any other
+/// that is long enough.
 fn is_within(few: &[Token<'_>], many: &[Token<'_>]) -> bool {
+    const FEW: usize = 12;
+    if few.len() > FEW {
+        return many.windows(few.len()).any(|part| same(few, part));
+    }
     let mut rest = many.iter();
     few.iter().all(|token| rest.any(|other| other.text == token.text))
 }
@@ -156,10 +161,10 @@ fn entries(ours: &[Token<'_>], theirs: &[Token<'_>], how: Separated) -> Option<V
     Some(parts)
 }
 
-/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2`, `a(x)` and `a(y)` are never meant to stand side by side.
+/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2` are never meant to stand side by side.
 fn names_the_same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     let key = |entry: &[Token<'_>]| {
-        let named: Vec<String> = entry.iter().take_while(|token| !matches!(token.text, ":" | "=" | "=>" | "(" | "{")).map(|token| token.text.to_owned()).collect();
+        let named: Vec<String> = entry.iter().take_while(|token| !matches!(token.text, ":" | "=" | "=>" | ":=")).map(|token| token.text.to_owned()).collect();
         (named.len() < entry.len()).then_some(named)
     };
     key(a).is_some_and(|named| key(b) == Some(named))

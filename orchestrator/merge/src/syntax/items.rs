@@ -152,7 +152,8 @@ fn split_preamble(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     items
 }
 
-/// Items of one name are counted; what has no name is known by what stands before it.
+/// Items of one name are counted; what has no name is known by what stands before it. Which of several is which in another version, by
+/// their texts, is for `twins` to say.
 fn told_apart(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     let mut seen: HashMap<Key, usize> = HashMap::new();
     let mut before = Key::preamble();

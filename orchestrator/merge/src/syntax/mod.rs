@@ -9,6 +9,7 @@ mod imports;
 mod items;
 mod keys;
 mod order;
+mod twins;
 
 use std::collections::HashMap;
 
@@ -26,8 +27,7 @@ use crate::{
 /// The merged text, if every item could be merged.
 pub(crate) fn merge(language: Language, base: &str, ours: &str, theirs: &str) -> Option<String> {
     let (base, ours, theirs) = (Parsed::of(language, base)?, Parsed::of(language, ours)?, Parsed::of(language, theirs)?);
-    let (base, ours, theirs) = (base.items()?, ours.items()?, theirs.items()?);
-    merge_items(&base, &ours, &theirs)
+    merge_items(&base.items()?, &ours.items()?, &theirs.items()?)
 }
 
 struct Parsed<'a> {
@@ -55,6 +55,9 @@ struct Versions<'v, 'a> {
 }
 
 fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Option<String> {
+    let (mut ours, mut theirs) = (ours.to_vec(), theirs.to_vec());
+    twins::number(base, &mut ours, &mut theirs);
+    let (ours, theirs) = (&ours[..], &theirs[..]);
     let renamed = [renames(base, ours, theirs), renames(base, theirs, ours)];
     let name = |side: usize, key: &Key| renamed[side].get(key).cloned().unwrap_or_else(|| key.clone());
     let (ours_keys, theirs_keys): (Vec<Key>, Vec<Key>) =
