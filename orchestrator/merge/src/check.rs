@@ -7,18 +7,19 @@
 use std::collections::HashMap;
 
 use crate::{
-    grammar::{Language, errors},
+    grammar::{Parsed, errors},
     lex::lex,
     names::{Names, names},
 };
 
 /// Three versions and what they were merged to.
 pub(crate) struct Claim<'a> {
-    pub path: &'a str,
     pub base: &'a str,
     pub ours: &'a str,
     pub theirs: &'a str,
     pub merged: &'a str,
+    /// The three versions as they are parsed, where the language has a grammar here.
+    pub parsed: Option<&'a [Parsed<'a>; 3]>,
 }
 
 impl Claim<'_> {
@@ -49,18 +50,12 @@ impl Claim<'_> {
     }
 
     fn syntax(&self) -> Option<String> {
-        let Some(language) = Language::of(self.path) else { return self.brackets() };
-        let trees = [self.base, self.ours, self.theirs, self.merged].map(|text| language.parse(text));
-        let [Some(base), Some(ours), Some(theirs), Some(merged)] = &trees else { return None };
-        if errors(merged) > errors(ours).max(errors(theirs)) {
+        let Some([base, ours, theirs]) = self.parsed else { return self.brackets() };
+        let merged = Parsed::of(ours.language, self.merged)?;
+        if errors(&merged.tree) > errors(&ours.tree).max(errors(&theirs.tree)) {
             return Some("it does not parse".to_owned());
         }
-        let names = Versioned {
-            base: names(language, base, self.base),
-            ours: names(language, ours, self.ours),
-            theirs: names(language, theirs, self.theirs),
-            merged: names(language, merged, self.merged),
-        };
+        let names = Versioned { base: names(base), ours: names(ours), theirs: names(theirs), merged: names(&merged) };
         names.defined_twice().or_else(|| names.used_and_gone())
     }
 

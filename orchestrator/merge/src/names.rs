@@ -1,10 +1,13 @@
 //! The names of a parsed file: what it defines, where, and which words it uses as names.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::Node;
 
-use crate::grammar::{Language, children};
+use crate::grammar::{Language, Parsed, children};
 
 /// What a file defines and uses.
 #[derive(Debug, Default)]
@@ -38,14 +41,15 @@ fn is_definition(language: Language, kind: &str) -> bool {
 }
 
 /// The names of a file.
-pub(crate) fn names(language: Language, tree: &Tree, text: &str) -> Names {
+pub(crate) fn names(parsed: &Parsed<'_>) -> Names {
+    let Parsed { language, text, ref tree } = *parsed;
     let mut names = Names::default();
-    let mut open = vec![(tree.root_node(), String::new())];
+    let mut open: Vec<(Node<'_>, Rc<str>)> = vec![(tree.root_node(), Rc::from(""))];
     while let Some((node, place)) = open.pop() {
         let kind = node.kind();
         if kind.contains("comment") || kind.contains("string") && !kind.contains("template") && !kind.contains("interpol") {
             if kind == "string" && language == Language::Python {
-                open.extend(children(node).filter(|child| child.kind() == "interpolation").map(|child| (child, place.clone())));
+                open.extend(children(node).into_iter().filter(|child| child.kind() == "interpolation").map(|child| (child, place.clone())));
             }
             continue;
         }
@@ -55,9 +59,9 @@ pub(crate) fn names(language: Language, tree: &Tree, text: &str) -> Names {
         {
             names.named.insert(name.to_owned());
             *names.defined.entry((placed(language, node, &place, text), name.to_owned())).or_insert(0) += 1;
-            inner = Some(format!("{place}/{name}"));
+            inner = Some(Rc::from(format!("{place}/{name}")));
         } else if kind == "impl_item" || kind == "block" || kind == "statement_block" || kind == "arrow_function" {
-            inner = Some(format!("{place}/{}", head(node, text)));
+            inner = Some(Rc::from(format!("{place}/{}", head(node, text))));
         }
         if node.child_count() == 0 && kind.contains("identifier") {
             if let Ok(word) = node.utf8_text(text.as_bytes()) {
@@ -69,7 +73,7 @@ pub(crate) fn names(language: Language, tree: &Tree, text: &str) -> Names {
             continue;
         }
         let place = inner.unwrap_or(place);
-        open.extend(children(node).map(|child| (child, place.clone())));
+        open.extend(children(node).into_iter().map(|child| (child, place.clone())));
     }
     names
 }

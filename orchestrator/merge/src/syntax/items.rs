@@ -105,7 +105,7 @@ impl<'a> Source<'a> {
             (self.line_end(inner.start_byte()), self.line_start(inner.end_byte().checked_sub(1)?))
         };
         (start <= end && start > range.start && end <= range.end).then_some(())?;
-        let nodes: Vec<Node<'_>> = children(inner).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(|child| child.is_named()).collect();
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
         let items = self.items(&nodes, start..end)?;
@@ -179,7 +179,7 @@ mod tests {
 
     fn check(language: Language, text: &str, expected: Expect) {
         let tree = language.parse(text).unwrap();
-        let nodes: Vec<Node<'_>> = children(tree.root_node()).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(|child| child.is_named()).collect();
         let items = Source { language, text }.items(&nodes, 0..text.len()).unwrap();
         let joined: String = items.iter().flat_map(|item| [item.blank, item.text]).collect();
         assert_eq!(joined, text);
