@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a check that cannot be made (no grammar, a side that does not parse) refuses nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     grammar::{Parsed, errors},
@@ -31,7 +31,8 @@ impl Claim<'_> {
     /// Every word that a side added is there, and none that a side removed is back.
     fn words(&self) -> Option<String> {
         let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
-        let counts = Counts { base: words(self.base), ours: words(self.ours), theirs: words(self.theirs), merged: words(self.merged) };
+        let counts =
+            Counts { base: words(self.base), ours: words(self.ours), theirs: words(self.theirs), merged: words(self.merged) };
         let wrong = |word: &&&str| {
             let (least, most) = counts.bounds(word);
             let there = counts.of(&counts.merged, word);
@@ -40,13 +41,26 @@ impl Claim<'_> {
         counts.all().find(wrong).map(|word| format!("`{word}` is there too often or not often enough"))
     }
 
-    /// No line that a side removed is back.
+    /// No line that a side removed is back, and none that a side added is gone: unless it is one with a line of the other side.
     fn lines(&self) -> Option<String> {
-        let lines = |text: &'_ str| count(text.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric)).map(str::to_owned));
+        let lines = |text: &'_ str| count(text.lines().map(plain).filter(|line| line.chars().any(char::is_alphanumeric)));
         let (base, ours, theirs, merged) = (lines(self.base), lines(self.ours), lines(self.theirs), lines(self.merged));
         let counts = Counts { base, ours, theirs, merged };
-        let is_back = |line: &&String| counts.of(&counts.base, line) > 0 && counts.of(&counts.merged, line) > counts.bounds(line).1;
-        counts.all().find(is_back).map(|line| format!("the line `{line}` is back"))
+        let is_back =
+            |line: &&String| counts.of(&counts.base, line) > 0 && counts.of(&counts.merged, line) > counts.bounds(line).1;
+        if let Some(line) = counts.all().find(is_back) {
+            return Some(format!("the line `{line}` is back"));
+        }
+        let is_new = |line: &&String| [&counts.base, &counts.ours, &counts.theirs].iter().all(|side| !side.contains_key(*line));
+        let made: HashSet<&str> =
+            counts.merged.keys().filter(is_new).flat_map(|line| lex(line).0).map(|token| token.text).collect();
+        let is_in_one = |line: &str| lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text));
+        let is_gone = |line: &&String| {
+            let is_added =
+                [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
+            is_added && counts.of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line)
+        };
+        counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }
 
     fn syntax(&self) -> Option<String> {
@@ -81,6 +95,11 @@ impl Claim<'_> {
     }
 }
 
+/// A line by what it says: whether a comma follows is a matter of what stands behind it.
+fn plain(line: &str) -> String {
+    line.trim().trim_end_matches(',').to_owned()
+}
+
 fn count<T: std::hash::Hash + Eq>(all: impl Iterator<Item = T>) -> HashMap<T, i64> {
     let mut counts = HashMap::new();
     for one in all {
@@ -104,7 +123,8 @@ impl<T: std::hash::Hash + Eq + Ord> Counts<T> {
 
     /// All that is anywhere, in order.
     fn all(&self) -> impl Iterator<Item = &T> {
-        let mut all: Vec<&T> = self.base.keys().chain(self.ours.keys()).chain(self.theirs.keys()).chain(self.merged.keys()).collect();
+        let mut all: Vec<&T> =
+            self.base.keys().chain(self.ours.keys()).chain(self.theirs.keys()).chain(self.merged.keys()).collect();
         all.sort();
         all.dedup();
         all.into_iter()

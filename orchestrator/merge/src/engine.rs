@@ -26,7 +26,11 @@ pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
         return clean(theirs.to_vec(), Rung::Lines);
     }
     if [base, ours, theirs].into_iter().any(is_binary) {
-        return Merge::Conflicted(Conflicted { text: ours.to_vec(), conflicts: Vec::new(), refused: Some("it is not text".to_owned()) });
+        return Merge::Conflicted(Conflicted {
+            text: ours.to_vec(),
+            conflicts: Vec::new(),
+            refused: Some("it is not text".to_owned()),
+        });
     }
     let texts = Texts::read(base, ours, theirs);
     let chunks = Lines::of(&texts.base, &texts.ours, &texts.theirs).chunks();
@@ -79,7 +83,7 @@ pub(crate) fn merge_text(base: &str, ours: &str, theirs: &str) -> Option<String>
 }
 
 /// Every disputed part merged word by word.
- fn by_tokens(chunks: &[Chunk]) -> Option<String> {
+fn by_tokens(chunks: &[Chunk]) -> Option<String> {
     let part = |chunk: &Chunk| match chunk {
         Chunk::Agreed(text) => Some(text.clone()),
         Chunk::Disputed { base, ours, theirs } => tokens::merge(base, ours, theirs),

@@ -18,9 +18,9 @@ pub(crate) enum Language {
 
 /// Languages without a grammar here whose words can be merged all the same.
 const CODE: &[&str] = &[
-    "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cs", "kt", "kts", "scala", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "ex", "exs", "erl",
-    "hs", "ml", "mli", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "sql", "vue", "svelte", "css", "scss", "less", "proto",
-    "graphql", "groovy", "gradle", "cmake", "tf", "v", "sol",
+    "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cs", "kt", "kts", "scala", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua",
+    "ex", "exs", "erl", "hs", "ml", "mli", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "sql", "vue", "svelte",
+    "css", "scss", "less", "proto", "graphql", "groovy", "gradle", "cmake", "tf", "v", "sol",
 ];
 
 fn ending(path: &str) -> &str {

@@ -24,17 +24,39 @@ pub(crate) struct Names {
 fn is_definition(language: Language, kind: &str) -> bool {
     let kinds: &[&str] = match language {
         Language::Rust => &[
-            "function_item", "struct_item", "enum_item", "trait_item", "type_item", "const_item", "static_item", "mod_item", "union_item",
-            "field_declaration", "enum_variant",
+            "function_item",
+            "struct_item",
+            "enum_item",
+            "trait_item",
+            "type_item",
+            "const_item",
+            "static_item",
+            "mod_item",
+            "union_item",
+            "field_declaration",
+            "enum_variant",
         ],
         Language::Python => &["function_definition", "class_definition"],
         Language::JavaScript | Language::TypeScript | Language::Tsx => &[
-            "function_declaration", "class_declaration", "method_definition", "variable_declarator", "interface_declaration",
-            "type_alias_declaration", "enum_declaration", "abstract_class_declaration", "generator_function_declaration", "property_signature",
+            "function_declaration",
+            "class_declaration",
+            "method_definition",
+            "variable_declarator",
+            "interface_declaration",
+            "type_alias_declaration",
+            "enum_declaration",
+            "abstract_class_declaration",
+            "generator_function_declaration",
+            "property_signature",
         ],
         Language::Go => &["function_declaration", "method_declaration", "type_spec", "const_spec", "field_declaration"],
         Language::Java => &[
-            "class_declaration", "interface_declaration", "enum_declaration", "method_declaration", "enum_constant", "record_declaration",
+            "class_declaration",
+            "interface_declaration",
+            "enum_declaration",
+            "method_declaration",
+            "enum_constant",
+            "record_declaration",
         ],
     };
     kinds.contains(&kind)
@@ -49,7 +71,12 @@ pub(crate) fn names(parsed: &Parsed<'_>) -> Names {
         let kind = node.kind();
         if kind.contains("comment") || kind.contains("string") && !kind.contains("template") && !kind.contains("interpol") {
             if kind == "string" && language == Language::Python {
-                open.extend(children(node).into_iter().filter(|child| child.kind() == "interpolation").map(|child| (child, place.clone())));
+                open.extend(
+                    children(node)
+                        .into_iter()
+                        .filter(|child| child.kind() == "interpolation")
+                        .map(|child| (child, place.clone())),
+                );
             }
             continue;
         }
@@ -80,17 +107,27 @@ pub(crate) fn names(parsed: &Parsed<'_>) -> Names {
 
 /// Where a definition must be the only one of its name. Overloads and variants by condition differ in what stands around the name.
 fn placed(language: Language, node: Node<'_>, place: &str, text: &str) -> String {
-    let space = if node.kind().contains("type") || node.kind().contains("class") || node.kind().contains("interface") { "type" } else { "" };
+    let space = if node.kind().contains("type") || node.kind().contains("class") || node.kind().contains("interface") {
+        "type"
+    } else {
+        ""
+    };
     let around = match language {
         // `#[cfg(..)]` chooses between two of a name.
-        Language::Rust => node.prev_named_sibling().filter(|before| before.kind() == "attribute_item").map(|before| head(before, text)).filter(|before| before.contains("cfg")),
+        Language::Rust => node
+            .prev_named_sibling()
+            .filter(|before| before.kind() == "attribute_item")
+            .map(|before| head(before, text))
+            .filter(|before| before.contains("cfg")),
         Language::Java => node.child_by_field_name("parameters").map(|parameters| head(parameters, text)),
         Language::Go => node.child_by_field_name("receiver").map(|receiver| head(receiver, text)),
         // Getter and setter, property and its setter, overloads.
-        Language::Python => node.parent().filter(|parent| parent.kind() == "decorated_definition").map(|parent| head(parent, text)),
-        Language::JavaScript | Language::TypeScript | Language::Tsx => {
-            (node.kind() == "method_definition").then(|| head(node, text)).or_else(|| (node.kind() == "variable_declarator").then(|| scope(node)))
+        Language::Python => {
+            node.parent().filter(|parent| parent.kind() == "decorated_definition").map(|parent| head(parent, text))
         }
+        Language::JavaScript | Language::TypeScript | Language::Tsx => (node.kind() == "method_definition")
+            .then(|| head(node, text))
+            .or_else(|| (node.kind() == "variable_declarator").then(|| scope(node))),
     };
     format!("{place}|{space}|{}", around.unwrap_or_default())
 }
@@ -116,19 +153,37 @@ fn head(node: Node<'_>, text: &str) -> String {
 /// Whether a name is made here: by an import, as a variable or as a parameter.
 fn is_bound(node: Node<'_>) -> bool {
     let Some(parent) = node.parent() else { return false };
-    let is_field = |names: &[&str]| names.iter().any(|name| parent.child_by_field_name(name).is_some_and(|child| child.id() == node.id()));
+    let is_field =
+        |names: &[&str]| names.iter().any(|name| parent.child_by_field_name(name).is_some_and(|child| child.id() == node.id()));
     match parent.kind() {
         "scoped_identifier" => is_field(&["name"]) && is_imported(parent),
         "use_list" | "use_wildcard" | "use_declaration" | "import_clause" | "namespace_import" => true,
         "use_as_clause" | "aliased_import" => is_field(&["alias"]),
         "import_specifier" => parent.child_by_field_name("alias").is_none_or(|alias| alias.id() == node.id()),
         "dotted_name" => is_imported(parent),
-        "let_declaration" | "parameter" | "tuple_pattern" | "tuple_struct_pattern" | "closure_parameters" | "for_expression" | "let_condition" => is_field(&["pattern"]) || parent.kind() == "tuple_pattern" || parent.kind() == "closure_parameters",
-        "assignment" | "short_var_declaration" | "for_statement" | "for_in_statement" | "pattern_list" => is_field(&["left"]) || parent.kind() == "pattern_list",
-        "variable_declarator" | "required_parameter" | "optional_parameter" | "default_parameter" | "typed_default_parameter" | "formal_parameter" | "parameter_declaration" => {
-            is_field(&["name", "pattern"])
+        "let_declaration"
+        | "parameter"
+        | "tuple_pattern"
+        | "tuple_struct_pattern"
+        | "closure_parameters"
+        | "for_expression"
+        | "let_condition" => is_field(&["pattern"]) || parent.kind() == "tuple_pattern" || parent.kind() == "closure_parameters",
+        "assignment" | "short_var_declaration" | "for_statement" | "for_in_statement" | "pattern_list" => {
+            is_field(&["left"]) || parent.kind() == "pattern_list"
         }
-        "parameters" | "formal_parameters" | "typed_parameter" | "as_pattern_target" | "array_pattern" | "shorthand_property_identifier_pattern" => true,
+        "variable_declarator"
+        | "required_parameter"
+        | "optional_parameter"
+        | "default_parameter"
+        | "typed_default_parameter"
+        | "formal_parameter"
+        | "parameter_declaration" => is_field(&["name", "pattern"]),
+        "parameters"
+        | "formal_parameters"
+        | "typed_parameter"
+        | "as_pattern_target"
+        | "array_pattern"
+        | "shorthand_property_identifier_pattern" => true,
         _ => false,
     }
 }
@@ -138,7 +193,9 @@ fn is_imported(node: Node<'_>) -> bool {
     while let Some(parent) = at {
         match parent.kind() {
             "use_declaration" | "import_statement" | "import_from_statement" | "import_declaration" => return true,
-            "scoped_identifier" | "scoped_use_list" | "use_list" | "dotted_name" | "aliased_import" | "use_as_clause" => at = parent.parent(),
+            "scoped_identifier" | "scoped_use_list" | "use_list" | "dotted_name" | "aliased_import" | "use_as_clause" => {
+                at = parent.parent()
+            }
             _ => return false,
         }
     }

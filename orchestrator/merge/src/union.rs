@@ -6,7 +6,11 @@
 
 use std::ops::Range;
 
-use crate::{diff::Region, lex::Token, tokens::Three};
+use crate::{
+    diff::Region,
+    lex::Token,
+    tokens::{Three, is_comment},
+};
 
 /// A side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +33,8 @@ const LEAVING: &[&str] = &["return", "break", "continue", "raise", "throw"];
 
 /// The parts of both sides that stand for a region which both changed, if both can.
 pub(crate) fn both(three: &Three<'_>, region: &Region) -> Option<Vec<Part>> {
-    let (base, ours, theirs) = (
-        &three.base[region.base.clone()],
-        &three.ours[region.ours.clone()],
-        &three.theirs[region.theirs.clone()],
-    );
+    let (base, ours, theirs) =
+        (&three.base[region.base.clone()], &three.ours[region.ours.clone()], &three.theirs[region.theirs.clone()]);
     let all = |whose| Part { whose, tokens: if whose == Whose::Ours { region.ours.clone() } else { region.theirs.clone() } };
     if same(ours, theirs) || same(base, theirs) || (is_within(base, theirs) && is_within(theirs, ours)) {
         return Some(vec![all(Whose::Ours)]);
@@ -94,7 +95,8 @@ fn beside(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>]) -> Optio
     if same(base, &theirs[more..]) {
         let added = &theirs[..more];
         let precedes = is_separator(&added[more - 1]) || (added[0].begins_line() && theirs[more].begins_line());
-        return (precedes && is_whole(added) && is_whole(ours)).then(|| vec![Part { whose: Whose::Theirs, tokens: 0..more }, changed]);
+        return (precedes && is_whole(added) && is_whole(ours))
+            .then(|| vec![Part { whose: Whose::Theirs, tokens: 0..more }, changed]);
     }
     None
 }
@@ -164,7 +166,11 @@ fn entries(ours: &[Token<'_>], theirs: &[Token<'_>], how: Separated) -> Option<V
 /// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2` are never meant to stand side by side.
 fn names_the_same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     let key = |entry: &[Token<'_>]| {
-        let named: Vec<String> = entry.iter().take_while(|token| !matches!(token.text, ":" | "=" | "=>" | ":=")).map(|token| token.text.to_owned()).collect();
+        let named: Vec<String> = entry
+            .iter()
+            .take_while(|token| !matches!(token.text, ":" | "=" | "=>" | ":="))
+            .map(|token| token.text.to_owned())
+            .collect();
         (named.len() < entry.len()).then_some(named)
     };
     key(a).is_some_and(|named| key(b) == Some(named))
@@ -196,14 +202,18 @@ fn split(tokens: &[Token<'_>], how: Separated) -> Vec<Range<usize>> {
 
 /// Whole lines of both: what is indented deeper belongs to what stands before it.
 fn statements(ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Vec<Part>> {
-    let (first, second) = (Part { whose: Whose::Ours, tokens: 0..ours.len() }, Part { whose: Whose::Theirs, tokens: 0..theirs.len() });
+    let (first, second) =
+        (Part { whose: Whose::Ours, tokens: 0..ours.len() }, Part { whose: Whose::Theirs, tokens: 0..theirs.len() });
     let deeper = theirs[0].indent().len() > ours[0].indent().len();
     let (upper, parts) = if deeper { (theirs, vec![second, first]) } else { (ours, vec![first, second]) };
     let (mine, other) = (lines(ours), lines(theirs));
     let leaves = lines(upper).last().is_some_and(|line| LEAVING.contains(&line[0].text));
-    let shared = other.iter().filter(|line| line.iter().any(Token::is_word) && mine.iter().any(|known| same(known, line))).count();
+    let shared =
+        other.iter().filter(|line| line.iter().any(Token::is_word) && mine.iter().any(|known| same(known, line))).count();
     let clash = mine.iter().any(|line| other.iter().any(|there| !same(line, there) && names_the_same(line, there)));
-    (!leaves && shared == 0 && !clash).then_some(parts)
+    // What both say about one thing is not said by saying both.
+    let is_prose = |side: &[Token<'_>]| lines(side).iter().all(|line| is_comment(line, 0));
+    (!leaves && shared == 0 && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
 }
 
 fn lines<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {

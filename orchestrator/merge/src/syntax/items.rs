@@ -80,7 +80,8 @@ impl<'a> Source<'a> {
             }
             start = end;
         }
-        let mut items: Vec<Item<'a>> = found.into_iter().map(|(key, range, node)| self.item(key, range, node)).collect::<Option<_>>()?;
+        let mut items: Vec<Item<'a>> =
+            found.into_iter().map(|(key, range, node)| self.item(key, range, node)).collect::<Option<_>>()?;
         if start < range.end {
             items.push(self.item(Key::tail(), start..range.end, None)?);
         }
@@ -93,7 +94,8 @@ impl<'a> Source<'a> {
         let blank = whole[..code].rfind('\n').map_or(0, |end| end + 1);
         let text = &whole[blank..];
         let body = node.and_then(|node| self.body(node, range.start + blank..range.end));
-        let import = node.and_then(|node| Import::of(self.language, node, self.text, &self.text[range.start + blank..node.start_byte()]));
+        let import =
+            node.and_then(|node| Import::of(self.language, node, self.text, &self.text[range.start + blank..node.start_byte()]));
         Some(Item { key, blank: &whole[..blank], text, body, import })
     }
 
@@ -191,7 +193,15 @@ mod tests {
         for item in items {
             out.push_str(&format!("{indent}{} {}+{}\n", item.key, item.blank.len(), item.text.lines().count()));
             if let Some(body) = &item.body {
-                assert_eq!(format!("{}{}{}", body.head, body.items.iter().map(|item| format!("{}{}", item.blank, item.text)).collect::<String>(), body.foot), item.text);
+                assert_eq!(
+                    format!(
+                        "{}{}{}",
+                        body.head,
+                        body.items.iter().map(|item| format!("{}{}", item.blank, item.text)).collect::<String>(),
+                        body.foot
+                    ),
+                    item.text
+                );
                 out.push_str(&shown(&body.items, &format!("{indent}  ")));
             }
         }

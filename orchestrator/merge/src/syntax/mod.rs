@@ -84,8 +84,11 @@ fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Opt
 fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
     let whole = |item: &Item<'_>| Some(Some(format!("{}{}", item.blank, item.text)));
     match versions {
-        Versions { base: None, ours: Some(item), theirs: None } | Versions { base: None, ours: None, theirs: Some(item) } => whole(item),
-        Versions { base: Some(base), ours: Some(side), theirs: None } | Versions { base: Some(base), ours: None, theirs: Some(side) } => {
+        Versions { base: None, ours: Some(item), theirs: None } | Versions { base: None, ours: None, theirs: Some(item) } => {
+            whole(item)
+        }
+        Versions { base: Some(base), ours: Some(side), theirs: None }
+        | Versions { base: Some(base), ours: None, theirs: Some(side) } => {
             if same_words(base.text, side.text) {
                 return Some(None);
             }
