@@ -51,14 +51,22 @@ impl Claim<'_> {
         if let Some(line) = counts.all().find(is_back) {
             return Some(format!("the line `{line}` is back"));
         }
-        let is_new = |line: &&String| [&counts.base, &counts.ours, &counts.theirs].iter().all(|side| !side.contains_key(*line));
-        let made: HashSet<&str> =
-            counts.merged.keys().filter(is_new).flat_map(|line| lex(line).0).map(|token| token.text).collect();
-        let is_in_one = |line: &str| lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text));
+        let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
+        let [before, left, right] = [self.base, self.ours, self.theirs].map(words);
+        let of = |counts: &HashMap<&str, i64>, word: &str| counts.get(word).copied().unwrap_or(0);
+        // Those that the other side has taken out of it are rightly not there.
+        let is_out = |word: &str| of(&left, word).min(of(&right, word)) < of(&before, word);
+        let sides = [&counts.ours, &counts.theirs].map(|side| {
+            let others = counts.merged.keys().filter(|line| !side.contains_key(*line));
+            (side, others.flat_map(|line| lex(line).0).map(|token| token.text).collect::<HashSet<&str>>())
+        });
         let is_gone = |line: &&String| {
-            let is_added =
-                [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
-            is_added && counts.of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line)
+            counts.of(&counts.merged, line) < counts.bounds(line).0
+                && sides.iter().any(|(side, others)| {
+                    let is_added = counts.of(side, line) > counts.of(&counts.base, line);
+                    let has = |word: &str| others.contains(word) || is_out(word);
+                    is_added && !lex(line).0.iter().filter(|token| token.is_word()).all(|token| has(token.text))
+                })
         };
         counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }

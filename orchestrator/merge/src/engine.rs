@@ -5,6 +5,7 @@
 
 use crate::{
     check::Claim,
+    format,
     grammar::{Language, Parsed, is_code},
     lines::{Chunk, Lines, agreed, marked},
     syntax,
@@ -36,6 +37,9 @@ pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
     let chunks = Lines::of(&texts.base, &texts.ours, &texts.theirs).chunks();
     if let Some(text) = agreed(&chunks) {
         return clean(texts.write(&text), Rung::Lines);
+    }
+    if let Some(merge) = format::merge(versions, labels) {
+        return merge;
     }
     let refused = match propose(versions.path, &texts, &chunks) {
         Proposal::Good(text, rung) => return clean(texts.write(&text), rung),
