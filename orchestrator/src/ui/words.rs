@@ -36,6 +36,7 @@ pub fn line(entry: &Entry) -> Option<String> {
             None => format!("{key} starts"),
         },
         Event::TurnTaken { .. } | Event::GatePassed { .. } => return None,
+        Event::BaseProved { red } if red.is_empty() => return None,
         Event::ScopeGranted { key, globs, reason, shared, by } => {
             let (what, beside) =
                 (Subject::Scope(globs.clone()), if *shared { ", shared with the task that owns it" } else { "" });
@@ -57,7 +58,6 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::TasksClashed { key, with, verdict, .. } => {
             format!("{key} is {}", Setback::Clashed { with: with.clone(), verdict: verdict.clone() }.headline())
         }
-        Event::BaseProved { red } if red.is_empty() => "the base passes the gate".to_owned(),
         Event::BaseProved { red } => red_base(red),
         Event::FlakySeen { command, tasks, .. } => {
             let of = if tasks.is_empty() { "the base".to_owned() } else { join(tasks) };
