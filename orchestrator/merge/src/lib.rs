@@ -13,6 +13,32 @@
 //! the program. The items of a file (`syntax`) and the tokens of a hunk (`tokens`) are what it does, over the grammars that the survey
 //! has anyway.
 
+pub mod format;
 mod types;
 
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
+
+/// Merges three versions of one file.
+#[must_use]
+pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
+    format::merge(versions, labels).unwrap_or_else(|| whole(versions, labels))
+}
+
+/// All of a file as one conflict.
+fn whole(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
+    let Versions { base, ours, theirs, .. } = *versions;
+    let mut text = Vec::new();
+    for part in [
+        format!("<<<<<<< {}\n", labels.ours).as_bytes(),
+        ours,
+        format!("||||||| {}\n", labels.base).as_bytes(),
+        base,
+        b"=======\n",
+        theirs,
+        format!(">>>>>>> {}\n", labels.theirs).as_bytes(),
+    ] {
+        text.extend_from_slice(part);
+    }
+    let conflict = Conflict { base: base.to_vec(), ours: ours.to_vec(), theirs: theirs.to_vec() };
+    Merge::Conflicted(Conflicted { text, conflicts: vec![conflict], refused: None })
+}
