@@ -16,29 +16,19 @@
 pub mod format;
 mod types;
 
+use engine::merge_text;
+
+pub use engine::merge;
+pub use grammar::parses;
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
-
-/// Merges three versions of one file.
-#[must_use]
-pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
-    format::merge(versions, labels).unwrap_or_else(|| whole(versions, labels))
-}
-
-/// All of a file as one conflict.
-fn whole(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
-    let Versions { base, ours, theirs, .. } = *versions;
-    let mut text = Vec::new();
-    for part in [
-        format!("<<<<<<< {}\n", labels.ours).as_bytes(),
-        ours,
-        format!("||||||| {}\n", labels.base).as_bytes(),
-        base,
-        b"=======\n",
-        theirs,
-        format!(">>>>>>> {}\n", labels.theirs).as_bytes(),
-    ] {
-        text.extend_from_slice(part);
-    }
-    let conflict = Conflict { base: base.to_vec(), ours: ours.to_vec(), theirs: theirs.to_vec() };
-    Merge::Conflicted(Conflicted { text, conflicts: vec![conflict], refused: None })
-}
+mod check;
+mod diff;
+mod engine;
+mod grammar;
+mod lex;
+mod lines;
+mod names;
+mod syntax;
+mod text;
+mod tokens;
+mod union;

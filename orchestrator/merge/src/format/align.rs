@@ -1,108 +1,60 @@
-//! Three sequences beside each other: what stands still in all of them, and what one side or both changed.
+//! Three sequences beside each other, where edits that touch and do not overlap are two places.
 //!
-//! **Invariant:** the chunks cover all three sequences, in order, without a gap.
+//! Lines that touch may belong together, so git takes them as one place (`crate::diff`). Entries of data and of lists stand for
+//! themselves: only what is put in at one point, or instead of the same entry, is one place.
+//!
+//! **Invariant:** the regions cover all three sequences, in order, without a gap.
 
-use std::{collections::HashMap, hash::Hash, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
-use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
+use crate::diff::{By, Edit, Region, edits};
 
-/// A stretch of all three sequences.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chunk {
-    pub(super) base: Range<usize>,
-    pub(super) ours: Range<usize>,
-    pub(super) theirs: Range<usize>,
-    pub(super) by: By,
-}
-
-/// Who changed a stretch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    Nobody,
-    Ours,
-    Theirs,
-    Both,
-}
-
-/// Whether two edits that touch, and do not overlap, are one place or two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Touching {
-    /// As git sees it.
-    One,
-    /// Only two insertions at one point are one place.
-    Two,
-}
-
-/// An edit: this range of the base became that range of a side.
-type Hunk = (Range<usize>, Range<usize>);
-
-/// Aligns by a diff of each side.
-pub(super) fn by_diff<T: Hash + Eq>(sequences: [&[T]; 3], touching: Touching) -> Vec<Chunk> {
+/// Aligns by what differs on each side.
+pub(super) fn by_diff(sequences: [&[&str]; 3]) -> Vec<Region> {
     let [base, ours, theirs] = sequences;
-    chunks(&edits(base, ours), &edits(base, theirs), [base.len(), ours.len(), theirs.len()], touching)
+    let between = |side: &[&str]| edits(base.iter().copied(), side.iter().copied());
+    chunks(&between(ours), &between(theirs), sequences.map(<[&str]>::len))
 }
 
 /// Aligns sequences of which each holds nothing twice, and none has what it shares with the base in another order.
-pub(super) fn by_identity<T: Hash + Eq>(sequences: [&[T]; 3]) -> Vec<Chunk> {
+pub(super) fn by_identity(sequences: [&[String]; 3]) -> Vec<Region> {
     let [base, ours, theirs] = sequences;
-    let lengths = [base.len(), ours.len(), theirs.len()];
-    chunks(&identity_edits(base, ours), &identity_edits(base, theirs), lengths, Touching::Two)
+    chunks(&identity_edits(base, ours), &identity_edits(base, theirs), sequences.map(<[String]>::len))
 }
 
-/// Which of the second sequence's things are new, and which of the first one's are gone, as hunks.
-pub(super) fn edits<T: Hash + Eq>(before: &[T], after: &[T]) -> Vec<Hunk> {
-    let input = InternedInput::new(Sequence(before), Sequence(after));
-    let mut diff = Diff::compute(Algorithm::Histogram, &input);
-    diff.postprocess_no_heuristic(&input);
-    let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    diff.hunks().map(|hunk| (range(hunk.before), range(hunk.after))).collect()
-}
-
-fn identity_edits<T: Hash + Eq>(before: &[T], after: &[T]) -> Vec<Hunk> {
-    let places: HashMap<&T, usize> = before.iter().enumerate().map(|(at, thing)| (thing, at)).collect();
+fn identity_edits(before: &[String], after: &[String]) -> Vec<Edit> {
+    let places: HashMap<&String, usize> = before.iter().enumerate().map(|(at, thing)| (thing, at)).collect();
     let (mut hunks, mut from) = (Vec::new(), (0, 0));
     let anchors = after.iter().enumerate().filter_map(|(at, thing)| Some((*places.get(thing)?, at)));
     for (b, a) in anchors.chain([(before.len(), after.len())]) {
-        if (b, a) != from && b >= from.0 {
-            hunks.push((from.0..b, from.1..a));
+        if b < from.0 {
+            continue;
+        }
+        if (b, a) != from {
+            hunks.push(Edit { before: from.0..b, after: from.1..a });
         }
         from = (b + 1, a + 1);
     }
     hunks
 }
 
-struct Sequence<'a, T>(&'a [T]);
-
-impl<'a, T: Hash + Eq> TokenSource for Sequence<'a, T> {
-    type Token = &'a T;
-    type Tokenizer = std::slice::Iter<'a, T>;
-
-    fn tokenize(&self) -> Self::Tokenizer {
-        self.0.iter()
-    }
-
-    fn estimate_tokens(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
-    }
-}
-
 /// How far the edits of one side have been taken.
 struct Side<'a> {
-    hunks: &'a [Hunk],
+    hunks: &'a [Edit],
     /// Where the base and the side stand after the last that was taken.
     done: (usize, usize),
 }
 
 impl Side<'_> {
     fn next(&self) -> Option<&Range<usize>> {
-        self.hunks.first().map(|(base, _)| base)
+        self.hunks.first().map(|edit| &edit.before)
     }
 
     fn take(&mut self) -> Range<usize> {
-        let (base, side) = &self.hunks[0];
+        let Edit { before, after } = &self.hunks[0];
         self.hunks = &self.hunks[1..];
-        self.done = (base.end, side.end);
-        base.clone()
+        self.done = (before.end, after.end);
+        before.clone()
     }
 
     /// Where a place of the base that no edit is at, or that the edits taken end before, is in the side.
@@ -111,7 +63,7 @@ impl Side<'_> {
     }
 }
 
-fn chunks(ours: &[Hunk], theirs: &[Hunk], lengths: [usize; 3], touching: Touching) -> Vec<Chunk> {
+fn chunks(ours: &[Edit], theirs: &[Edit], lengths: [usize; 3]) -> Vec<Region> {
     let (mut ours, mut theirs) = (Side { hunks: ours, done: (0, 0) }, Side { hunks: theirs, done: (0, 0) });
     let (mut chunks, mut at) = (Vec::new(), [0, 0, 0]);
     loop {
@@ -125,7 +77,7 @@ fn chunks(ours: &[Hunk], theirs: &[Hunk], lengths: [usize; 3], touching: Touchin
         // The one that starts here is taken first, whatever touches it.
         let mut is_first = true;
         loop {
-            let joins = |next: Option<&Range<usize>>| next.is_some_and(|next| meets(&place, next, touching, is_first));
+            let joins = |next: Option<&Range<usize>>| next.is_some_and(|next| meets(&place, next, is_first));
             let (of_ours, of_theirs) = (joins(ours.next()), joins(theirs.next()));
             let taken = match (of_ours, of_theirs) {
                 (true, _) => ours.take(),
@@ -137,24 +89,32 @@ fn chunks(ours: &[Hunk], theirs: &[Hunk], lengths: [usize; 3], touching: Touchin
             is_first = false;
         }
         let end = [place.end, ours.at(place.end), theirs.at(place.end)];
-        push(&mut chunks, at, end, if by == [true, true] { By::Both } else if by[0] { By::Ours } else { By::Theirs });
+        push(
+            &mut chunks,
+            at,
+            end,
+            if by == [true, true] {
+                By::Both
+            } else if by[0] {
+                By::Ours
+            } else {
+                By::Theirs
+            },
+        );
         at = end;
     }
 }
 
-fn meets(place: &Range<usize>, next: &Range<usize>, touching: Touching, is_first: bool) -> bool {
+fn meets(place: &Range<usize>, next: &Range<usize>, is_first: bool) -> bool {
     if is_first || place == next {
         return place == next;
     }
-    match touching {
-        Touching::One => next.start <= place.end,
-        Touching::Two => next.start < place.end && (next.start > place.start || !next.is_empty()),
-    }
+    next.start < place.end && (next.start > place.start || !next.is_empty())
 }
 
-fn push(chunks: &mut Vec<Chunk>, from: [usize; 3], to: [usize; 3], by: By) {
+fn push(chunks: &mut Vec<Region>, from: [usize; 3], to: [usize; 3], by: By) {
     if from != to {
-        chunks.push(Chunk { base: from[0]..to[0], ours: from[1]..to[1], theirs: from[2]..to[2], by });
+        chunks.push(Region { base: from[0]..to[0], ours: from[1]..to[1], theirs: from[2]..to[2], by });
     }
 }
 
@@ -166,11 +126,11 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "a snapshot is written where it is passed")]
     fn check(base: &str, ours: &str, theirs: &str, expected: Expect) {
-        let [b, o, t] = [base, ours, theirs].map(|text| text.chars().collect::<Vec<_>>());
-        let shown: Vec<String> = by_diff([&b, &o, &t], Touching::Two)
+        let [b, o, t] = [base, ours, theirs].map(|text| text.split("").filter(|c| !c.is_empty()).collect::<Vec<_>>());
+        let shown: Vec<String> = by_diff([&b, &o, &t])
             .into_iter()
             .map(|chunk| {
-                let of = |from: &[char], range: Range<usize>| from[range].iter().collect::<String>();
+                let of = |from: &[&str], range: Range<usize>| from[range].concat();
                 format!("{:?} {}|{}|{}", chunk.by, of(&b, chunk.base), of(&o, chunk.ours), of(&t, chunk.theirs))
             })
             .collect();
@@ -205,8 +165,13 @@ mod tests {
                 Ours |x|
                 Theirs b|b|c"#]],
         );
-        check("abcd", "aXd", "abYZ", expect![[r#"
+        check(
+            "abcd",
+            "aXd",
+            "abYZ",
+            expect![[r#"
             Nobody a|a|a
-            Both bcd|Xd|bYZ"#]]);
+            Both bcd|Xd|bYZ"#]],
+        );
     }
 }

@@ -107,7 +107,12 @@ impl<'a> Cursor<'a> {
     fn group(&mut self, shape: Shape, close: char, depth: usize) -> Option<Group> {
         let open = self.peek()?;
         self.at += 1;
-        let mut group = Group { open: open.to_string(), separator: ",", close: close.to_string(), ..Group::block(shape, Vec::new(), String::new()) };
+        let mut group = Group {
+            open: open.to_string(),
+            separator: ",",
+            close: close.to_string(),
+            ..Group::block(shape, Vec::new(), String::new())
+        };
         loop {
             let lead = self.trivia()?.to_owned();
             if self.peek()? == close {
@@ -246,7 +251,10 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let end = rest.find(|c| ",[]{}\n\r#".contains(c)).unwrap_or(rest.len());
         let word = rest[..end].trim_end();
-        let is_odd = word.is_empty() || word.starts_with(['&', '*', '!', '|', '>', '%', '@', '`', '?']) || word.contains(": ") || word.ends_with(':');
+        let is_odd = word.is_empty()
+            || word.starts_with(['&', '*', '!', '|', '>', '%', '@', '`', '?'])
+            || word.contains(": ")
+            || word.ends_with(':');
         self.at += word.len();
         (!is_odd).then_some(word)
     }

@@ -8,7 +8,8 @@ use super::{
 };
 
 /// Fields by which the maps of a list are told from each other, the likeliest first.
-const NAMES: &[&str] = &["id", "name", "key", "path", "url", "uses", "title", "slug", "host", "file", "image", "src", "source", "package"];
+const NAMES: &[&str] =
+    &["id", "name", "key", "path", "url", "uses", "title", "slug", "host", "file", "image", "src", "source", "package"];
 
 /// The identities of the entries of three groups, in their order. None is twice in one.
 pub(super) fn identities(groups: Three<'_, Group>) -> [Vec<String>; 3] {

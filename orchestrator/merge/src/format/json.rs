@@ -30,7 +30,9 @@ pub(super) fn data(text: &str) -> Option<Data> {
 
 fn of(value: serde_json::Value) -> Data {
     match value {
-        serde_json::Value::Object(map) => Data::Map(map.into_iter().map(|(key, value)| (key, of(value))).collect::<BTreeMap<_, _>>()),
+        serde_json::Value::Object(map) => {
+            Data::Map(map.into_iter().map(|(key, value)| (key, of(value))).collect::<BTreeMap<_, _>>())
+        }
         serde_json::Value::Array(list) => Data::List(list.into_iter().map(of).collect()),
         leaf => Data::Leaf(leaf.to_string()),
     }

@@ -90,7 +90,9 @@ impl Weaver {
                 match (ours.meaning(), theirs.meaning()) {
                     (o, t) if o == t || meaning.as_ref() == Some(&t) => alike(ours.text()),
                     (o, _) if meaning.as_ref() == Some(&o) => alike(theirs.text()),
-                    _ => self.clash("both sides change", [base.map_or_else(String::new, Value::text), ours.text(), theirs.text()]),
+                    _ => {
+                        self.clash("both sides change", [base.map_or_else(String::new, Value::text), ours.text(), theirs.text()])
+                    }
                 }
             }
         }
@@ -126,7 +128,8 @@ impl Weaver {
             let mut seen = HashSet::new();
             ids.iter().flat_map(|ids| ids.iter()).map(String::as_str).filter(|id| seen.insert(*id)).take(4).collect()
         };
-        let words: Vec<String> = named.iter().map(|id| id.lines().find(|line| !line.is_empty()).unwrap_or(id).to_owned()).collect();
+        let words: Vec<String> =
+            named.iter().map(|id| id.lines().find(|line| !line.is_empty()).unwrap_or(id).to_owned()).collect();
         self.place.push(words.join(", "));
         self.clash("one side changes what the other removes or replaces:", Texts::default());
         self.place.pop();

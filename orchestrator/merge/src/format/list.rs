@@ -1,2 +1,4 @@
 //! Stub
-pub(super) fn united(_b:&str,_o:&str,_t:&str)->Option<String>{None}
+pub(super) fn united(_b: &str, _o: &str, _t: &str) -> Option<String> {
+    None
+}

@@ -13,14 +13,15 @@ mod marks;
 mod order;
 mod tree;
 
-use crate::{Labels, Merge, Merged, Rung, Versions};
+use crate::{Labels, Merge, Merged, Rung, Versions, text::Texts};
 use data::Data;
 use tree::Group;
 
 /// Merges a file of a format that is known here; nothing for any other.
 #[must_use]
 pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Option<Merge> {
-    versions.path.ends_with(".json").then(|| keyed(versions, labels, &Reader { parse: json::parse, data: json::data }))
+    let texts = Texts::read(versions.base, versions.ours, versions.theirs);
+    versions.path.ends_with(".json").then(|| keyed(&texts, labels, &Reader { parse: json::parse, data: json::data }))
 }
 
 /// How files of keyed data are read.
@@ -29,33 +30,33 @@ struct Reader {
     data: fn(&str) -> Option<Data>,
 }
 
-fn keyed(versions: &Versions<'_>, labels: &Labels<'_>, reader: &Reader) -> Merge {
-    let texts = [versions.base, versions.ours, versions.theirs];
-    match try_keyed(texts, reader) {
+fn keyed(texts: &Texts, labels: &Labels<'_>, reader: &Reader) -> Merge {
+    let versions = [&*texts.base, &*texts.ours, &*texts.theirs];
+    match try_keyed(versions, reader) {
+        Ok(woven) if woven.conflicts.is_empty() && is_right(versions, &woven.texts[1], reader) => {
+            Merge::Clean(Merged { text: texts.write(&woven.texts[1]), rung: Rung::Format })
+        }
         Ok(woven) if woven.conflicts.is_empty() => {
-            let text = woven.texts[1].clone();
-            if is_right(texts, &text, reader) {
-                return Merge::Clean(Merged { text: text.into_bytes(), rung: Rung::Format });
-            }
-            marks::refused(texts, labels, "the merged data is not what both sides say".to_owned())
+            marks::refused(texts, versions, labels, "the merged data is not what both sides say".to_owned())
         }
         Ok(woven) => {
-            let texts = [&woven.texts[0], &woven.texts[1], &woven.texts[2]].map(|text| text.as_bytes());
-            marks::refused(texts, labels, woven.conflicts.join("; "))
+            let [base, ours, theirs] = &woven.texts;
+            marks::refused(texts, [base, ours, theirs], labels, woven.conflicts.join("; "))
         }
-        Err(why) => marks::refused(texts, labels, why.to_owned()),
+        Err(why) => marks::refused(texts, versions, labels, why.to_owned()),
     }
 }
 
-fn try_keyed(texts: [&[u8]; 3], reader: &Reader) -> Result<keyed::Woven, &'static str> {
-    let [base, ours, theirs] = texts.map(|text| std::str::from_utf8(text).ok());
-    let read = |text: Option<&str>| text.and_then(reader.parse).ok_or("a version of the file cannot be read");
-    let base = if texts[0].is_empty() { None } else { Some(read(base)?) };
+fn try_keyed(versions: [&str; 3], reader: &Reader) -> Result<keyed::Woven, &'static str> {
+    let read = |text: &str| (reader.parse)(text).ok_or("a version of the file cannot be read");
+    let [base, ours, theirs] = versions;
+    let base = if base.trim().is_empty() { None } else { Some(read(base)?) };
     Ok(keyed::merge(base.as_ref(), &read(ours)?, &read(theirs)?, keyed::Additions::Apart))
 }
 
-fn is_right([base, ours, theirs]: [&[u8]; 3], merged: &str, reader: &Reader) -> bool {
-    let read = |text: &[u8]| std::str::from_utf8(text).ok().and_then(reader.data);
-    let (ours, theirs, merged) = (read(ours), read(theirs), (reader.data)(merged));
-    merged.is_some() && ours.is_some() && theirs.is_some() && data::holds(read(base).as_ref(), ours.as_ref(), theirs.as_ref(), merged.as_ref())
+/// Whether another reader finds in the merged text what both sides say.
+fn is_right(versions: [&str; 3], merged: &str, reader: &Reader) -> bool {
+    let ([base, ours, theirs], merged) = (versions.map(reader.data), (reader.data)(merged));
+    let all_there = ours.is_some() && theirs.is_some() && merged.is_some();
+    all_there && data::holds(base.as_ref(), ours.as_ref(), theirs.as_ref(), merged.as_ref())
 }

@@ -8,7 +8,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::align::{By, Chunk, by_identity};
+use super::align::by_identity;
+use crate::diff::{By, Region};
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl<'a> Orders<'a> {
         steps
     }
 
-    fn of_chunk(&self, chunk: &Chunk, sorted: bool) -> Vec<Step<'a>> {
+    fn of_chunk(&self, chunk: &Region, sorted: bool) -> Vec<Step<'a>> {
         let base = &self.base[chunk.base.clone()];
         let (ours, theirs) = (&self.ours[chunk.ours.clone()], &self.theirs[chunk.theirs.clone()]);
         let clash = vec![Step::Clash([base, ours, theirs])];
