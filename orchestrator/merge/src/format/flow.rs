@@ -50,6 +50,23 @@ impl<'a> Cursor<'a> {
         &rest[..length]
     }
 
+    /// Spaces on the same line.
+    pub(super) fn spaces(&mut self) {
+        self.while_(|c| c == ' ' || c == '\t');
+    }
+
+    /// What is left of the line, with its end, if it is only spaces and a comment.
+    pub(super) fn rest_of_line(&mut self) -> Option<&'a str> {
+        self.taken(|cursor| {
+            cursor.spaces();
+            cursor.comment()?;
+            let rest = cursor.rest();
+            let length = ["\n", "\r\n"].iter().find(|end| rest.starts_with(**end))?.len();
+            cursor.at += length;
+            Some(())
+        })
+    }
+
     /// Spaces, ends of lines and comments.
     pub(super) fn trivia(&mut self) -> Option<&'a str> {
         self.taken(|cursor| {
@@ -180,7 +197,7 @@ impl<'a> Cursor<'a> {
                 _ => {}
             }
             let behind = self.at;
-            self.while_(|c| c == ' ' || c == '\t');
+            self.spaces();
             if self.peek() != Some('.') {
                 self.at = behind;
                 return Some(());
@@ -270,7 +287,9 @@ pub(super) fn key_of(written: &str, dialect: Dialect) -> Option<String> {
         }
         Dialect::Toml => {
             let keys = toml_edit::Key::parse(written).ok()?;
-            Some(keys.iter().map(|key| format!("{:?}", key.get())).collect::<Vec<_>>().join("."))
+            let is_bare = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            let part = |key: &str| if is_bare(key) { key.to_owned() } else { format!("{key:?}") };
+            Some(keys.iter().map(|key| part(key.get())).collect::<Vec<_>>().join("."))
         }
     }
 }

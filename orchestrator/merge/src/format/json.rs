@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     data::Data,
     flow::{Cursor, Dialect},
-    tree::{Entry, Group, Shape, Value},
+    tree::{Entry, Group, Shape},
 };
 
 /// The pieces of a document.
@@ -65,9 +65,4 @@ fn bare(text: &str) -> String {
         rest = &rest[length..];
     }
     out
-}
-
-/// Whether a value is a map, for what tells manifests from other files.
-pub(super) fn is_map(group: &Group) -> bool {
-    matches!(group.entries.first().map(|entry| &entry.value), Some(Value::Group(group)) if group.shape == Shape::Map)
 }

@@ -51,16 +51,33 @@ struct Weaver {
 
 /// An entry as it comes out.
 struct Row {
+    /// Whether one side added it, and whether it is the first there.
+    added: Option<First>,
+    holds_others: bool,
     lead: String,
     body: String,
     trail: String,
     after: String,
 }
 
+/// Whether an entry is the first of its side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Yes,
+    No,
+}
+
 impl Row {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, first: First) -> Self {
         let Entry { lead, head, value, trail, after, .. } = entry.clone();
-        Self { lead, body: head + &value.text(), trail, after }
+        Self {
+            added: Some(first),
+            holds_others: matches!(entry.value, Value::Group(_)),
+            lead,
+            body: head + &value.text(),
+            trail,
+            after,
+        }
     }
 }
 
@@ -108,14 +125,30 @@ impl Weaver {
             by_id[0].get(id).map(|entry| entry.meaning()) != side.get(id).map(|entry| entry.meaning())
         };
         let can_change = [Some(ours), Some(theirs), base].into_iter().flatten().all(holds_maps);
-        let orders = Orders { base: &ids[0], ours: &ids[1], theirs: &ids[2], is_edited: &is_edited, can_change };
+        let orders = Orders {
+            base: &ids[0],
+            ours: &ids[1],
+            theirs: &ids[2],
+            is_edited: &is_edited,
+            can_change,
+            has_names: ours.shape == Shape::Map,
+            sorts: self.sorts(ours, theirs),
+        };
         let Some(steps) = orders.steps() else {
             return self.clash("both sides move entries of", groups.map(|group| group.map_or_else(String::new, Group::text)));
         };
         let mut rows: [Vec<Row>; 3] = Default::default();
         for step in steps {
             match step {
-                Step::Entry(id) => self.entry([0, 1, 2].map(|at| by_id[at].get(id).copied()), &mut rows),
+                Step::Entry(id) => match [0, 1, 2].map(|at| by_id[at].get(id).copied()) {
+                    [_, Some(only), None] | [_, None, Some(only)] => {
+                        let firsts = [ours, theirs].map(|group| group.entries.first());
+                        let is_first = firsts.into_iter().flatten().any(|first| std::ptr::eq(first, only));
+                        let first = if is_first { First::Yes } else { First::No };
+                        rows.iter_mut().for_each(|rows| rows.push(Row::of(only, first)));
+                    }
+                    entries => self.entry(entries, &mut rows),
+                },
                 Step::Changed(ids) => self.entry([0, 1, 2].map(|at| by_id[at].get(ids[at]).copied()), &mut rows),
                 Step::Clash(ids) => self.differing(&ids, &by_id, &mut rows),
             }
@@ -123,61 +156,61 @@ impl Weaver {
         self.join(groups, rows)
     }
 
+    /// Two keys in order say that keys are kept in order; two words of a list do not yet.
+    fn sorts(&self, ours: &Group, theirs: &Group) -> bool {
+        let least = if ours.shape == Shape::Map { 2 } else { 3 };
+        let is_word = |entry: &Entry| matches!(&entry.value, Value::Leaf(text) if !text.contains(char::is_whitespace));
+        let are_words = |group: &Group| group.shape == Shape::Map || group.entries.iter().all(is_word);
+        let count = ours.entries.len().min(theirs.entries.len());
+        self.additions == Additions::Apart && count >= least && are_words(ours) && are_words(theirs)
+    }
+
     fn differing(&mut self, ids: &[&[String]; 3], by_id: &[HashMap<&str, &Entry>; 3], rows: &mut [Vec<Row>; 3]) {
         let named: Vec<&str> = {
             let mut seen = HashSet::new();
             ids.iter().flat_map(|ids| ids.iter()).map(String::as_str).filter(|id| seen.insert(*id)).take(4).collect()
         };
-        let words: Vec<String> =
-            named.iter().map(|id| id.lines().find(|line| !line.is_empty()).unwrap_or(id).to_owned()).collect();
+        let words: Vec<&str> = named.iter().copied().map(words_of).collect();
         self.place.push(words.join(", "));
         self.clash("one side changes what the other removes or replaces:", Texts::default());
         self.place.pop();
         for at in [0, 1, 2] {
-            rows[at].extend(ids[at].iter().filter_map(|id| by_id[at].get(id.as_str())).map(|entry| Row::of(entry)));
+            rows[at].extend(ids[at].iter().filter_map(|id| by_id[at].get(id.as_str())).map(|entry| Row::of(entry, First::No)));
         }
     }
 
     fn entry(&mut self, entries: Three<'_, Entry>, rows: &mut [Vec<Row>; 3]) {
-        let (o, t) = match entries {
-            [_, Some(o), Some(t)] => (o, t),
-            [_, Some(only), None] | [_, None, Some(only)] => {
-                rows.iter_mut().for_each(|rows| rows.push(Row::of(only)));
-                return;
-            }
-            _ => return,
-        };
+        let [_, Some(o), Some(t)] = entries else { return };
         self.place.push(if o.key.is_empty() { "an entry".to_owned() } else { o.key.clone() });
         let three = |of: fn(&Entry) -> &str| [entries[0].map(of), Some(of(o)), Some(of(t))];
         let lead = self.trivia(three(|entry| &entry.lead));
-        let head = self.trivia(three(|entry| &entry.head));
+        let head = self.written(three(|entry| &entry.head));
         let value = self.value([entries[0].map(|entry| &entry.value), Some(&o.value), Some(&t.value)]);
         let trail = self.trivia(three(|entry| &entry.trail));
         let after = self.trivia(three(|entry| &entry.after));
         self.place.pop();
         let parts = lead.into_iter().zip(head).zip(value).zip(trail.into_iter().zip(after));
         for (rows, (((lead, head), value), (trail, after))) in rows.iter_mut().zip(parts) {
-            rows.push(Row { lead, body: head + &value, trail, after });
+            rows.push(Row { added: None, holds_others: false, lead, body: head + &value, trail, after });
         }
     }
 
-    /// Spaces and comments. Where both changed only spaces, ours; where both added lines, both.
-    fn trivia(&mut self, [base, ours, theirs]: Three<'_, str>) -> Texts {
+    /// A piece of text in which spaces mean nothing. Where both changed only those, ours.
+    fn written(&mut self, [base, ours, theirs]: Three<'_, str>) -> Texts {
         let (ours, theirs) = (ours.unwrap_or_default(), theirs.unwrap_or_default());
-        if let Some(text) = one_of(base, ours, theirs) {
-            return alike(text.to_owned());
-        }
-        let bare = base.map(squeezed);
-        match (squeezed(ours), squeezed(theirs)) {
-            (o, t) if o == t || bare.as_ref() == Some(&t) => alike(ours.to_owned()),
-            (o, _) if bare.as_ref() == Some(&o) => alike(theirs.to_owned()),
-            _ => {
-                let base = base.unwrap_or_default();
-                match super::list::united(base, ours, theirs) {
-                    Some(text) => alike(text),
-                    None => self.clash("both sides change what stands around", [base, ours, theirs].map(str::to_owned)),
-                }
-            }
+        one_piece(base, ours, theirs).map_or_else(
+            || self.clash("both sides change what stands around", [base.unwrap_or_default(), ours, theirs].map(str::to_owned)),
+            |text| alike(text.to_owned()),
+        )
+    }
+
+    /// Spaces and comments. Where both added lines, both.
+    fn trivia(&mut self, three: Three<'_, str>) -> Texts {
+        let [base, ours, theirs] = three.map(Option::unwrap_or_default);
+        let is_one = one_piece(three[0], ours, theirs).is_some();
+        match super::list::united(base, ours, theirs).filter(|_| !is_one) {
+            Some(text) => alike(text),
+            None => self.written(three),
         }
     }
 
@@ -188,13 +221,12 @@ impl Weaver {
         let close = self.trivia(three(|group| &group.close));
         let flag = |group: &Group| group.ends_separated;
         let ends = *one_of(base.map(flag).as_ref(), &flag(ours), &flag(theirs)).unwrap_or(&true);
-        let lead = usual_lead([ours, theirs]);
         let mut texts = open;
-        for (text, rows) in texts.iter_mut().zip(rows) {
+        for (text, mut rows) in texts.iter_mut().zip(rows) {
+            space(&mut rows, [ours, theirs]);
             let count = rows.len();
             for (at, row) in rows.into_iter().enumerate() {
-                let is_first_of_side = at > 0 && row.lead.is_empty() && !ours.separator.is_empty();
-                text.push_str(if is_first_of_side { &lead } else { &row.lead });
+                text.push_str(&row.lead);
                 text.push_str(&row.body);
                 text.push_str(&row.trail);
                 text.push_str(if at + 1 < count || ends { ours.separator } else { "" });
@@ -209,10 +241,51 @@ impl Weaver {
     }
 }
 
-/// What stands before an entry that is not the first, if that is only spaces.
-fn usual_lead(groups: [&Group; 2]) -> String {
-    let leads = groups.into_iter().flat_map(|group| group.entries.iter().skip(1)).map(|entry| &entry.lead);
-    leads.into_iter().find(|lead| lead.trim().is_empty()).cloned().unwrap_or_default()
+/// Puts the spaces before added entries right. One that was the first on its side and is not any more has what others have there;
+/// where one side has broken a group into lines, what the other added beside others gets a line of its own too.
+fn space(rows: &mut [Row], groups: [&Group; 2]) {
+    let is_broken = rows.iter().filter(|row| row.added.is_none()).all(|row| row.lead.starts_with(['\n', '\r']));
+    for at in 1..rows.len() {
+        let (before, is_beside_an_item) = (rows[at - 1].lead.clone(), is_item(&rows[at - 1]));
+        let row = &mut rows[at];
+        let is_blank = row.lead.trim().is_empty() && row.added.is_some();
+        if is_blank && row.added == Some(First::Yes) {
+            match usual_lead(groups, row.holds_others) {
+                Some(lead) => row.lead = lead,
+                // Entries of a text stand close to each other, however far they stand from their heading.
+                None if is_beside_an_item && is_item(row) => row.lead = row.lead.trim_start_matches('\n').to_owned(),
+                None => {}
+            }
+        } else if is_blank && is_broken && groups[0].separator == "," && !row.lead.contains('\n') && before.trim().is_empty() {
+            row.lead = before;
+        }
+    }
+}
+
+fn is_item(row: &Row) -> bool {
+    row.body.starts_with(['-', '*', '+'])
+}
+
+/// What stands before an entry of a kind that is not the first, if that is only spaces.
+fn usual_lead(groups: [&Group; 2], holds_others: bool) -> Option<String> {
+    let later = groups.into_iter().flat_map(|group| group.entries.iter().skip(1));
+    let like = later.filter(|entry| matches!(entry.value, Value::Group(_)) == holds_others);
+    like.map(|entry| &entry.lead).find(|lead| lead.trim().is_empty()).cloned()
+}
+
+/// The piece of three that holds both sides' edits, if there is one.
+fn one_piece<'a>(base: Option<&'a str>, ours: &'a str, theirs: &'a str) -> Option<&'a str> {
+    let bare = base.map(squeezed);
+    one_of(base, ours, theirs).or_else(|| match (squeezed(ours), squeezed(theirs)) {
+        (o, t) if o == t || bare.as_ref() == Some(&t) => Some(ours),
+        (o, _) if bare.as_ref() == Some(&o) => Some(theirs),
+        _ => None,
+    })
+}
+
+/// What a person calls an entry: its key, or the first thing that it says.
+fn words_of(id: &str) -> &str {
+    id.lines().find(|line| !line.is_empty() && !["Map", "List"].contains(line)).unwrap_or(id)
 }
 
 fn holds_maps(group: &Group) -> bool {

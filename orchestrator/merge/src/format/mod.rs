@@ -1,8 +1,15 @@
 //! Files whose format says more than their lines do: data, lists, logs of changes and prose.
 //!
+//! Only asked where lines conflict: what git merges cleanly stays as git merged it.
+//!
+//! **Invariant:** a file of a format that is known here is merged by its rules or stays a conflict, with the reason; it is never
+//! merged word by word, which breaks data.
+//!
 //! Not here: source code, and running the tools that regenerate a file.
 
 mod align;
+mod blocks;
+mod changelog;
 mod data;
 mod flow;
 mod identity;
@@ -11,17 +18,75 @@ mod keyed;
 mod list;
 mod marks;
 mod order;
+mod prose;
+mod toml;
 mod tree;
+mod yaml;
 
 use crate::{Labels, Merge, Merged, Rung, Versions, text::Texts};
 use data::Data;
+use keyed::Additions;
 use tree::Group;
+
+/// How a file is merged, by its name and what it holds.
+enum Format {
+    Keyed(Reader),
+    Changelog,
+    List(list::Kind),
+    Prose,
+}
 
 /// Merges a file of a format that is known here; nothing for any other.
 #[must_use]
 pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Option<Merge> {
     let texts = Texts::read(versions.base, versions.ours, versions.theirs);
-    versions.path.ends_with(".json").then(|| keyed(&texts, labels, &Reader { parse: json::parse, data: json::data }))
+    let all = [&*texts.base, &*texts.ours, &*texts.theirs];
+    Some(match format_of(versions.path, all)? {
+        Format::Keyed(reader) => keyed(&texts, labels, &reader),
+        Format::Changelog => changelog(&texts, labels),
+        Format::List(kind) => finish(&texts, labels, list::merge(all, kind)),
+        Format::Prose => finish(&texts, labels, prose::merge(all)),
+    })
+}
+
+fn format_of(path: &str, versions: [&str; 3]) -> Option<Format> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
+    Some(match &*extension {
+        _ if changelog::is_changelog(path) => Format::Changelog,
+        "json" | "jsonc" | "webmanifest" | "geojson" | "code-workspace" => {
+            Format::Keyed(Reader { parse: json::parse, data: json::data })
+        }
+        "toml" => Format::Keyed(Reader { parse: toml::parse, data: toml::data }),
+        "yaml" | "yml" => Format::Keyed(Reader { parse: yaml::parse, data: yaml::data }),
+        _ => match list::kind_of(path, versions) {
+            Some(kind) => Format::List(kind),
+            None if prose::is_prose(path) => Format::Prose,
+            None => return None,
+        },
+    })
+}
+
+/// One text, or all three with the reason.
+fn finish(texts: &Texts, labels: &Labels<'_>, merged: Result<String, String>) -> Merge {
+    match merged {
+        Ok(text) => Merge::Clean(Merged { text: texts.write(&text), rung: Rung::Format }),
+        Err(why) => marks::refused(texts, [&texts.base, &texts.ours, &texts.theirs], labels, why),
+    }
+}
+
+fn changelog(texts: &Texts, labels: &Labels<'_>) -> Merge {
+    let versions = [&*texts.base, &*texts.ours, &*texts.theirs];
+    match try_keyed(versions, changelog::parse, Additions::United) {
+        Ok(woven) if woven.conflicts.is_empty() => finish(texts, labels, Ok(list::with_end_of(woven.texts[1].clone(), versions))),
+        Ok(woven) => disputed(texts, labels, &woven),
+        Err(why) => finish(texts, labels, Err(why.to_owned())),
+    }
+}
+
+fn disputed(texts: &Texts, labels: &Labels<'_>, woven: &keyed::Woven) -> Merge {
+    let [base, ours, theirs] = &woven.texts;
+    marks::refused(texts, [base, ours, theirs], labels, woven.conflicts.join("; "))
 }
 
 /// How files of keyed data are read.
@@ -32,26 +97,23 @@ struct Reader {
 
 fn keyed(texts: &Texts, labels: &Labels<'_>, reader: &Reader) -> Merge {
     let versions = [&*texts.base, &*texts.ours, &*texts.theirs];
-    match try_keyed(versions, reader) {
+    match try_keyed(versions, reader.parse, Additions::Apart) {
         Ok(woven) if woven.conflicts.is_empty() && is_right(versions, &woven.texts[1], reader) => {
-            Merge::Clean(Merged { text: texts.write(&woven.texts[1]), rung: Rung::Format })
+            finish(texts, labels, Ok(list::with_end_of(woven.texts[1].clone(), versions)))
         }
         Ok(woven) if woven.conflicts.is_empty() => {
-            marks::refused(texts, versions, labels, "the merged data is not what both sides say".to_owned())
+            finish(texts, labels, Err("the merged data is not what both sides say".to_owned()))
         }
-        Ok(woven) => {
-            let [base, ours, theirs] = &woven.texts;
-            marks::refused(texts, [base, ours, theirs], labels, woven.conflicts.join("; "))
-        }
-        Err(why) => marks::refused(texts, versions, labels, why.to_owned()),
+        Ok(woven) => disputed(texts, labels, &woven),
+        Err(why) => finish(texts, labels, Err(why.to_owned())),
     }
 }
 
-fn try_keyed(versions: [&str; 3], reader: &Reader) -> Result<keyed::Woven, &'static str> {
-    let read = |text: &str| (reader.parse)(text).ok_or("a version of the file cannot be read");
+fn try_keyed(versions: [&str; 3], parse: fn(&str) -> Option<Group>, additions: Additions) -> Result<keyed::Woven, &'static str> {
+    let read = |text: &str| parse(text).ok_or("a version of the file cannot be read for sure");
     let [base, ours, theirs] = versions;
     let base = if base.trim().is_empty() { None } else { Some(read(base)?) };
-    Ok(keyed::merge(base.as_ref(), &read(ours)?, &read(theirs)?, keyed::Additions::Apart))
+    Ok(keyed::merge(base.as_ref(), &read(ours)?, &read(theirs)?, additions))
 }
 
 /// Whether another reader finds in the merged text what both sides say.

@@ -31,6 +31,10 @@ pub(super) struct Orders<'a> {
     pub(super) is_edited: &'a dyn Fn(Which, &str) -> bool,
     /// Whether one entry for one entry can be the same, changed.
     pub(super) can_change: bool,
+    /// Whether entries have names: then one that is new beside one that is gone is not the same one, changed.
+    pub(super) has_names: bool,
+    /// Whether what both add at one place is to be sorted where all the rest is.
+    pub(super) sorts: bool,
 }
 
 /// A side.
@@ -53,7 +57,7 @@ impl<'a> Orders<'a> {
     }
 
     fn by_chunks(&self) -> Vec<Step<'a>> {
-        let sorted = is_sorted(self.ours) && is_sorted(self.theirs) && is_sorted(self.base);
+        let sorted = self.sorts && is_sorted(self.ours) && is_sorted(self.theirs) && is_sorted(self.base);
         let (mut steps, mut seen) = (Vec::new(), HashSet::new());
         for chunk in by_identity([self.base, self.ours, self.theirs]) {
             for step in self.of_chunk(&chunk, sorted) {
@@ -94,7 +98,8 @@ impl<'a> Orders<'a> {
             _ => false,
         };
         let replaced = |side: &[String], added: bool| added && base.iter().any(|id| !side.contains(id));
-        let clashes = gone_in_both && !added.is_empty() && !other.is_empty() && added != other
+        let adds = if self.has_names { !added.is_empty() && !other.is_empty() } else { true };
+        let clashes = gone_in_both && adds && added != other
             || base.iter().any(edited)
             // Where an entry was replaced, nobody knows what the other's addition beside it belongs to.
             || (replaced(ours, !added.is_empty()) && !other.is_empty() && added != other)
@@ -119,7 +124,7 @@ impl<'a> Orders<'a> {
         let is_lost = |id: &&String| match (kept.contains(id), has.contains(id)) {
             (false, true) => (self.is_edited)(still, id),
             (true, false) => (self.is_edited)(moved, id),
-            (false, false) => canvas.iter().any(|id| !base.contains(id)) && other.iter().any(|id| !base.contains(id)),
+            (false, false) => !self.has_names && [canvas, other].into_iter().flatten().any(|id| !base.contains(id)),
             (true, true) => false,
         };
         if self.base.iter().any(|id| is_lost(&id)) {
