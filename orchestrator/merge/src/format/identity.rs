@@ -21,9 +21,9 @@ pub(super) fn identities(groups: Three<'_, Group>) -> [Vec<String>; 3] {
 fn of_group(group: &Group, name: Option<&str>) -> Vec<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let entries = group.entries.iter().map(|entry| match (group.shape, name) {
-        (Shape::Map, _) => entry.key.clone(),
+        _ if !entry.key.is_empty() => entry.key.clone(),
+        (Shape::Map, _) => String::new(),
         (Shape::List, Some(name)) => named(entry, name).unwrap_or_default().to_owned(),
-        (Shape::List, None) if !entry.key.is_empty() => entry.key.clone(),
         (Shape::List, None) => entry.value.meaning(),
     });
     let numbered = entries.map(|id| {

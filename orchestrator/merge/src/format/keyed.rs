@@ -40,6 +40,8 @@ pub(super) enum Additions {
     Apart,
     /// It is a section of a text: the entries of both.
     United,
+    /// As with the first, and all entries are in order where a tool keeps them so.
+    InOrder,
 }
 
 struct Weaver {
@@ -158,6 +160,9 @@ impl Weaver {
 
     /// Two keys in order say that keys are kept in order; two words of a list do not yet.
     fn sorts(&self, ours: &Group, theirs: &Group) -> bool {
+        if self.additions == Additions::InOrder {
+            return true;
+        }
         let least = if ours.shape == Shape::Map { 2 } else { 3 };
         let is_word = |entry: &Entry| matches!(&entry.value, Value::Leaf(text) if !text.contains(char::is_whitespace));
         let are_words = |group: &Group| group.shape == Shape::Map || group.entries.iter().all(is_word);
@@ -223,7 +228,7 @@ impl Weaver {
         let ends = *one_of(base.map(flag).as_ref(), &flag(ours), &flag(theirs)).unwrap_or(&true);
         let mut texts = open;
         for (text, mut rows) in texts.iter_mut().zip(rows) {
-            space(&mut rows, [ours, theirs]);
+            space(&mut rows, groups);
             let count = rows.len();
             for (at, row) in rows.into_iter().enumerate() {
                 text.push_str(&row.lead);
@@ -243,20 +248,24 @@ impl Weaver {
 
 /// Puts the spaces before added entries right. One that was the first on its side and is not any more has what others have there;
 /// where one side has broken a group into lines, what the other added beside others gets a line of its own too.
-fn space(rows: &mut [Row], groups: [&Group; 2]) {
+fn space(rows: &mut [Row], groups: Three<'_, Group>) {
+    let [base, Some(ours), Some(theirs)] = groups else { return };
+    let head = base.and_then(|group| group.entries.first()).map(|entry| &entry.lead);
     let is_broken = rows.iter().filter(|row| row.added.is_none()).all(|row| row.lead.starts_with(['\n', '\r']));
     for at in 1..rows.len() {
         let (before, is_beside_an_item) = (rows[at - 1].lead.clone(), is_item(&rows[at - 1]));
         let row = &mut rows[at];
         let is_blank = row.lead.trim().is_empty() && row.added.is_some();
-        if is_blank && row.added == Some(First::Yes) {
-            match usual_lead(groups, row.holds_others) {
+        // What stands at the head of the file stands there once.
+        if row.added == Some(First::Yes) && (is_blank || Some(&row.lead) == head) {
+            match usual_lead([ours, theirs], row.holds_others) {
                 Some(lead) => row.lead = lead,
                 // Entries of a text stand close to each other, however far they stand from their heading.
                 None if is_beside_an_item && is_item(row) => row.lead = row.lead.trim_start_matches('\n').to_owned(),
-                None => {}
+                None if is_blank => {}
+                None => row.lead.clear(),
             }
-        } else if is_blank && is_broken && groups[0].separator == "," && !row.lead.contains('\n') && before.trim().is_empty() {
+        } else if is_blank && is_broken && ours.separator == "," && !row.lead.contains('\n') && before.trim().is_empty() {
             row.lead = before;
         }
     }

@@ -12,10 +12,12 @@ mod blocks;
 mod changelog;
 mod data;
 mod flow;
+mod generated;
 mod identity;
 mod json;
 mod keyed;
 mod list;
+mod lock;
 mod marks;
 mod order;
 mod prose;
@@ -28,8 +30,15 @@ use data::Data;
 use keyed::Additions;
 use tree::Group;
 
+pub use generated::generated_banner;
+pub use lock::{Owner, Regenerator, lock_owner, regenerator};
+
 /// How a file is merged, by its name and what it holds.
 enum Format {
+    /// By this reader, if by any; and what to do otherwise.
+    Lock(Option<Reader>, String),
+    /// By a tool, as this line of it says.
+    Generated(String),
     Keyed(Reader),
     Changelog,
     List(list::Kind),
@@ -42,6 +51,8 @@ pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Option<Merge> {
     let texts = Texts::read(versions.base, versions.ours, versions.theirs);
     let all = [&*texts.base, &*texts.ours, &*texts.theirs];
     Some(match format_of(versions.path, all)? {
+        Format::Lock(reader, otherwise) => lock(&texts, labels, reader, otherwise),
+        Format::Generated(banner) => finish(&texts, labels, Err(format!("a tool made it, and is to make it anew: `{banner}`"))),
         Format::Keyed(reader) => keyed(&texts, labels, &reader),
         Format::Changelog => changelog(&texts, labels),
         Format::List(kind) => finish(&texts, labels, list::merge(all, kind)),
@@ -50,6 +61,12 @@ pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Option<Merge> {
 }
 
 fn format_of(path: &str, versions: [&str; 3]) -> Option<Format> {
+    if let Some((reader, otherwise)) = lock::reader(path) {
+        return Some(Format::Lock(reader, otherwise));
+    }
+    if let Some(banner) = versions[1..].iter().find_map(|text| generated_banner(text)) {
+        return Some(Format::Generated(banner.to_owned()));
+    }
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     Some(match &*extension {
@@ -75,6 +92,19 @@ fn finish(texts: &Texts, labels: &Labels<'_>, merged: Result<String, String>) ->
     }
 }
 
+fn lock(texts: &Texts, labels: &Labels<'_>, reader: Option<Reader>, otherwise: String) -> Merge {
+    let versions = [&*texts.base, &*texts.ours, &*texts.theirs];
+    let merged = reader.and_then(|reader| {
+        let woven = try_keyed(versions, reader.parse, Additions::InOrder).ok().filter(|woven| woven.conflicts.is_empty())?;
+        let [base, ours, theirs] = versions.map(reader.data);
+        let merged = (reader.data)(&woven.texts[1])?;
+        let is_fine =
+            lock::is_only_more(base.as_ref(), &ours?, &theirs?, &merged) && is_right(versions, &woven.texts[1], &reader);
+        is_fine.then(|| list::with_end_of(woven.texts[1].clone(), versions))
+    });
+    finish(texts, labels, merged.ok_or(otherwise))
+}
+
 fn changelog(texts: &Texts, labels: &Labels<'_>) -> Merge {
     let versions = [&*texts.base, &*texts.ours, &*texts.theirs];
     match try_keyed(versions, changelog::parse, Additions::United) {
@@ -90,6 +120,7 @@ fn disputed(texts: &Texts, labels: &Labels<'_>, woven: &keyed::Woven) -> Merge {
 }
 
 /// How files of keyed data are read.
+#[derive(Clone, Copy)]
 struct Reader {
     parse: fn(&str) -> Option<Group>,
     data: fn(&str) -> Option<Data>,
