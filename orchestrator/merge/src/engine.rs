@@ -5,8 +5,9 @@
 
 use crate::{
     check::Claim,
-    grammar::{Language, is_code},
+    grammar::{Language, Parsed, is_code},
     lines::{Chunk, Lines, agreed, marked},
+    syntax,
     text::{Texts, is_binary},
     tokens,
     types::{Conflicted, Labels, Merge, Merged, Rung, Versions},
@@ -63,18 +64,20 @@ fn propose(path: &str, texts: &Texts, chunks: &[Chunk]) -> Proposal {
     if !is_code(path) || !texts.is_utf8() || longest > LONGEST || texts.base.trim().is_empty() {
         return Proposal::None;
     }
-    let mut refused = None;
-    let by_items = || crate::syntax::merge(Language::of(path)?, &texts.base, &texts.ours, &texts.theirs);
+    let Texts { base, ours, theirs, .. } = texts;
+    let parsed = Language::of(path).and_then(|language| Parsed::three(language, [base, ours, theirs]));
+    let by_items = || parsed.as_ref().and_then(|[base, ours, theirs]| syntax::merge(base, ours, theirs));
     let rungs: [(Rung, &dyn Fn() -> Option<String>); 2] = [(Rung::Syntax, &by_items), (Rung::Tokens, &|| by_tokens(chunks))];
+    let mut refused: Option<(String, String)> = None;
     for (rung, propose) in rungs {
-        let Some(merged) = propose() else { continue };
-        let Texts { base, ours, theirs, .. } = texts;
-        match (Claim { path, base, ours, theirs, merged: &merged }).refusal() {
+        let Some(merged) = propose().filter(|merged| refused.as_ref().is_none_or(|(text, _)| text != merged)) else { continue };
+        let claim = Claim { base, ours, theirs, merged: &merged, parsed: parsed.as_ref() };
+        match claim.refusal() {
             None => return Proposal::Good(merged, rung),
-            Some(why) => refused = refused.or(Some(why)),
+            Some(why) => refused = refused.or(Some((merged, why))),
         }
     }
-    refused.map_or(Proposal::None, Proposal::Refused)
+    refused.map_or(Proposal::None, |(_, why)| Proposal::Refused(why))
 }
 
 /// A part of a file merged by its lines and, where they are disputed, by their words.

@@ -13,17 +13,10 @@
 //! the program. The items of a file (`syntax`) and the tokens of a hunk (`tokens`) are what it does, over the grammars that the survey
 //! has anyway.
 
-pub mod format;
-mod types;
-
-use engine::merge_text;
-
-pub use engine::merge;
-pub use grammar::parses;
-pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
 mod check;
 mod diff;
 mod engine;
+pub mod format;
 mod grammar;
 mod lex;
 mod lines;
@@ -31,4 +24,11 @@ mod names;
 mod syntax;
 mod text;
 mod tokens;
+mod types;
 mod union;
+
+use engine::merge_text;
+
+pub use engine::merge;
+pub use grammar::parses;
+pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};

@@ -6,7 +6,11 @@
 
 use std::ops::Range;
 
-use crate::{diff::Region, lex::Token, tokens::Three};
+use crate::{
+    diff::Region,
+    lex::Token,
+    tokens::{Three, is_comment},
+};
 
 /// A side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +71,13 @@ fn same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.text == b.text)
 }
 
-/// Whether the words of one are among the other's, in their order.
+/// Whether the words of one are among the other's: a few in their order, many side by side. The words of a long text are in any other
+/// that is long enough.
 fn is_within(few: &[Token<'_>], many: &[Token<'_>]) -> bool {
+    const FEW: usize = 12;
+    if few.len() > FEW {
+        return many.windows(few.len()).any(|part| same(few, part));
+    }
     let mut rest = many.iter();
     few.iter().all(|token| rest.any(|other| other.text == token.text))
 }
@@ -154,12 +163,12 @@ fn entries(ours: &[Token<'_>], theirs: &[Token<'_>], how: Separated) -> Option<V
     Some(parts)
 }
 
-/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2`, `a(x)` and `a(y)` are never meant to stand side by side.
+/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2` are never meant to stand side by side.
 fn names_the_same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     let key = |entry: &[Token<'_>]| {
         let named: Vec<String> = entry
             .iter()
-            .take_while(|token| !matches!(token.text, ":" | "=" | "=>" | "(" | "{"))
+            .take_while(|token| !matches!(token.text, ":" | "=" | "=>" | ":="))
             .map(|token| token.text.to_owned())
             .collect();
         (named.len() < entry.len()).then_some(named)
@@ -202,7 +211,9 @@ fn statements(ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Vec<Part>> {
     let shared =
         other.iter().filter(|line| line.iter().any(Token::is_word) && mine.iter().any(|known| same(known, line))).count();
     let clash = mine.iter().any(|line| other.iter().any(|there| !same(line, there) && names_the_same(line, there)));
-    (!leaves && shared == 0 && !clash).then_some(parts)
+    // What both say about one thing is not said by saying both.
+    let is_prose = |side: &[Token<'_>]| lines(side).iter().all(|line| is_comment(line, 0));
+    (!leaves && shared == 0 && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
 }
 
 fn lines<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {

@@ -93,7 +93,7 @@ fn list_of(language: Language, node: Node<'_>) -> Option<List<'_>> {
 }
 
 fn named(node: Node<'_>) -> Vec<Node<'_>> {
-    children(node).filter(|child| child.is_named() && !child.kind().contains("comment")).collect()
+    children(node).into_iter().filter(|child| child.is_named() && !child.kind().contains("comment")).collect()
 }
 
 impl Import {

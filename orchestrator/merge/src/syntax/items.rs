@@ -107,7 +107,7 @@ impl<'a> Source<'a> {
             (self.line_end(inner.start_byte()), self.line_start(inner.end_byte().checked_sub(1)?))
         };
         (start <= end && start > range.start && end <= range.end).then_some(())?;
-        let nodes: Vec<Node<'_>> = children(inner).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(|child| child.is_named()).collect();
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
         let items = self.items(&nodes, start..end)?;
@@ -154,7 +154,8 @@ fn split_preamble(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     items
 }
 
-/// Items of one name are counted; what has no name is known by what stands before it.
+/// Items of one name are counted; what has no name is known by what stands before it. Which of several is which in another version, by
+/// their texts, is for `twins` to say.
 fn told_apart(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     let mut seen: HashMap<Key, usize> = HashMap::new();
     let mut before = Key::preamble();
@@ -180,7 +181,7 @@ mod tests {
 
     fn check(language: Language, text: &str, expected: Expect) {
         let tree = language.parse(text).unwrap();
-        let nodes: Vec<Node<'_>> = children(tree.root_node()).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(|child| child.is_named()).collect();
         let items = Source { language, text }.items(&nodes, 0..text.len()).unwrap();
         let joined: String = items.iter().flat_map(|item| [item.blank, item.text]).collect();
         assert_eq!(joined, text);

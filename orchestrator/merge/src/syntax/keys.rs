@@ -29,6 +29,11 @@ impl Key {
         Self { kind, name: name.into(), number: 0 }
     }
 
+    /// The same without its number.
+    pub(crate) fn plain(&self) -> Self {
+        Self { number: 0, ..self.clone() }
+    }
+
     /// Of comments at the top of a file.
     pub(crate) fn preamble() -> Self {
         Self::new("preamble", "")

@@ -9,6 +9,7 @@ mod imports;
 mod items;
 mod keys;
 mod order;
+mod twins;
 
 use std::collections::HashMap;
 
@@ -18,32 +19,20 @@ use keys::Key;
 use tree_sitter::Node;
 
 use crate::{
-    grammar::{Language, children},
+    grammar::{Parsed, children},
     lex::{lex, same_words},
     merge_text,
 };
 
 /// The merged text, if every item could be merged.
-pub(crate) fn merge(language: Language, base: &str, ours: &str, theirs: &str) -> Option<String> {
-    let (base, ours, theirs) = (Parsed::of(language, base)?, Parsed::of(language, ours)?, Parsed::of(language, theirs)?);
-    let (base, ours, theirs) = (base.items()?, ours.items()?, theirs.items()?);
-    merge_items(&base, &ours, &theirs)
+pub(crate) fn merge(base: &Parsed<'_>, ours: &Parsed<'_>, theirs: &Parsed<'_>) -> Option<String> {
+    merge_items(&items_of(base)?, &items_of(ours)?, &items_of(theirs)?)
 }
 
-struct Parsed<'a> {
-    source: Source<'a>,
-    tree: tree_sitter::Tree,
-}
-
-impl<'a> Parsed<'a> {
-    fn of(language: Language, text: &'a str) -> Option<Self> {
-        Some(Self { source: Source { language, text }, tree: language.parse(text)? })
-    }
-
-    fn items(&self) -> Option<Vec<Item<'a>>> {
-        let nodes: Vec<Node<'_>> = children(self.tree.root_node()).filter(Node::is_named).collect();
-        self.source.items(&nodes, 0..self.source.text.len())
-    }
+fn items_of<'a>(parsed: &Parsed<'a>) -> Option<Vec<Item<'a>>> {
+    let nodes: Vec<Node<'_>> = children(parsed.tree.root_node()).into_iter().filter(Node::is_named).collect();
+    let source = Source { language: parsed.language, text: parsed.text };
+    source.items(&nodes, 0..parsed.text.len())
 }
 
 /// The versions of one item.
@@ -55,6 +44,9 @@ struct Versions<'v, 'a> {
 }
 
 fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Option<String> {
+    let (mut ours, mut theirs) = (ours.to_vec(), theirs.to_vec());
+    twins::number(base, &mut ours, &mut theirs);
+    let (ours, theirs) = (&ours[..], &theirs[..]);
     let renamed = [renames(base, ours, theirs), renames(base, theirs, ours)];
     let name = |side: usize, key: &Key| renamed[side].get(key).cloned().unwrap_or_else(|| key.clone());
     let (ours_keys, theirs_keys): (Vec<Key>, Vec<Key>) =
