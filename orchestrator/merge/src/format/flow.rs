@@ -136,7 +136,7 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
                 group.ends_separated = !group.entries.is_empty();
                 group.tail = lead;
-                return self.unique(group);
+                return Self::unique(group);
             }
             let (key, head) = if shape == Shape::Map { self.head()? } else { (String::new(), String::new()) };
             let value = self.value(depth + 1)?;
@@ -150,16 +150,16 @@ impl<'a> Cursor<'a> {
                 self.at = behind;
                 let after = self.comment_behind()?.to_owned();
                 group.entries.push(Entry { key, lead, head, value, trail: String::new(), after });
-                group.tail = self.trivia()?.to_owned();
+                self.trivia()?.clone_into(&mut group.tail);
                 (self.peek()? == close).then_some(())?;
                 self.at += 1;
-                return self.unique(group);
+                return Self::unique(group);
             }
         }
     }
 
     /// A map that has a key twice says nothing.
-    fn unique(&self, group: Group) -> Option<Group> {
+    fn unique(group: Group) -> Option<Group> {
         let mut seen = std::collections::HashSet::new();
         let is_unique = group.shape == Shape::List || group.entries.iter().all(|entry| seen.insert(&entry.key));
         is_unique.then_some(group)
@@ -179,9 +179,8 @@ impl<'a> Cursor<'a> {
     /// A key as it is written: in TOML with its dots.
     pub(super) fn key(&mut self) -> Option<&'a str> {
         match (self.dialect, self.peek()?) {
-            (Dialect::Json, '"') => self.quoted('"', true),
+            (Dialect::Json | Dialect::Yaml, '"') => self.quoted('"', true),
             (Dialect::Json, _) => None,
-            (Dialect::Yaml, '"') => self.quoted('"', true),
             (Dialect::Yaml, '\'') => self.quoted('\'', false),
             (Dialect::Yaml, _) => Some(self.while_(|c| c.is_alphanumeric() || "_-./$".contains(c))).filter(|key| !key.is_empty()),
             (Dialect::Toml, _) => self.taken(Self::dotted),
@@ -250,8 +249,8 @@ impl<'a> Cursor<'a> {
             loop {
                 let rest = cursor.rest();
                 let end = rest.find(fence)?;
-                let escaped = rest[..end].chars().rev().take_while(|c| *c == '\\').count();
-                if escapes && escaped % 2 == 1 {
+                let slashes = rest[..end].chars().rev().take_while(|c| *c == '\\').count();
+                if escapes && slashes % 2 == 1 {
                     cursor.at += end + 1;
                     continue;
                 }

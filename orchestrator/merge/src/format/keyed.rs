@@ -147,7 +147,9 @@ impl Weaver {
                         let firsts = [ours, theirs].map(|group| group.entries.first());
                         let is_first = firsts.into_iter().flatten().any(|first| std::ptr::eq(first, only));
                         let first = if is_first { First::Yes } else { First::No };
-                        rows.iter_mut().for_each(|rows| rows.push(Row::of(only, first)));
+                        for rows in &mut rows {
+                            rows.push(Row::of(only, first));
+                        }
                     }
                     entries => self.entry(entries, &mut rows),
                 },
@@ -284,10 +286,10 @@ fn usual_lead(groups: [&Group; 2], holds_others: bool) -> Option<String> {
 
 /// The piece of three that holds both sides' edits, if there is one.
 fn one_piece<'a>(base: Option<&'a str>, ours: &'a str, theirs: &'a str) -> Option<&'a str> {
-    let bare = base.map(squeezed);
+    let original = base.map(squeezed);
     one_of(base, ours, theirs).or_else(|| match (squeezed(ours), squeezed(theirs)) {
-        (o, t) if o == t || bare.as_ref() == Some(&t) => Some(ours),
-        (o, _) if bare.as_ref() == Some(&o) => Some(theirs),
+        (o, t) if o == t || original.as_ref() == Some(&t) => Some(ours),
+        (o, _) if original.as_ref() == Some(&o) => Some(theirs),
         _ => None,
     })
 }

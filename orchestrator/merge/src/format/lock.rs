@@ -118,7 +118,7 @@ pub fn lock_owner(lock: &str, ours: &[&str], theirs: &[&str]) -> Option<Owner> {
     let folder = lock.strip_suffix(name_of(lock)).unwrap_or_default();
     let is_manifest = |path: &&str| {
         let is_named = |name: &&str| name.strip_prefix('*').map_or(*name_of(path) == **name, |end| path.ends_with(end));
-        path.starts_with(folder) && manifests.iter().any(|name| is_named(name))
+        path.starts_with(folder) && manifests.iter().any(is_named)
     };
     Some(match (ours.iter().any(is_manifest), theirs.iter().any(is_manifest)) {
         (true, true) => Owner::Both,

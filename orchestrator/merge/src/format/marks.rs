@@ -16,7 +16,8 @@ pub(super) fn refused(texts: &Texts, versions: [&str; 3], labels: &Labels<'_>, w
         chunks = vec![Chunk::Disputed { base, ours, theirs }];
     }
     let (text, conflicts) = marked(&chunks, labels);
-    let written = |bytes: Vec<u8>| String::from_utf8(bytes).map_or_else(|error| error.into_bytes(), |text| texts.write(&text));
+    let written =
+        |bytes: Vec<u8>| String::from_utf8(bytes).map_or_else(std::string::FromUtf8Error::into_bytes, |text| texts.write(&text));
     let conflicts = conflicts.into_iter().map(|conflict| Conflict {
         base: written(conflict.base),
         ours: written(conflict.ours),

@@ -47,7 +47,7 @@ pub(super) fn merge(versions: [&str; 3]) -> Result<String, String> {
         return Err("one side changes the columns of a table to which the other adds rows".to_owned());
     }
     let tail = tails(&ended, &all);
-    let text: String = out.iter().map(|block| format!("{}{}", block.lead, block.text)).collect();
+    let text: String = out.iter().flat_map(|block| [block.lead.as_str(), block.text.as_str()]).collect();
     Ok(with_end_of(text + tail, versions))
 }
 

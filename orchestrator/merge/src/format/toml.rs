@@ -14,7 +14,8 @@ pub(super) fn parse(text: &str) -> Option<Group> {
     let text = if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
     let mut reader = Reader { cursor: Cursor::new(&text, Dialect::Toml), pending: String::new() };
     let mut entries = reader.pairs()?;
-    while let Some((key, head, is_array)) = reader.header()? {
+    while reader.cursor.peek().is_some() {
+        let (key, head, is_array) = reader.header()?;
         let lead = std::mem::take(&mut reader.pending);
         let table =
             Entry { key, lead, head, value: Value::Group(Group::block(Shape::Map, Vec::new(), String::new())), ..blank() };
@@ -36,21 +37,21 @@ fn filled(entries: Vec<Entry>) -> Value {
 
 /// Puts a table where it belongs: an element of the array that stands before it, a part of that element, or by itself.
 fn add(entries: &mut Vec<Entry>, table: Entry, is_array: bool) -> Option<()> {
-    let last = entries.last_mut().and_then(|last| match &mut last.value {
+    let before = entries.last_mut().and_then(|last| match &mut last.value {
         Value::Group(list) if list.shape == Shape::List => Some((last.key.clone(), list)),
         _ => None,
     });
-    let array = format!("[[{}]]", table.key);
-    match last {
-        Some((key, list)) if is_array && key == array => list.entries.push(Entry { key: String::new(), ..table }),
+    let name = format!("[[{}]]", table.key);
+    match before {
+        Some((key, array)) if is_array && key == name => array.entries.push(Entry { key: String::new(), ..table }),
         // A table within the last element of an array.
-        Some((key, list)) if table.key.starts_with(&format!("{}.", key.trim_matches(['[', ']']))) => {
-            let Some(Entry { value: Value::Group(element), .. }) = list.entries.last_mut() else { return None };
+        Some((key, array)) if table.key.starts_with(&format!("{}.", key.trim_matches(['[', ']']))) => {
+            let Some(Entry { value: Value::Group(element), .. }) = array.entries.last_mut() else { return None };
             add(&mut element.entries, table, is_array)?;
         }
         _ if is_array => {
             let list = Group::block(Shape::List, vec![Entry { key: String::new(), ..table }], String::new());
-            entries.push(Entry { key: array, value: Value::Group(list), ..blank() });
+            entries.push(Entry { key: name, value: Value::Group(list), ..blank() });
         }
         _ => entries.push(Entry { key: format!("[{}]", table.key), ..table }),
     }
@@ -93,11 +94,8 @@ impl Reader<'_> {
     }
 
     /// The name of a table, its header as it is written, and whether it is an element of an array.
-    fn header(&mut self) -> Option<Option<(String, String, bool)>> {
+    fn header(&mut self) -> Option<(String, String, bool)> {
         let cursor = &mut self.cursor;
-        if cursor.peek().is_none() {
-            return Some(None);
-        }
         let from = cursor.at;
         let is_array = cursor.rest().starts_with("[[");
         let brackets = if is_array { 2 } else { 1 };
@@ -108,7 +106,7 @@ impl Reader<'_> {
         cursor.rest().starts_with(&"]]"[..brackets]).then_some(())?;
         cursor.at += brackets;
         cursor.rest_of_line()?;
-        Some(Some((key, cursor.text[from..cursor.at].to_owned(), is_array)))
+        Some((key, cursor.text[from..cursor.at].to_owned(), is_array))
     }
 }
 

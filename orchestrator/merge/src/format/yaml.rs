@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Option<Group> {
     let tail = reader.cursor.trivia()?;
     reader.cursor.rest().is_empty().then_some(())?;
     group.open = open;
-    group.tail = tail.to_owned();
+    tail.clone_into(&mut group.tail);
     Some(group)
 }
 
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
                     break;
                 }
                 (found == column).then_some(())?;
-                lead = self.cursor.text[self.cursor.at..at].to_owned();
+                self.cursor.text[self.cursor.at..at].clone_into(&mut lead);
                 self.cursor.at = at;
             }
             let is_list = is_item(self.cursor.rest());
