@@ -51,14 +51,25 @@ impl Claim<'_> {
         if let Some(line) = counts.all().find(is_back) {
             return Some(format!("the line `{line}` is back"));
         }
+        let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
+        let [before, left, right] = [self.base, self.ours, self.theirs].map(words);
+        let of = |counts: &HashMap<&str, i64>, word: &str| counts.get(word).copied().unwrap_or(0);
+        // Those that the other side has taken out of it are rightly not there.
+        let is_out = |word: &str| of(&left, word).min(of(&right, word)) < of(&before, word);
         let is_new = |line: &&String| [&counts.base, &counts.ours, &counts.theirs].iter().all(|side| !side.contains_key(*line));
         let made: HashSet<&str> =
             counts.merged.keys().filter(is_new).flat_map(|line| lex(line).0).map(|token| token.text).collect();
-        let is_in_one = |line: &str| lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text));
+        let is_in_one = |line: &str| {
+            lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text) || is_out(token.text))
+        };
+        let all = in_a_row(self.merged);
         let is_gone = |line: &&String| {
             let is_added =
                 [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
-            is_added && counts.of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line)
+            is_added
+                && counts.of(&counts.merged, line) < counts.bounds(line).0
+                && !is_in_one(line)
+                && !all.contains(&in_a_row(line))
         };
         counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }
@@ -98,6 +109,11 @@ impl Claim<'_> {
 /// A line by what it says: whether a comma follows is a matter of what stands behind it.
 fn plain(line: &str) -> String {
     line.trim().trim_end_matches(',').to_owned()
+}
+
+/// The words and signs of a text however they are laid out.
+fn in_a_row(text: &str) -> String {
+    lex(text).0.iter().flat_map(|token| [token.text, "\0"]).collect()
 }
 
 fn count<T: std::hash::Hash + Eq>(all: impl Iterator<Item = T>) -> HashMap<T, i64> {

@@ -5,6 +5,7 @@
 
 use crate::{
     check::Claim,
+    format,
     grammar::{Language, Parsed, is_code},
     lines::{Chunk, Lines, agreed, marked},
     syntax,
@@ -37,7 +38,7 @@ pub fn merge(versions: &Versions<'_>, labels: &Labels<'_>) -> Merge {
     if let Some(text) = agreed(&chunks) {
         return clean(texts.write(&text), Rung::Lines);
     }
-    if let Some(merge) = crate::format::merge(versions, labels) {
+    if let Some(merge) = format::merge(versions, labels) {
         return merge;
     }
     let refused = match propose(versions.path, &texts, &chunks) {

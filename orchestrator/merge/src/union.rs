@@ -30,6 +30,8 @@ pub(crate) struct Part {
 const SEPARATORS: &[&str] = &[",", "|", "||", "&&", "+", "and", "or", "."];
 /// After which nothing is reached.
 const LEAVING: &[&str] = &["return", "break", "continue", "raise", "throw"];
+/// What is reached all the same.
+const LABELS: &[&str] = &["case", "default"];
 
 /// The parts of both sides that stand for a region which both changed, if both can.
 pub(crate) fn both(three: &Three<'_>, region: &Region) -> Option<Vec<Part>> {
@@ -88,7 +90,9 @@ fn beside(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>]) -> Optio
     let changed = Part { whose: Whose::Ours, tokens: 0..ours.len() };
     if same(base, &theirs[..base.len()]) {
         let added = &theirs[base.len()..];
-        let follows = is_separator(&added[0]) || added[0].begins_line();
+        // A word behind one that is gone, or behind lines that are others now, has lost its place.
+        let one_line = |side: &[Token<'_>]| !side.is_empty() && !side.iter().any(Token::begins_line);
+        let follows = (is_separator(&added[0]) && one_line(base) && one_line(ours)) || added[0].begins_line();
         return (follows && is_whole(added) && is_whole(ours))
             .then(|| vec![changed, Part { whose: Whose::Theirs, tokens: base.len()..theirs.len() }]);
     }
@@ -205,15 +209,18 @@ fn statements(ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Vec<Part>> {
     let (first, second) =
         (Part { whose: Whose::Ours, tokens: 0..ours.len() }, Part { whose: Whose::Theirs, tokens: 0..theirs.len() });
     let deeper = theirs[0].indent().len() > ours[0].indent().len();
-    let (upper, parts) = if deeper { (theirs, vec![second, first]) } else { (ours, vec![first, second]) };
+    let (upper, lower, parts) = if deeper { (theirs, ours, vec![second, first]) } else { (ours, theirs, vec![first, second]) };
     let (mine, other) = (lines(ours), lines(theirs));
-    let leaves = lines(upper).last().is_some_and(|line| LEAVING.contains(&line[0].text));
-    let shared =
-        other.iter().filter(|line| line.iter().any(Token::is_word) && mine.iter().any(|known| same(known, line))).count();
+    let is_label = LABELS.contains(&lower[0].text);
+    let leaves = !is_label && lines(upper).last().is_some_and(|line| LEAVING.contains(&line[0].text));
+    let says = |line: &&&[Token<'_>]| line.iter().any(Token::is_word);
+    let shared = other.iter().filter(says).filter(|line| mine.iter().any(|known| same(known, line))).count();
+    // Much the same written twice is one thing, and not two.
+    let is_one = 2 * shared > other.iter().filter(says).count().min(mine.iter().filter(says).count());
     let clash = mine.iter().any(|line| other.iter().any(|there| !same(line, there) && names_the_same(line, there)));
     // What both say about one thing is not said by saying both.
     let is_prose = |side: &[Token<'_>]| lines(side).iter().all(|line| is_comment(line, 0));
-    (!leaves && shared == 0 && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
+    (!leaves && !is_one && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
 }
 
 fn lines<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {

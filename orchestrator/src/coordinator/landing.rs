@@ -1,14 +1,22 @@
-//! One landing: merge, prove, and say what came of it.
+//! One landing: its change is merged onto a commit, and becomes a commit there.
+//!
+//! **Invariant:** what lands of a task is one commit, within its scope, with all that it has to deliver, whatever it was merged with.
+//!
+//! Nothing is proved here; that is `proof`. Which landings are stacked on each other is in `stack`. How two trees are merged stands
+//! behind [`join`], and nowhere else.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, Network, RepoPath, RunId, Scope, Secrecy, TaskId};
+use shared::{AttemptKey, Network, RepoPath, Scope, Secrecy};
 
-use super::{LandingStep, Lane};
+use super::{
+    Batch, Fate, Lane,
+    proof::{Candidate, distinct},
+};
 use crate::{
     error::Error,
-    gate::{Claim, Gate},
+    gate::Claim,
     git::{Git, Merge},
     site::Site,
 };
@@ -16,16 +24,12 @@ use crate::{
 /// A finished task on its way to the run branch.
 #[derive(Debug, Clone)]
 pub struct Landing {
-    /// The run.
-    pub run: RunId,
     /// The attempt.
     pub key: AttemptKey,
     /// What it made.
     pub commit: CommitId,
     /// What it started from.
     pub base: CommitId,
-    /// The tip of the run branch.
-    pub onto: CommitId,
     /// The task's title, which becomes the subject of its commit.
     pub title: String,
     /// What its worker reported.
@@ -36,79 +40,107 @@ pub struct Landing {
     pub deliver: Vec<RepoPath>,
     /// The task's own proof.
     pub verify: Vec<String>,
-    /// The gate.
-    pub gate: Vec<String>,
     /// What the task's proof can reach.
-    pub task_network: Network,
-    /// What the gate's commands can reach.
-    pub gate_network: Network,
-    /// For each command.
-    pub timeout: Duration,
-    /// Tasks that have landed, with their commits, in landing order.
-    pub landed: Vec<(TaskId, CommitId)>,
+    pub network: Network,
+}
+
+/// What the merge of a change with what is there came to.
+pub(super) enum Joined {
+    /// One tree that holds both.
+    Clean {
+        /// The tree.
+        tree: String,
+    },
+    /// Some files need a decision.
+    Conflicted {
+        /// The tree, with both sides between markers.
+        tree: String,
+        /// The files.
+        paths: Vec<RepoPath>,
+    },
+}
+
+/// Merges a task's change onto a commit.
+pub(super) async fn join(lane: &Lane, landing: &Landing, onto: &CommitId) -> Result<Joined, Error> {
+    Ok(match lane.site.repository.git.merge_trees(&landing.base, onto, &landing.commit).await? {
+        Merge::Clean { tree } => Joined::Clean { tree },
+        Merge::Conflicted { tree, paths } => Joined::Conflicted { tree, paths },
+    })
+}
+
+/// What a landing is on top of a commit.
+pub(super) enum Settled {
+    /// A commit that may be proved.
+    There(Candidate),
+    /// Its change does not fit.
+    Conflicted {
+        /// The tree, with both sides between markers.
+        tree: String,
+        /// The files.
+        paths: Vec<RepoPath>,
+    },
 }
 
 impl Landing {
-    /// Merges and proves. The branch does not move here.
-    pub async fn carry_out(&self, lane: &Lane) -> Result<LandingStep, Error> {
+    /// Puts the change onto a commit. The branch does not move here.
+    pub(super) async fn settle(&self, lane: &Lane, onto: &CommitId) -> Result<Settled, Error> {
         let git = &lane.site.repository.git;
-        match git.merge_trees(&self.base, &self.onto, &self.commit).await? {
-            Merge::Conflicted { tree, paths } => self.conflict(&lane.site, &tree, paths).await,
-            Merge::Clean { tree } => {
-                let astray = self.astray(git, &tree).await?;
-                if !astray.is_empty() {
-                    return self.conflict(&lane.site, &tree, astray).await;
-                }
-                let commit = git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
-                // A person's `git gc` must not take it away while it is proved.
-                git.set_ref(&format!("refs/inspan/{}/_landing", self.run), &commit).await?;
-                self.prove(lane, commit).await
-            }
+        let tree = match join(lane, self, onto).await? {
+            Joined::Clean { tree } => tree,
+            Joined::Conflicted { tree, paths } => return Ok(Settled::Conflicted { tree, paths }),
+        };
+        let message = self.message(lane);
+        let (astray, parents) = (self.astray(git, onto, &tree), [onto]);
+        let (astray, commit) = tokio::join!(astray, git.commit_tree(&tree, &parents, &message));
+        let paths = astray?;
+        if paths.is_empty() {
+            Ok(Settled::There(Candidate { commit: commit?, tree }))
+        } else {
+            Ok(Settled::Conflicted { tree, paths })
         }
     }
 
     /// Files that the merge, following a rename on the run branch, put where this task may not write, or took from where it must deliver.
-    async fn astray(&self, git: &Git, tree: &str) -> Result<Vec<RepoPath>, Error> {
-        let changes = git.changes(&self.onto.0, tree).await?;
+    async fn astray(&self, git: &Git, onto: &CommitId, tree: &str) -> Result<Vec<RepoPath>, Error> {
+        let changes = git.changes(&onto.0, tree).await?;
         let outside = changes.iter().filter(|change| !change.path.is_allowed_by(&self.scope));
         let mut astray: Vec<RepoPath> = outside.map(|change| change.path.shown().clone()).collect();
         for path in &self.deliver {
-            if !git.has(tree, path).await {
+            // What the change itself brings is there; of the rest git is asked.
+            let is_brought = changes.iter().any(|change| change.path.shown() == path && change.kind != 'D');
+            if !is_brought && !git.has(tree, path).await {
                 astray.push(path.clone());
             }
         }
         Ok(astray)
     }
 
-    async fn prove(&self, lane: &Lane, commit: CommitId) -> Result<LandingStep, Error> {
-        let mut held = lane.gate.lock().await;
-        let gate = match &mut *held {
-            Some(gate) => gate,
-            none => none.insert(self.open_gate(lane).await?),
+    /// What this task alone has to hold.
+    pub(super) fn own_claims(&self, batch: &Batch) -> Vec<Claim> {
+        let claim = |command: &String| Claim {
+            proof: Proof::Task,
+            of: Some(self.key.task.clone()),
+            command: command.clone(),
+            timeout: batch.timeout,
+            network: self.network,
         };
-        let proofs = [(Proof::Task, &self.verify, self.task_network), (Proof::Gate, &self.gate, self.gate_network)];
-        for (proof, commands, network) in proofs {
-            let claim = Claim { proof, commands, timeout: self.timeout, network };
-            let Some(mut verdict) = gate.check(&commit, claim.clone(), &lane.cancel).await? else { continue };
-            if proof == Proof::Gate {
-                verdict.red_before = Some(!gate.passes(&self.onto, &verdict.command, claim, &lane.cancel).await?);
-            }
-            return Ok(LandingStep::Red { key: self.key.clone(), verdict: with_readable_output(verdict, &lane.site.secrecy) });
-        }
-        Ok(LandingStep::Passed { key: self.key.clone(), commit })
+        self.verify.iter().map(claim).collect()
     }
 
-    async fn open_gate(&self, lane: &Lane) -> Result<Gate, Error> {
-        lane.cancel.run_until_cancelled(Gate::open(&lane.site, &lane.base)).await.unwrap_or(Err(Error::Interrupted))
+    /// What this task has to hold with nothing beside it: its own proof and the gate.
+    pub(super) fn claims(&self, batch: &Batch) -> Vec<Claim> {
+        distinct(self.own_claims(batch).into_iter().chain(batch.gate_claims()))
     }
 
-    async fn conflict(&self, site: &Site, tree: &str, paths: Vec<RepoPath>) -> Result<LandingStep, Error> {
+    /// The change and a commit that has landed do not go together.
+    pub(super) async fn conflict(&self, batch: &Batch, site: &Site, (tree, paths): (&str, Vec<RepoPath>)) -> Result<Fate, Error> {
         let git = &site.repository.git;
+        let range = format!("{}..{}", self.base, batch.onto);
+        let since: BTreeSet<String> = git.text(["rev-list", &range]).await?.lines().map(str::to_owned).collect();
         let mut with = Vec::new();
-        for (task, commit) in &self.landed {
+        for (task, commit) in batch.landed.iter().filter(|(_, commit)| since.contains(&commit.0)) {
             let touched = git.changes(&format!("{commit}^"), &commit.0).await?;
-            let since = git.text(["merge-base", "--is-ancestor", &commit.0, &self.base.0]).await.is_err();
-            if since && touched.iter().any(|change| paths.contains(change.path.shown())) {
+            if touched.iter().any(|change| paths.contains(change.path.shown())) {
                 with.push(task.clone());
             }
         }
@@ -119,14 +151,14 @@ impl Landing {
             let text = String::from_utf8_lossy(&text);
             detail.push_str(&conflicted_parts(path, &site.secrecy.mask(&text)));
         }
-        Ok(LandingStep::Conflicted { key: self.key.clone(), paths, with, detail: cut(&detail, 16 << 10) })
+        Ok(Fate::Conflicted { paths, with, detail: cut(&detail, 16 << 10) })
     }
 
-    fn message(&self) -> String {
+    fn message(&self, lane: &Lane) -> String {
         let summary = self.summary.trim();
         let body = if summary.is_empty() { String::new() } else { format!("{summary}\n\n") };
         let subject = self.title.lines().next().unwrap_or_default();
-        let (run, AttemptKey { task, attempt }) = (&self.run, &self.key);
+        let (run, AttemptKey { task, attempt }) = (lane.site.run(), &self.key);
         format!("{subject}\n\n{body}Inspan-Run: {run}\nInspan-Task: {task}\nInspan-Attempt: {attempt}\n")
     }
 }
@@ -167,11 +199,11 @@ fn conflicted_parts(path: &RepoPath, text: &str) -> String {
 }
 
 /// Keeps the end of a long output, which is where test runners sum up, and some of its beginning, without the secrets in it.
-fn with_readable_output(verdict: RedVerdict, secrecy: &Secrecy) -> RedVerdict {
+pub(super) fn with_readable_output(verdict: RedVerdict, secrecy: &Secrecy) -> RedVerdict {
     RedVerdict { output: cut(&secrecy.mask(&verdict.output), 12 << 10), ..verdict }
 }
 
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

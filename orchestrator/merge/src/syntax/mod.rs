@@ -98,14 +98,15 @@ fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
         }
         Versions { base, ours: Some(ours), theirs: Some(theirs) } => {
             let blank = choose_blank(base, ours, theirs);
-            let text = if same_words(ours.text, theirs.text) {
-                ours.text.to_owned()
-            } else {
-                match base {
-                    Some(base) if base.text == theirs.text || (same_words(base.text, theirs.text)) => ours.text.to_owned(),
-                    Some(base) if same_words(base.text, ours.text) => theirs.text.to_owned(),
-                    _ => within(base, ours, theirs)?,
-                }
+            let text = match base {
+                _ if same_words(ours.text, theirs.text) => ours.text.to_owned(),
+                Some(base) if base.text == theirs.text => ours.text.to_owned(),
+                Some(base) if base.text == ours.text => theirs.text.to_owned(),
+                // Who changed the layout alone gives way where both cannot be had.
+                Some(before) => within(base, ours, theirs)
+                    .or_else(|| same_words(before.text, theirs.text).then(|| ours.text.to_owned()))
+                    .or_else(|| same_words(before.text, ours.text).then(|| theirs.text.to_owned()))?,
+                None => within(base, ours, theirs)?,
             };
             Some((!text.is_empty()).then(|| format!("{blank}{text}")))
         }
