@@ -108,9 +108,9 @@ fn changed(base: &[&str]) -> String {
 /// Two sequences as one: what they share once, what they do not ours first.
 pub(super) fn pair<'a>(ours: &[&'a str], theirs: &[&'a str]) -> Vec<&'a str> {
     let (mut union, mut at) = (Vec::new(), 0);
+    let there: HashSet<&str> = ours.iter().copied().filter(|line| !line.trim().is_empty()).collect();
     for edit in edits(ours.iter().copied(), theirs.iter().copied()) {
         union.extend(&ours[at..edit.before.end]);
-        let there: HashSet<&str> = ours.iter().copied().filter(|line| !line.trim().is_empty()).collect();
         union.extend(theirs[edit.after].iter().filter(|line| !there.contains(**line)));
         at = edit.before.end;
     }
@@ -153,8 +153,9 @@ fn is_entry(line: &str) -> bool {
 
 /// Whether the sides say different things about one subject that is new to both.
 fn contradiction([base, ours, theirs]: [&[&str]; 3], kind: Kind) -> Result<(), String> {
+    let base: HashSet<&str> = base.iter().copied().collect();
     let subjects = |side: &[&str]| -> HashMap<String, String> {
-        let new = side.iter().filter(|line| !base.contains(*line));
+        let new = side.iter().filter(|line| !base.contains(**line));
         new.filter_map(|line| Some((kind.subject(line)?, line.trim().to_owned()))).collect()
     };
     let (ours, theirs) = (subjects(ours), subjects(theirs));

@@ -68,6 +68,14 @@ pub struct Workshop<'a> {
     pub timeout: Duration,
 }
 
+impl Workshop<'_> {
+    /// How all conflicted files of a tree are made anew. None where one of them is not made by a tool.
+    #[must_use]
+    pub fn stale(&self, conflicted: &[Versions<'_>], touched: Touched<'_>) -> Option<Vec<Stale>> {
+        conflicted.iter().map(|versions| stale(versions, &self.site.generated, touched, self.network)).collect()
+    }
+}
+
 /// Which paths each side changed, ours first.
 pub type Touched<'a> = [&'a [&'a str]; 2];
 
@@ -75,8 +83,7 @@ pub type Touched<'a> = [&'a [&'a str]; 2];
 ///
 /// A lock is resolved on from the side that did not change its manifests: what that side moved on stays, and the tool adds what the
 /// merged manifests ask for.
-#[must_use]
-pub fn stale(versions: &Versions<'_>, rules: &[Generated], touched: Touched<'_>, network: Network) -> Option<Stale> {
+fn stale(versions: &Versions<'_>, rules: &[Generated], touched: Touched<'_>, network: Network) -> Option<Stale> {
     let path = RepoPath::new(versions.path).ok()?;
     if let Some(rule) = rules.iter().find(|rule| rule.files.matches(&path)) {
         return Some(Stale { path, text: versions.ours.to_vec(), command: rule.command.clone(), otherwise: None });
