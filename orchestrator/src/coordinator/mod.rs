@@ -20,6 +20,7 @@ mod base;
 mod batch;
 mod bisect;
 mod blame;
+mod ladder;
 mod landing;
 mod proof;
 mod stack;
