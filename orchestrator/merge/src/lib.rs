@@ -13,6 +13,9 @@
 //! the program. The items of a file (`syntax`) and the tokens of a hunk (`tokens`) are what it does, over the grammars that the survey
 //! has anyway.
 
+mod account;
+mod chunks;
 mod types;
 
+pub use account::{Account, Fate, Hunk, account};
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};
