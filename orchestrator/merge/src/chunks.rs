@@ -196,9 +196,8 @@ mod tests {
     fn shown(base: &str, ours: &str, theirs: &str, touching: Touching) -> String {
         let mut numbers = Numbers::new();
         let [b, o, t] = [base, ours, theirs].map(|text| numbers.of(text.chars()));
-        let chunk = |chunk: Chunk| {
-            format!("{:?} {}|{}|{}", chunk.who, &base[chunk.base], &ours[chunk.ours], &theirs[chunk.theirs])
-        };
+        let chunk =
+            |chunk: Chunk| format!("{:?} {}|{}|{}", chunk.who, &base[chunk.base], &ours[chunk.ours], &theirs[chunk.theirs]);
         chunks(&b, &o, &t, touching).into_iter().map(chunk).collect::<Vec<_>>().join("\n")
     }
 

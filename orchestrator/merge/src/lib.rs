@@ -14,8 +14,12 @@
 //! has anyway.
 
 mod account;
+mod candidates;
 mod chunks;
+mod stand_in;
 mod types;
 
 pub use account::{Account, Fate, Hunk, account};
+pub use candidates::{Candidate, candidates};
+pub use stand_in::{merge, parses};
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};

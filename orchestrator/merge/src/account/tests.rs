@@ -57,10 +57,16 @@ fn a_dropped_line_and_one_that_is_back_are_told() {
             theirs 4 +1 -1 `e`: Found
         "#]],
     );
-    check("a/b/c/", "a/c/", "a/b/c/d/", "a/b/c/d/", &expect![[r#"
+    check(
+        "a/b/c/",
+        "a/c/",
+        "a/b/c/d/",
+        "a/b/c/d/",
+        &expect![[r#"
         ours 2 +0 -1 `b`: Lost { gone: [], back: ["b"] }
         theirs 4 +1 -0 `d`: Found
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -113,12 +119,18 @@ fn an_edit_that_is_in_a_block_that_moved_and_was_indented_anew_is_found() {
 
 #[test]
 fn a_line_that_nobody_touched_and_one_that_nobody_wrote_are_told() {
-    check("a/b/c/d/", "A/b/c/d/", "a/b/c/D/", "A/b/D/new/", &expect![[r#"
+    check(
+        "a/b/c/d/",
+        "A/b/c/d/",
+        "a/b/c/D/",
+        "A/b/D/new/",
+        &expect![[r#"
         ours 1 +1 -1 `A`: Found
         theirs 4 +1 -1 `D`: Found
         stray `c`
         stray `new`
-    "#]]);
+    "#]],
+    );
     let lost = account(&versions("a\nb\n", "A\nb\n", "a\nb\nc\n"), b"A\nb\n");
     expect!["the merge would lose an edit: the other side added `c`"].assert_eq(&lost.complaint().unwrap());
 }
