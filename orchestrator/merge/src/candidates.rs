@@ -12,7 +12,7 @@
 
 use std::collections::{BinaryHeap, HashSet};
 
-use crate::{Labels, Merge, Versions, account, merge, parses};
+use crate::{Labels, Merge, Merged, Rung, Versions, account, merge, parses};
 
 mod indent;
 mod parts;
@@ -41,22 +41,31 @@ pub struct Candidate {
     pub how: String,
 }
 
-/// Candidates for the merge of a file, likeliest first; none where the engine needs none.
+/// Candidates for the merge of a file, likeliest first, beside the engine's own text; none where the lines alone merge.
+///
+/// Where the engine merges a file cleanly these are what else it could be, for the case that its text does not pass the proofs.
 #[must_use]
 pub fn candidates(versions: &Versions<'_>) -> Vec<Candidate> {
     if [versions.base, versions.ours, versions.theirs].iter().any(|text| text.len() > LARGEST) {
         return Vec::new();
     }
     let labels = Labels { ours: OURS, base: BASE, theirs: THEIRS };
-    let Merge::Conflicted(left) = merge(versions, &labels) else { return Vec::new() };
-    let mut sieve = Sieve::new(versions);
-    let engines = parts::split(&left.text, &labels).unwrap_or_else(|| parts::by_lines(versions));
     let plain = parts::by_lines(versions);
-    for parts in [&engines, &plain] {
-        interleave(all_of_one_order(parts), &mut sieve);
-        if engines == plain {
-            break;
+    match merge(versions, &labels) {
+        Merge::Clean(Merged { rung: Rung::Lines, .. }) => Vec::new(),
+        Merge::Clean(merged) => propose(versions, &[plain], Some(merged.text)),
+        Merge::Conflicted(left) => {
+            let engines = parts::split(&left.text, &labels).filter(|parts| *parts != plain);
+            propose(versions, &engines.into_iter().chain([plain]).collect::<Vec<_>>(), None)
         }
+    }
+}
+
+/// Candidates from a text taken apart in some ways, but for one that is known.
+fn propose(versions: &Versions<'_>, ways: &[Vec<Part>], known: Option<Vec<u8>>) -> Vec<Candidate> {
+    let mut sieve = Sieve::new(versions, known);
+    for parts in ways {
+        interleave(all_of_one_order(parts), &mut sieve);
     }
     for (how, text) in reapply::both_ways(versions) {
         sieve.take(how.to_owned(), text);
@@ -144,6 +153,11 @@ fn cheapest(each: &[Vec<Resolution>], most: usize) -> Vec<Vec<usize>> {
     found
 }
 
+/// Whether a text parses, or nobody can tell.
+fn is_sound(path: &str, text: &[u8]) -> bool {
+    std::str::from_utf8(text).map_or(true, |text| parses(path, text))
+}
+
 /// Lets through what is new, parses and loses nothing.
 struct Sieve<'a> {
     versions: &'a Versions<'a>,
@@ -153,9 +167,9 @@ struct Sieve<'a> {
 }
 
 impl<'a> Sieve<'a> {
-    fn new(versions: &'a Versions<'a>) -> Self {
-        let must_parse = parses(versions.path, versions.ours) && parses(versions.path, versions.theirs);
-        Self { versions, must_parse, seen: HashSet::new(), found: Vec::new() }
+    fn new(versions: &'a Versions<'a>, known: Option<Vec<u8>>) -> Self {
+        let must_parse = is_sound(versions.path, versions.ours) && is_sound(versions.path, versions.theirs);
+        Self { versions, must_parse, seen: known.into_iter().collect(), found: Vec::new() }
     }
 
     fn is_full(&self) -> bool {
@@ -166,7 +180,7 @@ impl<'a> Sieve<'a> {
         if self.is_full() || self.seen.contains(&text) {
             return;
         }
-        let parses = !self.must_parse || parses(self.versions.path, &text);
+        let parses = !self.must_parse || is_sound(self.versions.path, &text);
         if parses && account(self.versions, &text).is_whole() {
             self.found.push(Candidate { text: text.clone(), how });
         }

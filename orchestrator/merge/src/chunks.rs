@@ -9,7 +9,7 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range};
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use imara_diff::{Algorithm, Diff, InternedInput};
 
 /// Who changed a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,21 +69,13 @@ impl<T: Hash + Eq> Numbers<T> {
 
 /// What a side changed.
 pub(crate) fn edits(base: &[u32], side: &[u32]) -> Vec<Edit> {
-    let change = |op: DiffOp| match op {
-        DiffOp::Equal { .. } => None,
-        changed => Some(Edit { base: changed.old_range(), side: changed.new_range() }),
-    };
-    let mut edits: Vec<Edit> = Vec::new();
-    for edit in capture_diff_slices(Algorithm::Histogram, base, side).into_iter().filter_map(change) {
-        match edits.last_mut() {
-            Some(last) if last.base.end == edit.base.start && last.side.end == edit.side.start => {
-                last.base.end = edit.base.end;
-                last.side.end = edit.side.end;
-            }
-            _ => edits.push(edit),
-        }
-    }
-    edits
+    let mut input = InternedInput::default();
+    input.update_before(base.iter().copied());
+    input.update_after(side.iter().copied());
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_no_heuristic(&input);
+    let wide = |range: Range<u32>| range.start as usize..range.end as usize;
+    diff.hunks().map(|hunk| Edit { base: wide(hunk.before), side: wide(hunk.after) }).collect()
 }
 
 /// Cuts three versions.

@@ -15,11 +15,24 @@
 
 mod account;
 mod candidates;
+mod check;
 mod chunks;
-mod stand_in;
+mod diff;
+mod engine;
+mod grammar;
+mod lex;
+mod lines;
+mod names;
+mod syntax;
+mod text;
+mod tokens;
 mod types;
+mod union;
+
+use engine::merge_text;
 
 pub use account::{Account, Fate, Hunk, account};
 pub use candidates::{Candidate, candidates};
-pub use stand_in::{merge, parses};
+pub use engine::merge;
+pub use grammar::parses;
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};

@@ -110,9 +110,9 @@ fn an_edit_that_is_in_a_block_that_moved_and_was_indented_anew_is_found() {
         "one/2/three/four/",
         "three/four/if x {/  one/  2/}/",
         &expect![[r#"
-            ours 1 +3 -0 `three`: Found
-            ours 5 +1 -2 `}`: Found
-            theirs 2 +1 -1 `2`: Found
+            ours 1 +0 -2 `one`: Found
+            ours 3 +4 -0 `if x {`: Found
+            theirs 1 +1 -1 `2`: Found
         "#]],
     );
 }

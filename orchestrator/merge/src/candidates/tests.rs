@@ -8,7 +8,7 @@ use super::*;
 /// The first candidate, or how it looks when there is none.
 fn first(path: &str, base: &str, ours: &str, theirs: &str) -> String {
     let versions = Versions { path, base: base.as_bytes(), ours: ours.as_bytes(), theirs: theirs.as_bytes() };
-    let all = candidates(&versions);
+    let all = propose(&versions, &[parts::by_lines(&versions)], None);
     let shown = |one: &Candidate| format!("({})\n{}", one.how, String::from_utf8_lossy(&one.text));
     all.first().map_or("none".to_owned(), shown)
 }
@@ -187,9 +187,10 @@ proptest! {
     #[test]
     fn arbitrary_bytes_have_few_candidates_or_none_and_each_is_whole(all in prop::array::uniform3("[a-c{}\\n ,(:]{0,30}")) {
         let [base, ours, theirs] = all.each_ref().map(|text| text.as_bytes());
-        let versions = Versions { path: "a.py", base, ours, theirs };
+        let versions = Versions { path: "a.txt", base, ours, theirs };
         let found = candidates(&versions);
         prop_assert!(found.len() <= MOST);
+        prop_assert!(found.iter().enumerate().all(|(at, one)| found[..at].iter().all(|other| other.text != one.text)));
         for candidate in found {
             prop_assert!(account(&versions, &candidate.text).is_whole());
         }

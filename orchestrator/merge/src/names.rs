@@ -1,0 +1,125 @@
+//! The names of a parsed file: what it defines, where, and which words it uses as names.
+
+use std::collections::{HashMap, HashSet};
+
+use tree_sitter::{Node, Tree};
+
+use crate::grammar::{Language, children};
+
+/// What a file defines and uses.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// The place and the name of each definition, how often.
+    pub defined: HashMap<(String, String), i64>,
+    /// Names that are defined or imported, wherever.
+    pub named: HashSet<String>,
+    /// Words that stand for something, how often; not those in comments and strings.
+    pub used: HashMap<String, i64>,
+}
+
+/// Definitions whose name must be the only one of its kind in its place.
+fn is_definition(language: Language, kind: &str) -> bool {
+    let kinds: &[&str] = match language {
+        Language::Rust => &[
+            "function_item", "struct_item", "enum_item", "trait_item", "type_item", "const_item", "static_item", "mod_item", "union_item",
+            "field_declaration", "enum_variant",
+        ],
+        Language::Python => &["function_definition", "class_definition"],
+        Language::JavaScript | Language::TypeScript | Language::Tsx => &[
+            "function_declaration", "class_declaration", "method_definition", "variable_declarator", "interface_declaration",
+            "type_alias_declaration", "enum_declaration", "abstract_class_declaration", "generator_function_declaration", "property_signature",
+        ],
+        Language::Go => &["function_declaration", "method_declaration", "type_spec", "const_spec", "field_declaration"],
+        Language::Java => &[
+            "class_declaration", "interface_declaration", "enum_declaration", "method_declaration", "enum_constant", "record_declaration",
+        ],
+    };
+    kinds.contains(&kind)
+}
+
+/// The names of a file.
+pub(crate) fn names(language: Language, tree: &Tree, text: &str) -> Names {
+    let mut names = Names::default();
+    let mut open = vec![(tree.root_node(), String::new())];
+    while let Some((node, place)) = open.pop() {
+        let kind = node.kind();
+        if kind.contains("comment") || kind.contains("string") && !kind.contains("template") && !kind.contains("interpol") {
+            if kind == "string" && language == Language::Python {
+                open.extend(children(node).filter(|child| child.kind() == "interpolation").map(|child| (child, place.clone())));
+            }
+            continue;
+        }
+        let mut inner = None;
+        if is_definition(language, kind)
+            && let Some(name) = node.child_by_field_name("name").and_then(|name| name.utf8_text(text.as_bytes()).ok())
+        {
+            names.named.insert(name.to_owned());
+            *names.defined.entry((placed(language, node, &place, text), name.to_owned())).or_insert(0) += 1;
+            inner = Some(format!("{place}/{name}"));
+        } else if kind == "impl_item" || kind == "block" || kind == "statement_block" || kind == "arrow_function" {
+            inner = Some(format!("{place}/{}", head(node, text)));
+        }
+        if node.child_count() == 0 && kind.contains("identifier") {
+            if let Ok(word) = node.utf8_text(text.as_bytes()) {
+                *names.used.entry(word.to_owned()).or_insert(0) += 1;
+                if is_imported(node) {
+                    names.named.insert(word.to_owned());
+                }
+            }
+            continue;
+        }
+        let place = inner.unwrap_or(place);
+        open.extend(children(node).map(|child| (child, place.clone())));
+    }
+    names
+}
+
+/// Where a definition must be the only one of its name. Overloads and variants by condition differ in what stands around the name.
+fn placed(language: Language, node: Node<'_>, place: &str, text: &str) -> String {
+    let space = if node.kind().contains("type") || node.kind().contains("class") || node.kind().contains("interface") { "type" } else { "" };
+    let around = match language {
+        // `#[cfg(..)]` chooses between two of a name.
+        Language::Rust => node.prev_named_sibling().filter(|before| before.kind() == "attribute_item").map(|before| head(before, text)),
+        Language::Java => node.child_by_field_name("parameters").map(|parameters| head(parameters, text)),
+        Language::Go => node.child_by_field_name("receiver").map(|receiver| head(receiver, text)),
+        // Getter and setter, property and its setter, overloads.
+        Language::Python => node.parent().filter(|parent| parent.kind() == "decorated_definition").map(|parent| head(parent, text)),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            (node.kind() == "method_definition").then(|| head(node, text)).or_else(|| (node.kind() == "variable_declarator").then(|| scope(node)))
+        }
+    };
+    format!("{place}|{space}|{}", around.unwrap_or_default())
+}
+
+/// Variables of different blocks have nothing to do with each other.
+fn scope(node: Node<'_>) -> String {
+    let mut at = node.parent();
+    while let Some(parent) = at {
+        if matches!(parent.kind(), "statement_block" | "program" | "switch_case" | "for_statement" | "for_in_statement") {
+            return parent.start_byte().to_string();
+        }
+        at = parent.parent();
+    }
+    String::new()
+}
+
+/// The first line of a node, without what is in braces behind it.
+fn head(node: Node<'_>, text: &str) -> String {
+    let all = text.get(node.byte_range()).unwrap_or_default();
+    all.lines().next().unwrap_or_default().split('{').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_imported(node: Node<'_>) -> bool {
+    let mut at = node.parent();
+    for _ in 0..5 {
+        let Some(parent) = at else { return false };
+        if matches!(
+            parent.kind(),
+            "use_declaration" | "import_statement" | "import_from_statement" | "import_declaration" | "import_specifier" | "import_spec"
+        ) {
+            return true;
+        }
+        at = parent.parent();
+    }
+    false
+}
