@@ -5,11 +5,14 @@ use std::time::Duration;
 use plans::event::{CommitId, Proof, RedVerdict};
 use shared::{AttemptKey, Network, RepoPath, RunId, Scope, Secrecy, TaskId};
 
-use super::{LandingStep, Lane};
+use super::{
+    LandingStep, Lane,
+    ladder::{self, Conflicted, Joined, Sides},
+};
 use crate::{
     error::Error,
     gate::{Claim, Gate},
-    git::{Git, Merge},
+    git::Git,
     site::Site,
 };
 
@@ -46,25 +49,47 @@ pub struct Landing {
     pub timeout: Duration,
     /// Tasks that have landed, with their commits, in landing order.
     pub landed: Vec<(TaskId, CommitId)>,
+    /// How these are proved, and what that can reach.
+    pub verify_of: Vec<(TaskId, Vec<String>, Network)>,
 }
 
 impl Landing {
     /// Merges and proves. The branch does not move here.
     pub async fn carry_out(&self, lane: &Lane) -> Result<LandingStep, Error> {
         let git = &lane.site.repository.git;
-        match git.merge_trees(&self.base, &self.onto, &self.commit).await? {
-            Merge::Conflicted { tree, paths } => self.conflict(&lane.site, &tree, paths).await,
-            Merge::Clean { tree } => {
-                let astray = self.astray(git, &tree).await?;
-                if !astray.is_empty() {
-                    return self.conflict(&lane.site, &tree, astray).await;
-                }
-                let commit = git.commit_tree(&tree, &[&self.onto], &self.message()).await?;
-                // A person's `git gc` must not take it away while it is proved.
-                git.set_ref(&format!("refs/inspan/{}/_landing", self.run), &commit).await?;
-                self.prove(lane, commit).await
+        let sides = Sides { base: &self.base, ours: &self.onto, theirs: &self.commit, task: self.key.task.as_str() };
+        let joined = ladder::join(git, &sides).await?;
+        let first = match &joined {
+            Joined::Clean(clean) => self.prove_tree(lane, &clean.tree, &[]).await?,
+            Joined::Conflicted(left) => self.conflict(&lane.site, &sides, left).await?,
+        };
+        if matches!(first, LandingStep::Passed { .. } | LandingStep::Broken { .. }) {
+            return Ok(first);
+        }
+        let with = match &first {
+            LandingStep::Conflicted { with, .. } => with.clone(),
+            _ => self.landed.iter().map(|(task, _)| task.clone()).collect(),
+        };
+        for proposal in joined.proposals(git).await? {
+            let step = self.prove_tree(lane, &proposal.tree, &with).await?;
+            if matches!(step, LandingStep::Passed { .. }) {
+                return Ok(step);
             }
         }
+        Ok(first)
+    }
+
+    /// Proves a tree with the claims of this task and of these others.
+    async fn prove_tree(&self, lane: &Lane, tree: &str, with: &[TaskId]) -> Result<LandingStep, Error> {
+        let git = &lane.site.repository.git;
+        let astray = self.astray(git, tree).await?;
+        if !astray.is_empty() {
+            return Ok(LandingStep::Conflicted { key: self.key.clone(), paths: astray, with: Vec::new(), detail: String::new() });
+        }
+        let commit = git.commit_tree(tree, &[&self.onto], &self.message()).await?;
+        // A person's `git gc` must not take it away while it is proved.
+        git.set_ref(&format!("refs/inspan/{}/_landing", self.run), &commit).await?;
+        self.prove(lane, commit, with).await
     }
 
     /// Files that the merge, following a rename on the run branch, put where this task may not write, or took from where it must deliver.
@@ -80,13 +105,16 @@ impl Landing {
         Ok(astray)
     }
 
-    async fn prove(&self, lane: &Lane, commit: CommitId) -> Result<LandingStep, Error> {
+    async fn prove(&self, lane: &Lane, commit: CommitId, with: &[TaskId]) -> Result<LandingStep, Error> {
         let mut held = lane.gate.lock().await;
         let gate = match &mut *held {
             Some(gate) => gate,
             none => none.insert(self.open_gate(lane).await?),
         };
-        let proofs = [(Proof::Task, &self.verify, self.task_network), (Proof::Gate, &self.gate, self.gate_network)];
+        let others = self.verify_of.iter().filter(|(task, ..)| with.contains(task));
+        let others = others.map(|(_, commands, network)| (Proof::Task, commands, *network));
+        let own = [(Proof::Task, &self.verify, self.task_network), (Proof::Gate, &self.gate, self.gate_network)];
+        let proofs: Vec<_> = others.chain(own).collect();
         for (proof, commands, network) in proofs {
             let claim = Claim { proof, commands, timeout: self.timeout, network };
             let Some(mut verdict) = gate.check(&commit, claim.clone(), &lane.cancel).await? else { continue };
@@ -102,8 +130,9 @@ impl Landing {
         lane.cancel.run_until_cancelled(Gate::open(&lane.site, &lane.base)).await.unwrap_or(Err(Error::Interrupted))
     }
 
-    async fn conflict(&self, site: &Site, tree: &str, paths: Vec<RepoPath>) -> Result<LandingStep, Error> {
+    async fn conflict(&self, site: &Site, sides: &Sides<'_>, left: &Conflicted) -> Result<LandingStep, Error> {
         let git = &site.repository.git;
+        let paths: Vec<RepoPath> = left.conflicts.iter().map(|conflict| conflict.path.shown().clone()).collect();
         let mut with = Vec::new();
         for (task, commit) in &self.landed {
             let touched = git.changes(&format!("{commit}^"), &commit.0).await?;
@@ -112,14 +141,9 @@ impl Landing {
                 with.push(task.clone());
             }
         }
-        let mut detail = String::new();
-        for path in &paths {
-            let text = git.file(tree, path).await.unwrap_or_default();
-            // Masked before anything is cut out of it: half a key cannot be told.
-            let text = String::from_utf8_lossy(&text);
-            detail.push_str(&conflicted_parts(path, &site.secrecy.mask(&text)));
-        }
-        Ok(LandingStep::Conflicted { key: self.key.clone(), paths, with, detail: cut(&detail, 16 << 10) })
+        ladder::keep_for_person(git, (&self.run, &self.key.task), sides, left).await?;
+        let detail = ladder::evidence(git, sides, left, &site.secrecy).await?;
+        Ok(LandingStep::Conflicted { key: self.key.clone(), paths, with, detail })
     }
 
     fn message(&self) -> String {
@@ -129,41 +153,6 @@ impl Landing {
         let (run, AttemptKey { task, attempt }) = (&self.run, &self.key);
         format!("{subject}\n\n{body}Inspan-Run: {run}\nInspan-Task: {task}\nInspan-Attempt: {attempt}\n")
     }
-}
-
-/// The parts of a file between conflict markers, each with a few lines around it.
-fn conflicted_parts(path: &RepoPath, text: &str) -> String {
-    const AROUND: usize = 5;
-    let lines: Vec<&str> = text.lines().collect();
-    let mut shown = vec![false; lines.len()];
-    let mut inside = false;
-    for (at, line) in lines.iter().enumerate() {
-        let opens = line.starts_with("<<<<<<< ");
-        let closes = line.starts_with(">>>>>>> ");
-        inside = inside || opens;
-        if inside {
-            let end = (at + AROUND + 1).min(lines.len());
-            shown[at.saturating_sub(AROUND)..end].iter_mut().for_each(|line| *line = true);
-        }
-        inside = inside && !closes;
-    }
-    let mut out = format!("--- {path}\n");
-    if !shown.contains(&true) {
-        out.push_str("(one side changed this file, the other deleted, moved or replaced it, or its folder; or it is not text)\n");
-    }
-    for (at, line) in lines.iter().enumerate().filter(|(at, _)| shown[*at]) {
-        if at > 0 && !shown[at - 1] {
-            out.push_str("...\n");
-        }
-        let label = match line.split(' ').next() {
-            Some("<<<<<<<") => "<<<<<<< on the run branch now",
-            Some(">>>>>>>") => ">>>>>>> your change",
-            _ => line,
-        };
-        out.push_str(label);
-        out.push('\n');
-    }
-    out
 }
 
 /// Keeps the end of a long output, which is where test runners sum up, and some of its beginning, without the secrets in it.
@@ -182,32 +171,7 @@ fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::expect;
-
     use super::*;
-
-    #[test]
-    fn a_conflict_is_shown_with_both_sides_and_a_little_around() {
-        let lines: Vec<String> = (0..20).map(|n| format!("line {n}")).collect();
-        let mut text = lines.join("\n") + "\n";
-        text.push_str("<<<<<<< abc\nours\n=======\ntheirs\n>>>>>>> def\nafter\n");
-        expect![[r"
-            --- a.rs
-            ...
-            line 15
-            line 16
-            line 17
-            line 18
-            line 19
-            <<<<<<< on the run branch now
-            ours
-            =======
-            theirs
-            >>>>>>> your change
-            after
-        "]]
-        .assert_eq(&conflicted_parts(&RepoPath::new("a.rs").unwrap(), &text));
-    }
 
     #[test]
     fn long_evidence_keeps_its_beginning_and_more_of_its_end_and_never_splits_a_letter() {

@@ -13,6 +13,7 @@
 //! Why not rebase the workers' branches? A rebase is one merge for each commit of a worker, and a worker's history is nobody's: what
 //! lands is one commit a task.
 
+pub mod ladder;
 mod landing;
 
 use std::sync::Arc;

@@ -56,6 +56,7 @@ impl Bench {
             gate_network: shared::Network::default(),
             timeout: Duration::from_secs(60),
             landed: Vec::new(),
+            verify_of: Vec::new(),
         };
         self.coordinator.tell(Land(Box::new(landing))).await.unwrap();
         self.heard.recv().await.unwrap()

@@ -33,7 +33,9 @@ impl Dispatcher {
             plans::task_state::TaskState::Landed { commit } => Some((id.clone(), commit.clone())),
             _ => None,
         });
+        let verify_of = state.landed().iter().filter_map(|id| plan.get(id));
         Ok(Landing {
+            verify_of: verify_of.map(|task| (task.id.clone(), task.verify.clone(), task.network)).collect(),
             run: self.site.run().clone(),
             commit,
             base: record.base.clone().unwrap_or_else(|| state.base().clone()),

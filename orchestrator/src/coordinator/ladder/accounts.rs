@@ -4,8 +4,6 @@
 
 use std::collections::HashMap;
 
-use shared::RepoPath;
-
 use super::{
     Sides, Texts,
     objects::{Blob, Objects},
@@ -50,8 +48,7 @@ pub(super) async fn of_git_merges(
         // The task's change is on the tip as it was made: the same files, from the same to the same.
         return Ok(Vec::new());
     }
-    let met = Met::find(git, sides, tree, &theirs).await?;
-    let met: Vec<File> = met.into_iter().filter(|file| !taken.contains(&&file.path)).collect();
+    let met: Vec<File> = met(git, sides, tree).await?.into_iter().filter(|file| !taken.contains(&&file.path)).collect();
     let mut reading = Objects::new(git);
     reading.read(met.iter().flat_map(|file| file.ids.iter().flatten())).await?;
     Ok(met.into_iter().filter_map(|file| account_of(&reading, file)).collect())
@@ -82,47 +79,41 @@ struct File {
     ids: [Option<String>; 4],
 }
 
-/// Files by where they were in the base: mode and id there, and on a side its new place, mode and id.
-struct Met;
-
 /// What a side did with a file of the base, or a file that it added.
 #[derive(Clone)]
 struct Done {
     /// Where it is now; none where it was deleted.
     path: Vec<u8>,
-    mode: String,
     id: String,
     before: String,
 }
 
-impl Met {
-    async fn find(git: &Git, sides: &Sides<'_>, tree: &str, their_changes: &[Change]) -> Result<Vec<File>, GitError> {
-        let (ours, theirs, result) = tokio::try_join!(
-            done(git, &sides.base.0, &sides.ours.0),
-            done(git, &sides.base.0, &sides.theirs.0),
-            git.changes(&sides.base.0, tree)
-        )?;
-        let result: HashMap<&[u8], &Change> = result.iter().map(|change| (change.path.bytes(), change)).collect();
-        let _ = their_changes;
-        let mut met = Vec::new();
-        for (origin, of_theirs) in &theirs {
-            let Some(of_ours) = ours.get(origin) else { continue };
-            if of_ours.id == of_theirs.id || of_ours.id == of_ours.before || of_theirs.id == of_theirs.before {
-                continue;
-            }
-            // Whoever moved the file decides where it is.
-            let place = if of_ours.path == *origin { &of_theirs.path } else { &of_ours.path };
-            let Some(now) = result.get(place.as_slice()).filter(|change| is_text(&change.mode)) else { continue };
-            let base = Some(of_theirs.before.clone()).filter(|id| !is_nothing(id));
-            met.push(File {
-                path: TreePath::new(place),
-                mode: now.mode.clone(),
-                ids: [base, Some(of_ours.id.clone()), Some(of_theirs.id.clone()), Some(now.id.clone())],
-            });
+/// Files that both sides changed, each its own way, and that are there in the result.
+async fn met(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec<File>, GitError> {
+    let (ours, theirs, result) = tokio::try_join!(
+        done(git, &sides.base.0, &sides.ours.0),
+        done(git, &sides.base.0, &sides.theirs.0),
+        git.changes(&sides.base.0, tree)
+    )?;
+    let result: HashMap<&[u8], &Change> = result.iter().map(|change| (change.path.bytes(), change)).collect();
+    let mut met = Vec::new();
+    for (origin, of_theirs) in &theirs {
+        let Some(of_ours) = ours.get(origin) else { continue };
+        if of_ours.id == of_theirs.id || of_ours.id == of_ours.before || of_theirs.id == of_theirs.before {
+            continue;
         }
-        met.sort_by(|one, other| one.path.bytes().cmp(other.path.bytes()));
-        Ok(met)
+        // Whoever moved the file decides where it is.
+        let place = if of_ours.path == *origin { &of_theirs.path } else { &of_ours.path };
+        let Some(now) = result.get(place.as_slice()).filter(|change| is_text(&change.mode)) else { continue };
+        let base = Some(of_theirs.before.clone()).filter(|id| !is_nothing(id));
+        met.push(File {
+            path: TreePath::new(place),
+            mode: now.mode.clone(),
+            ids: [base, Some(of_ours.id.clone()), Some(of_theirs.id.clone()), Some(now.id.clone())],
+        });
     }
+    met.sort_by(|one, other| one.path.bytes().cmp(other.path.bytes()));
+    Ok(met)
 }
 
 fn is_text(mode: &str) -> bool {
@@ -148,15 +139,8 @@ async fn done(git: &Git, base: &str, side: &str) -> Result<HashMap<Vec<u8>, Done
         if kind.starts_with('D') || !is_text(mode) {
             continue;
         }
-        let done = Done { path: now.to_vec(), mode: mode.to_owned(), id: id.to_owned(), before: before.to_owned() };
+        let done = Done { path: now.to_vec(), id: id.to_owned(), before: before.to_owned() };
         all.insert(path.to_vec(), done);
     }
     Ok(all)
-}
-
-impl FileAccount {
-    /// Its path, for people.
-    pub fn shown(&self) -> &RepoPath {
-        self.path.shown()
-    }
 }

@@ -25,10 +25,16 @@ pub(super) struct Outcome {
     pub(super) conflicts: Vec<Conflict>,
     /// Of those that could be merged.
     pub(super) accounts: Vec<FileAccount>,
+    /// Those that took more than lines, in all versions.
+    pub(super) merged: Vec<(TreePath, Texts)>,
 }
 
 /// Merges all that are text.
-pub(super) async fn merge_all(objects: &mut Objects<'_>, sides: &Sides<'_>, unmerged: Vec<Unmerged>) -> Result<Outcome, GitError> {
+pub(super) async fn merge_all(
+    objects: &mut Objects<'_>,
+    sides: &Sides<'_>,
+    unmerged: Vec<Unmerged>,
+) -> Result<Outcome, GitError> {
     objects.read(unmerged.iter().flat_map(|one| one.stages.iter().flatten()).map(|stage| &stage.id)).await?;
     let mut outcome = Outcome::default();
     let end = Instant::now() + ALL_PATIENCE;
@@ -69,7 +75,8 @@ impl Outcome {
         match merge_one(&path, &texts, sides, limit).await {
             Ok((merge::Merge::Clean(merged), account)) => match account.complaint() {
                 None => {
-                    self.changed.push(Entry { path: path.clone(), mode: texts.mode, text: merged.text });
+                    self.changed.push(Entry { path: path.clone(), mode: texts.mode.clone(), text: merged.text });
+                    self.merged.push((path.clone(), texts));
                     self.accounts.push(FileAccount { path, way: Way::Rung(merged.rung), account });
                 }
                 Some(why) => self.conflicts.push(Conflict { path, kind: Kind::Unaccounted(why), versions: Some(texts) }),

@@ -78,7 +78,7 @@ impl Said {
 pub(super) fn before_reading(stages: &[Option<Stage>; 3], said: &Said) -> Option<Kind> {
     let modes: Vec<&str> = stages.iter().flatten().map(|stage| stage.mode.as_str()).collect();
     let all = |mode: &str| modes.iter().all(|have| *have == mode);
-    if said.has("file/directory").is_some() {
+    if said.has("file/directory").or(said.has("distinct")).is_some() {
         return Some(Kind::Type);
     }
     if let Some(message) = ["rename/", "rename involved", "directory rename"].iter().find_map(|kind| said.has(kind)) {
@@ -96,9 +96,6 @@ pub(super) fn before_reading(stages: &[Option<Stage>; 3], said: &Said) -> Option
     }
     if modes.contains(&LINK) {
         return Some(if all(LINK) { Kind::Link } else { Kind::Type });
-    }
-    if said.has("distinct").is_some() {
-        return Some(Kind::Type);
     }
     if said.has("binary").is_some() {
         return Some(Kind::Binary);

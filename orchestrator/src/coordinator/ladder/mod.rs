@@ -27,7 +27,7 @@ pub use proposals::Proposal;
 
 use plans::event::CommitId;
 
-use self::{files::Outcome, objects::Objects, trees::Unmerged};
+use self::{files::Outcome, objects::Objects, proposals::Open, trees::Unmerged};
 use crate::{
     git::{Git, GitError},
     tree_path::TreePath,
@@ -50,14 +50,20 @@ pub struct Sides<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Joined {
     /// One tree with every hunk of both sides.
-    Clean {
-        /// The tree.
-        tree: String,
-        /// The files that both sides changed, with what became of every hunk.
-        accounts: Vec<FileAccount>,
-    },
+    Clean(Box<Clean>),
     /// Some files need a decision.
     Conflicted(Box<Conflicted>),
+}
+
+/// One tree with every hunk of both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clean {
+    /// The tree.
+    pub tree: String,
+    /// The files that both sides changed, with what became of every hunk.
+    pub accounts: Vec<FileAccount>,
+    /// The files that took more than git, for which other texts may be proposed.
+    merged: Vec<(TreePath, Texts)>,
 }
 
 /// What is left where some files need a decision.
@@ -69,6 +75,8 @@ pub struct Conflicted {
     pub conflicts: Vec<Conflict>,
     /// The files that both sides changed and that could be merged.
     pub accounts: Vec<FileAccount>,
+    /// As in [`Clean`].
+    merged: Vec<(TreePath, Texts)>,
 }
 
 /// A file that needs a decision.
@@ -107,20 +115,13 @@ impl Texts {
     }
 }
 
-impl Sides<'_> {
-    /// What stands after the markers.
-    fn labels(&self) -> merge::Labels<'_> {
-        merge::Labels { ours: "landed", base: "before", theirs: self.task }
-    }
-}
-
 /// Joins a task's change to the run branch.
 pub async fn join(git: &Git, sides: &Sides<'_>) -> Result<Joined, GitError> {
-    let merged = trees::merge(git, sides).await?;
+    let trees = trees::merge(git, sides).await?;
     let mut objects = Objects::new(git);
-    let outcome = files::merge_all(&mut objects, sides, merged.unmerged).await?;
-    let Outcome { changed, mut conflicts, mut accounts } = outcome;
-    let tree = objects.tree_with(&merged.tree, &changed).await?;
+    let outcome = files::merge_all(&mut objects, sides, trees.unmerged).await?;
+    let Outcome { changed, mut conflicts, mut accounts, merged } = outcome;
+    let tree = objects.tree_with(&trees.tree, &changed).await?;
     let taken: Vec<&TreePath> = conflicts.iter().map(|conflict| &conflict.path).chain(changed.iter().map(|c| &c.path)).collect();
     for (account, texts) in accounts::of_git_merges(&objects, sides, &tree, &taken).await? {
         match account.account.complaint() {
@@ -129,9 +130,28 @@ pub async fn join(git: &Git, sides: &Sides<'_>) -> Result<Joined, GitError> {
         }
     }
     if conflicts.is_empty() {
-        return Ok(Joined::Clean { tree, accounts });
+        return Ok(Joined::Clean(Box::new(Clean { tree, accounts, merged })));
     }
-    Ok(Joined::Conflicted(Box::new(Conflicted { tree, conflicts, accounts })))
+    Ok(Joined::Conflicted(Box::new(Conflicted { tree, conflicts, accounts, merged })))
+}
+
+impl Joined {
+    /// Other trees that could be the join, likeliest first: for a conflict, or for a clean tree that does not pass the proofs. None
+    /// where git alone merged, or where something stands against it that no text can solve.
+    pub async fn proposals(&self, git: &Git) -> Result<Vec<Proposal>, GitError> {
+        let (tree, conflicts, merged) = match self {
+            Joined::Clean(clean) => (&clean.tree, &[][..], &clean.merged),
+            Joined::Conflicted(left) => (&left.tree, left.conflicts.as_slice(), &left.merged),
+        };
+        let mut open = Vec::new();
+        for conflict in conflicts {
+            let texts = conflict.versions.as_ref().filter(|_| proposals::may_be_proposed(&conflict.kind));
+            let Some(texts) = texts else { return Ok(Vec::new()) };
+            open.push(Open { path: &conflict.path, texts, is_merged: false });
+        }
+        open.extend(merged.iter().map(|(path, texts)| Open { path, texts, is_merged: true }));
+        proposals::propose(git, tree, &open).await
+    }
 }
 
 #[cfg(test)]

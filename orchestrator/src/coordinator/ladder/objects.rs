@@ -65,7 +65,8 @@ impl<'a> Objects<'a> {
             return Ok(());
         }
         let all = self.git.call().args(["cat-file", "--batch"]).input(list(&small)).bytes().await?;
-        let read = split(&all).ok_or_else(|| GitError::Odd { call: "cat-file --batch".to_owned(), said: "too little".to_owned() })?;
+        let read =
+            split(&all).ok_or_else(|| GitError::Odd { call: "cat-file --batch".to_owned(), said: "too little".to_owned() })?;
         self.known.extend(read.into_iter().map(|(id, text)| (id, Some(text))));
         Ok(())
     }

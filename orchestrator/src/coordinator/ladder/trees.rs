@@ -41,9 +41,22 @@ pub(super) async fn merge(git: &Git, sides: &Sides<'_>) -> Result<Trees, GitErro
     let out = call.output().await?;
     let odd = |said: String| GitError::Failed { call: "merge-tree --write-tree".to_owned(), said };
     match out.status.code() {
-        Some(0 | 1) => parse(&out.stdout, out.status.success())
-            .ok_or_else(|| odd(format!("its answer is not understood: {}", out.stdout.escape_ascii()))),
+        Some(0 | 1) => {
+            let trees = parse(&out.stdout, out.status.success());
+            let trees = trees.ok_or_else(|| odd(format!("its answer is not understood: {}", out.stdout.escape_ascii())))?;
+            Ok(trees.named(sides))
+        }
         _ => Err(odd(String::from_utf8_lossy(&out.stderr).trim().to_owned())),
+    }
+}
+
+impl Trees {
+    /// Puts names for the commits into what git said.
+    fn named(mut self, sides: &Sides<'_>) -> Self {
+        for (_, said) in self.unmerged.iter_mut().flat_map(|one| &mut one.said.all) {
+            *said = said.replace(&sides.ours.0, "what landed").replace(&sides.theirs.0, "this task");
+        }
+        self
     }
 }
 
