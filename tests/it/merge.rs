@@ -1,5 +1,7 @@
 //! How finished work comes together on the run branch.
 
+mod driver;
+
 use ::plans::event::Event;
 use expect_test::expect;
 use serde_json::{Value, json};

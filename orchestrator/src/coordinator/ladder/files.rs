@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 use super::{
-    Conflict, FileAccount, Kind, Sides, Texts, Unmerged, Way,
+    Conflict, FileAccount, Kind, STACK, Sides, Texts, Unmerged, Way,
     kind::{before_reading, merged_mode},
     objects::{Blob, Entry, Objects},
 };
@@ -94,6 +97,14 @@ impl Outcome {
     }
 }
 
+/// Works on a thread with room for deep nesting; what is heard is an error where it panics.
+pub(super) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (tell, told) = oneshot::channel();
+    // A machine that has no thread left drops the sender, which is heard as well.
+    let _ = std::thread::Builder::new().name("merge".to_owned()).stack_size(STACK).spawn(move || drop(tell.send(work())));
+    told
+}
+
 /// The engine on a thread of its own: it may panic, and it may take too long. A thread that is given up ends when its work does.
 async fn merge_one(
     path: &TreePath,
@@ -102,7 +113,7 @@ async fn merge_one(
     limit: Instant,
 ) -> Result<(merge::Merge, merge::Account), String> {
     let (path, texts, task) = (path.shown().as_str().to_owned(), texts.clone(), sides.task.to_owned());
-    let work = tokio::task::spawn_blocking(move || {
+    let work = aside(move || {
         let versions = texts.versions(&path);
         let labels = merge::Labels { ours: "landed", base: "before", theirs: &task };
         let merged = merge::merge(&versions, &labels);

@@ -33,6 +33,9 @@ use crate::{
     tree_path::TreePath,
 };
 
+/// The stack of a thread that merges: source code can be nested deeply.
+pub const STACK: usize = 64 << 20;
+
 /// What is to be joined.
 #[derive(Debug, Clone, Copy)]
 pub struct Sides<'a> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{FileAccount, Kind, Texts, Way, objects::Entry, objects::Objects};
+use super::{FileAccount, Kind, Texts, Way, files::aside, objects::Entry, objects::Objects};
 use crate::{
     git::{Git, GitError},
     tree_path::TreePath,
@@ -86,7 +86,7 @@ fn in_words(chosen: &[(&Open<'_>, &merge::Candidate)]) -> String {
 /// On a thread of its own, as every work of the crate `merge`: none when it fails or takes too long.
 async fn candidates(file: &Open<'_>, end: Instant) -> Vec<merge::Candidate> {
     let (path, texts) = (file.path.shown().as_str().to_owned(), file.texts.clone());
-    let work = tokio::task::spawn_blocking(move || merge::candidates(&texts.versions(&path)));
+    let work = aside(move || merge::candidates(&texts.versions(&path)));
     timeout_at(end, work).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 

@@ -198,9 +198,16 @@ async fn what_no_text_can_solve_is_a_conflict_in_words() {
             b"#]],
     )
     .await;
-    check("echo a > f", "rm f; mkdir f; echo x > f/x", "echo b > f", "f", expect![[r#"
+    check(
+        "echo a > f",
+        "rm f; mkdir f; echo x > f/x",
+        "echo b > f",
+        "f",
+        expect![[r#"
         conflict in f: one side made something else of it: a link, a folder or another repository
-    "#]]).await;
+    "#]],
+    )
+    .await;
     check(
         "printf 'a\\0b' > f",
         "printf 'a\\0c' > f",
@@ -211,7 +218,12 @@ async fn what_no_text_can_solve_is_a_conflict_in_words() {
         a\x00c"#]],
     )
     .await;
-    check("seq 20 > f", "git mv f g", "git mv f h", "g", expect![[r#"
+    check(
+        "seq 20 > f",
+        "git mv f g",
+        "git mv f h",
+        "g",
+        expect![[r#"
         conflict in f: it was moved: f renamed to g in what landed and to h in this task.
         conflict in g: it was moved: f renamed to g in what landed and to h in this task.
         conflict in h: it was moved: f renamed to g in what landed and to h in this task.
@@ -235,7 +247,9 @@ async fn what_no_text_can_solve_is_a_conflict_in_words() {
         18
         19
         20
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let modes = ["echo a > x; chmod +x x", "echo b > x"];
     check(
         "true > e",
