@@ -1,5 +1,6 @@
 //! What each command means. One file a command, or a family.
 
+mod account;
 mod apply;
 mod begin;
 mod cancel;

@@ -22,6 +22,8 @@ pub enum Way {
     Rung(merge::Rung),
     /// A mechanical candidate.
     Proposal,
+    /// Another version of this program, or a person.
+    Unknown,
 }
 
 /// A file that both sides changed, with what became of every hunk.

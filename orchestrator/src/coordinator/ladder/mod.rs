@@ -22,7 +22,7 @@ mod trees;
 
 pub use accounts::{FileAccount, Way};
 pub use handing_on::{evidence, keep_for_person, where_it_is_kept};
-pub use kind::{Kind, Side};
+pub use kind::Kind;
 pub use proposals::Proposal;
 
 use plans::event::CommitId;
@@ -136,6 +136,26 @@ pub async fn join(git: &Git, sides: &Sides<'_>) -> Result<Joined, GitError> {
         return Ok(Joined::Clean(Box::new(Clean { tree, accounts, merged })));
     }
     Ok(Joined::Conflicted(Box::new(Conflicted { tree, conflicts, accounts, merged })))
+}
+
+/// What became of every hunk in a tree that a join has once given.
+pub async fn accounts_of(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec<FileAccount>, GitError> {
+    let joined = join(git, sides).await?;
+    if let Joined::Clean(clean) = &joined
+        && clean.tree == tree
+    {
+        return Ok(clean.accounts.clone());
+    }
+    if let Some(proposal) = joined.proposals(git).await?.into_iter().find(|proposal| proposal.tree == tree) {
+        let others = match joined {
+            Joined::Clean(clean) => clean.accounts,
+            Joined::Conflicted(left) => left.accounts,
+        };
+        let others = others.into_iter().filter(|file| proposal.accounts.iter().all(|own| own.path != file.path));
+        return Ok(others.chain(proposal.accounts.iter().cloned()).collect());
+    }
+    let met = accounts::of_git_merges(&Objects::new(git), sides, tree, &[]).await?;
+    Ok(met.into_iter().map(|(file, _)| FileAccount { way: Way::Unknown, ..file }).collect())
 }
 
 impl Joined {
