@@ -4,21 +4,22 @@
 //!
 //! **Invariant:** a check that cannot be made (no grammar, a side that does not parse) refuses nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    grammar::{Language, errors},
+    grammar::{Parsed, errors},
     lex::lex,
     names::{Names, names},
 };
 
 /// Three versions and what they were merged to.
 pub(crate) struct Claim<'a> {
-    pub path: &'a str,
     pub base: &'a str,
     pub ours: &'a str,
     pub theirs: &'a str,
     pub merged: &'a str,
+    /// The three versions as they are parsed, where the language has a grammar here.
+    pub parsed: Option<&'a [Parsed<'a>; 3]>,
 }
 
 impl Claim<'_> {
@@ -30,7 +31,8 @@ impl Claim<'_> {
     /// Every word that a side added is there, and none that a side removed is back.
     fn words(&self) -> Option<String> {
         let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
-        let counts = Counts { base: words(self.base), ours: words(self.ours), theirs: words(self.theirs), merged: words(self.merged) };
+        let counts =
+            Counts { base: words(self.base), ours: words(self.ours), theirs: words(self.theirs), merged: words(self.merged) };
         let wrong = |word: &&&str| {
             let (least, most) = counts.bounds(word);
             let there = counts.of(&counts.merged, word);
@@ -39,28 +41,46 @@ impl Claim<'_> {
         counts.all().find(wrong).map(|word| format!("`{word}` is there too often or not often enough"))
     }
 
-    /// No line that a side removed is back.
+    /// No line that a side removed is back, and none that a side added is gone: unless it is one with a line of the other side.
     fn lines(&self) -> Option<String> {
-        let lines = |text: &'_ str| count(text.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric)).map(str::to_owned));
+        let lines = |text: &'_ str| count(text.lines().map(plain).filter(|line| line.chars().any(char::is_alphanumeric)));
         let (base, ours, theirs, merged) = (lines(self.base), lines(self.ours), lines(self.theirs), lines(self.merged));
         let counts = Counts { base, ours, theirs, merged };
-        let is_back = |line: &&String| counts.of(&counts.base, line) > 0 && counts.of(&counts.merged, line) > counts.bounds(line).1;
-        counts.all().find(is_back).map(|line| format!("the line `{line}` is back"))
+        let is_back =
+            |line: &&String| counts.of(&counts.base, line) > 0 && counts.of(&counts.merged, line) > counts.bounds(line).1;
+        if let Some(line) = counts.all().find(is_back) {
+            return Some(format!("the line `{line}` is back"));
+        }
+        let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
+        let [before, left, right] = [self.base, self.ours, self.theirs].map(words);
+        let of = |counts: &HashMap<&str, i64>, word: &str| counts.get(word).copied().unwrap_or(0);
+        // Those that the other side has taken out of it are rightly not there.
+        let is_out = |word: &str| of(&left, word).min(of(&right, word)) < of(&before, word);
+        let is_new = |line: &&String| [&counts.base, &counts.ours, &counts.theirs].iter().all(|side| !side.contains_key(*line));
+        let made: HashSet<&str> =
+            counts.merged.keys().filter(is_new).flat_map(|line| lex(line).0).map(|token| token.text).collect();
+        let is_in_one = |line: &str| {
+            lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text) || is_out(token.text))
+        };
+        let all = in_a_row(self.merged);
+        let is_gone = |line: &&String| {
+            let is_added =
+                [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
+            is_added
+                && counts.of(&counts.merged, line) < counts.bounds(line).0
+                && !is_in_one(line)
+                && !all.contains(&in_a_row(line))
+        };
+        counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }
 
     fn syntax(&self) -> Option<String> {
-        let Some(language) = Language::of(self.path) else { return self.brackets() };
-        let trees = [self.base, self.ours, self.theirs, self.merged].map(|text| language.parse(text));
-        let [Some(base), Some(ours), Some(theirs), Some(merged)] = &trees else { return None };
-        if errors(merged) > errors(ours).max(errors(theirs)) {
+        let Some([base, ours, theirs]) = self.parsed else { return self.brackets() };
+        let merged = Parsed::of(ours.language, self.merged)?;
+        if errors(&merged.tree) > errors(&ours.tree).max(errors(&theirs.tree)) {
             return Some("it does not parse".to_owned());
         }
-        let names = Versioned {
-            base: names(language, base, self.base),
-            ours: names(language, ours, self.ours),
-            theirs: names(language, theirs, self.theirs),
-            merged: names(language, merged, self.merged),
-        };
+        let names = Versioned { base: names(base), ours: names(ours), theirs: names(theirs), merged: names(&merged) };
         names.defined_twice().or_else(|| names.used_and_gone())
     }
 
@@ -86,6 +106,16 @@ impl Claim<'_> {
     }
 }
 
+/// A line by what it says: whether a comma follows is a matter of what stands behind it.
+fn plain(line: &str) -> String {
+    line.trim().trim_end_matches(',').to_owned()
+}
+
+/// The words and signs of a text however they are laid out.
+fn in_a_row(text: &str) -> String {
+    lex(text).0.iter().flat_map(|token| [token.text, "\0"]).collect()
+}
+
 fn count<T: std::hash::Hash + Eq>(all: impl Iterator<Item = T>) -> HashMap<T, i64> {
     let mut counts = HashMap::new();
     for one in all {
@@ -109,7 +139,8 @@ impl<T: std::hash::Hash + Eq + Ord> Counts<T> {
 
     /// All that is anywhere, in order.
     fn all(&self) -> impl Iterator<Item = &T> {
-        let mut all: Vec<&T> = self.base.keys().chain(self.ours.keys()).chain(self.theirs.keys()).chain(self.merged.keys()).collect();
+        let mut all: Vec<&T> =
+            self.base.keys().chain(self.ours.keys()).chain(self.theirs.keys()).chain(self.merged.keys()).collect();
         all.sort();
         all.dedup();
         all.into_iter()
@@ -151,7 +182,7 @@ impl Versioned {
         let gone = |name: &str| {
             let (base, ours, theirs) = (of(&self.base, name), of(&self.ours, name), of(&self.theirs, name));
             let left = (ours == 0 && theirs > base) || (theirs == 0 && ours > base);
-            base > 0 && left || self.lost_its_definition(name)
+            (base > 0 && left && self.base.named.contains(name)) || self.lost_its_definition(name)
         };
         let mut used: Vec<&String> = self.merged.used.keys().filter(|name| gone(name)).collect();
         used.sort();

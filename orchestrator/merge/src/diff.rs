@@ -136,7 +136,8 @@ mod tests {
     fn check(base: &str, ours: &str, theirs: &str, expected: Expect) {
         let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
         let [base, ours, theirs] = [base, ours, theirs].map(|text| words(String::leak(text.to_owned())));
-        let (left, right) = (edits(base.iter().copied(), ours.iter().copied()), edits(base.iter().copied(), theirs.iter().copied()));
+        let (left, right) =
+            (edits(base.iter().copied(), ours.iter().copied()), edits(base.iter().copied(), theirs.iter().copied()));
         let found = regions(base.len(), &left, &right);
         let shown = found.iter().map(|region| {
             let (b, o, t) = (&base[region.base.clone()], &ours[region.ours.clone()], &theirs[region.theirs.clone()]);

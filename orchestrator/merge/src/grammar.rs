@@ -18,9 +18,9 @@ pub(crate) enum Language {
 
 /// Languages without a grammar here whose words can be merged all the same.
 const CODE: &[&str] = &[
-    "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cs", "kt", "kts", "scala", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "ex", "exs", "erl",
-    "hs", "ml", "mli", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "sql", "vue", "svelte", "css", "scss", "less", "proto",
-    "graphql", "groovy", "gradle", "cmake", "tf", "v", "sol",
+    "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "cs", "kt", "kts", "scala", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua",
+    "ex", "exs", "erl", "hs", "ml", "mli", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "sql", "vue", "svelte",
+    "css", "scss", "less", "proto", "graphql", "groovy", "gradle", "cmake", "tf", "v", "sol",
 ];
 
 fn ending(path: &str) -> &str {
@@ -65,6 +65,33 @@ impl Language {
     }
 }
 
+/// A text with its tree.
+pub(crate) struct Parsed<'a> {
+    pub language: Language,
+    pub text: &'a str,
+    pub tree: Tree,
+}
+
+impl<'a> Parsed<'a> {
+    pub(crate) fn of(language: Language, text: &'a str) -> Option<Self> {
+        Some(Self { language, text, tree: language.parse(text)? })
+    }
+
+    /// Three versions, at the same time where they are long.
+    pub(crate) fn three(language: Language, texts: [&'a str; 3]) -> Option<[Self; 3]> {
+        const LONG: usize = 64 << 10;
+        let [base, ours, theirs] = texts;
+        if ours.len() < LONG {
+            return Some([Self::of(language, base)?, Self::of(language, ours)?, Self::of(language, theirs)?]);
+        }
+        std::thread::scope(|scope| {
+            let theirs = scope.spawn(move || Self::of(language, theirs));
+            let (base, ours) = (Self::of(language, base)?, Self::of(language, ours)?);
+            Some([base, ours, theirs.join().ok()??])
+        })
+    }
+}
+
 /// How many places of a parsed text are no sentences of its language.
 pub(crate) fn errors(tree: &Tree) -> usize {
     let mut count = 0;
@@ -79,8 +106,10 @@ pub(crate) fn errors(tree: &Tree) -> usize {
     count
 }
 
-pub(crate) fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
-    (0..u32::try_from(node.child_count()).unwrap_or(u32::MAX)).filter_map(move |at| node.child(at))
+/// The nodes right below a node, tokens without a name among them.
+pub(crate) fn children(node: Node<'_>) -> Vec<Node<'_>> {
+    // By their number each would be looked for from the first on.
+    node.children(&mut node.walk()).collect()
 }
 
 /// Whether a text parses, or its language has no grammar here.

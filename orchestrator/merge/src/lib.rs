@@ -19,6 +19,7 @@ mod check;
 mod chunks;
 mod diff;
 mod engine;
+pub mod format;
 mod grammar;
 mod lex;
 mod lines;

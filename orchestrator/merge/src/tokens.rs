@@ -42,6 +42,9 @@ fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let three = Three { base, ours, theirs };
     let difference = |side: &[Token<'_>]| settled(coarse(edits(texts(&three.base), texts(side)), &three.base), &three.base, side);
     let found = regions(three.base.len(), &difference(&three.ours), &difference(&three.theirs));
+    if edit_one_sentence(&three, &found) {
+        return None;
+    }
     let mut out = Writer { three: &three, text: String::new(), layout: Layout::of(&three, &found) };
     for region in &found {
         out.region(region)?;
@@ -49,6 +52,45 @@ fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let mut text = out.text;
     text.push_str(choose(base_end, ours_end, theirs_end));
     Some(text)
+}
+
+/// Whether both sides edit one line of a comment: two half sentences are no sentence.
+fn edit_one_sentence(three: &Three<'_>, found: &[Region]) -> bool {
+    let base = &three.base;
+    let mut line = 0;
+    let mut comments = Vec::new();
+    let lines: Vec<usize> = (0..base.len())
+        .map(|at| {
+            if base[at].begins_line() {
+                line += 1;
+                comments.push(is_comment(base, at));
+            }
+            line
+        })
+        .collect();
+    let edited = |region: &Region, (side, range): (&[Token<'_>], &std::ops::Range<usize>)| -> Vec<usize> {
+        let behind = region.base.is_empty() && !side.get(range.start).is_some_and(Token::begins_line);
+        let from = if behind { region.base.start.saturating_sub(1) } else { region.base.start };
+        let places = from..region.base.end.max(if behind { from + 1 } else { from });
+        let mut touched: Vec<usize> = places.filter_map(|at| lines.get(at).copied()).collect();
+        touched.dedup();
+        touched.retain(|line| line.checked_sub(1).and_then(|line| comments.get(line)) == Some(&true));
+        touched
+    };
+    let by = |who: By| found.iter().filter(move |region| region.by == who || region.by == By::Both);
+    let ours: Vec<usize> = by(By::Ours).flat_map(|region| edited(region, (&three.ours, &region.ours))).collect();
+    !ours.is_empty()
+        && by(By::Theirs).flat_map(|region| edited(region, (&three.theirs, &region.theirs))).any(|line| ours.contains(&line))
+}
+
+/// Whether a line that begins here is a comment.
+pub(crate) fn is_comment(tokens: &[Token<'_>], at: usize) -> bool {
+    let is_attribute = tokens.get(at + 1).is_some_and(|next| matches!(next.text, "[" | "!"));
+    match tokens[at].text {
+        "//" | "/*" | "/**" | "*" => true,
+        "#" => !is_attribute,
+        _ => false,
+    }
 }
 
 fn texts<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = &'t str> {
@@ -190,8 +232,9 @@ impl<'t, 'a> Layout<'t, 'a> {
         let kept = found.iter().filter(|region| region.by == By::Nobody);
         let all = kept.flat_map(|region| region.base.clone().zip(region.ours.clone().zip(region.theirs.clone())));
         let anchors = all.map(|(base, (ours, theirs))| Anchor { base: &three.base[base], ours, theirs });
-        let begins =
-            |anchor: &Anchor<'_, '_>| [anchor.base, &three.ours[anchor.ours], &three.theirs[anchor.theirs]].iter().all(|token| token.begins_line());
+        let begins = |anchor: &Anchor<'_, '_>| {
+            [anchor.base, &three.ours[anchor.ours], &three.theirs[anchor.theirs]].iter().all(|token| token.begins_line())
+        };
         Self { three, anchors: anchors.filter(begins).collect() }
     }
 
@@ -241,12 +284,22 @@ mod tests {
 
     #[test]
     fn different_words_of_one_line_are_merged() {
-        check("let a = f(x, 1);\n", "let a = g(x, 1);\n", "let a = f(x, 2);\n", expect![[r#"
+        check(
+            "let a = f(x, 1);\n",
+            "let a = g(x, 1);\n",
+            "let a = f(x, 2);\n",
+            expect![[r#"
             let a = g(x, 2);
-        "#]]);
-        check("let a = f(x);\n", "let a = g(x);\n", "let a = h(x);\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "let a = f(x);\n",
+            "let a = g(x);\n",
+            "let a = h(x);\n",
+            expect![[r#"
             conflict
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -267,31 +320,61 @@ mod tests {
 
     #[test]
     fn entries_that_both_add_at_one_place_follow_each_other() {
-        check("f(a)\n", "f(a, b)\n", "f(a, c)\n", expect![[r#"
+        check(
+            "f(a)\n",
+            "f(a, b)\n",
+            "f(a, c)\n",
+            expect![[r#"
             f(a, b, c)
-        "#]]);
-        check("x = [\n    1,\n]\n", "x = [\n    1,\n    2,\n]\n", "x = [\n    1,\n    3,\n]\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "x = [\n    1,\n]\n",
+            "x = [\n    1,\n    2,\n]\n",
+            "x = [\n    1,\n    3,\n]\n",
+            expect![[r#"
             x = [
                 1,
                 2,
                 3,
             ]
-        "#]]);
-        check("if a {\n", "if a && b {\n", "if a && c {\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "if a {\n",
+            "if a && b {\n",
+            "if a && c {\n",
+            expect![[r#"
             if a && b && c {
-        "#]]);
-        check("enum E { A }\n", "enum E { A, B }\n", "enum E { A, B, C }\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "enum E { A }\n",
+            "enum E { A, B }\n",
+            "enum E { A, B, C }\n",
+            expect![[r#"
             enum E { A, B, C }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_word_that_both_change_is_a_conflict_and_what_one_adds_behind_it_is_not() {
-        check("[a, b]\n", "[a, c]\n", "[a, b, d]\n", expect![[r#"
+        check(
+            "[a, b]\n",
+            "[a, c]\n",
+            "[a, b, d]\n",
+            expect![[r#"
             [a, c, d]
-        "#]]);
-        check("version = 1\n", "version = 2\n", "version = 3\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "version = 1\n",
+            "version = 2\n",
+            "version = 3\n",
+            expect![[r#"
             conflict
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -6,7 +6,11 @@
 
 use std::ops::Range;
 
-use crate::{diff::Region, lex::Token, tokens::Three};
+use crate::{
+    diff::Region,
+    lex::Token,
+    tokens::{Three, is_comment},
+};
 
 /// A side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +30,13 @@ pub(crate) struct Part {
 const SEPARATORS: &[&str] = &[",", "|", "||", "&&", "+", "and", "or", "."];
 /// After which nothing is reached.
 const LEAVING: &[&str] = &["return", "break", "continue", "raise", "throw"];
+/// What is reached all the same.
+const LABELS: &[&str] = &["case", "default"];
 
 /// The parts of both sides that stand for a region which both changed, if both can.
 pub(crate) fn both(three: &Three<'_>, region: &Region) -> Option<Vec<Part>> {
-    let (base, ours, theirs) = (
-        &three.base[region.base.clone()],
-        &three.ours[region.ours.clone()],
-        &three.theirs[region.theirs.clone()],
-    );
+    let (base, ours, theirs) =
+        (&three.base[region.base.clone()], &three.ours[region.ours.clone()], &three.theirs[region.theirs.clone()]);
     let all = |whose| Part { whose, tokens: if whose == Whose::Ours { region.ours.clone() } else { region.theirs.clone() } };
     if same(ours, theirs) || same(base, theirs) || (is_within(base, theirs) && is_within(theirs, ours)) {
         return Some(vec![all(Whose::Ours)]);
@@ -70,8 +73,13 @@ fn same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.text == b.text)
 }
 
-/// Whether the words of one are among the other's, in their order.
+/// Whether the words of one are among the other's: a few in their order, many side by side. The words of a long text are in any other
+/// that is long enough.
 fn is_within(few: &[Token<'_>], many: &[Token<'_>]) -> bool {
+    const FEW: usize = 12;
+    if few.len() > FEW {
+        return many.windows(few.len()).any(|part| same(few, part));
+    }
     let mut rest = many.iter();
     few.iter().all(|token| rest.any(|other| other.text == token.text))
 }
@@ -82,14 +90,17 @@ fn beside(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>]) -> Optio
     let changed = Part { whose: Whose::Ours, tokens: 0..ours.len() };
     if same(base, &theirs[..base.len()]) {
         let added = &theirs[base.len()..];
-        let follows = is_separator(&added[0]) || added[0].begins_line();
+        // A word behind one that is gone, or behind lines that are others now, has lost its place.
+        let one_line = |side: &[Token<'_>]| !side.is_empty() && !side.iter().any(Token::begins_line);
+        let follows = (is_separator(&added[0]) && one_line(base) && one_line(ours)) || added[0].begins_line();
         return (follows && is_whole(added) && is_whole(ours))
             .then(|| vec![changed, Part { whose: Whose::Theirs, tokens: base.len()..theirs.len() }]);
     }
     if same(base, &theirs[more..]) {
         let added = &theirs[..more];
         let precedes = is_separator(&added[more - 1]) || (added[0].begins_line() && theirs[more].begins_line());
-        return (precedes && is_whole(added) && is_whole(ours)).then(|| vec![Part { whose: Whose::Theirs, tokens: 0..more }, changed]);
+        return (precedes && is_whole(added) && is_whole(ours))
+            .then(|| vec![Part { whose: Whose::Theirs, tokens: 0..more }, changed]);
     }
     None
 }
@@ -156,10 +167,14 @@ fn entries(ours: &[Token<'_>], theirs: &[Token<'_>], how: Separated) -> Option<V
     Some(parts)
 }
 
-/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2`, `a(x)` and `a(y)` are never meant to stand side by side.
+/// Two values for one key: `a: 1` and `a: 2`, `a = 1` and `a = 2` are never meant to stand side by side.
 fn names_the_same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     let key = |entry: &[Token<'_>]| {
-        let named: Vec<String> = entry.iter().take_while(|token| !matches!(token.text, ":" | "=" | "=>" | "(" | "{")).map(|token| token.text.to_owned()).collect();
+        let named: Vec<String> = entry
+            .iter()
+            .take_while(|token| !matches!(token.text, ":" | "=" | "=>" | ":="))
+            .map(|token| token.text.to_owned())
+            .collect();
         (named.len() < entry.len()).then_some(named)
     };
     key(a).is_some_and(|named| key(b) == Some(named))
@@ -191,14 +206,21 @@ fn split(tokens: &[Token<'_>], how: Separated) -> Vec<Range<usize>> {
 
 /// Whole lines of both: what is indented deeper belongs to what stands before it.
 fn statements(ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Vec<Part>> {
-    let (first, second) = (Part { whose: Whose::Ours, tokens: 0..ours.len() }, Part { whose: Whose::Theirs, tokens: 0..theirs.len() });
+    let (first, second) =
+        (Part { whose: Whose::Ours, tokens: 0..ours.len() }, Part { whose: Whose::Theirs, tokens: 0..theirs.len() });
     let deeper = theirs[0].indent().len() > ours[0].indent().len();
-    let (upper, parts) = if deeper { (theirs, vec![second, first]) } else { (ours, vec![first, second]) };
+    let (upper, lower, parts) = if deeper { (theirs, ours, vec![second, first]) } else { (ours, theirs, vec![first, second]) };
     let (mine, other) = (lines(ours), lines(theirs));
-    let leaves = lines(upper).last().is_some_and(|line| LEAVING.contains(&line[0].text));
-    let shared = other.iter().filter(|line| line.iter().any(Token::is_word) && mine.iter().any(|known| same(known, line))).count();
+    let is_label = LABELS.contains(&lower[0].text);
+    let leaves = !is_label && lines(upper).last().is_some_and(|line| LEAVING.contains(&line[0].text));
+    let says = |line: &&&[Token<'_>]| line.iter().any(Token::is_word);
+    let shared = other.iter().filter(says).filter(|line| mine.iter().any(|known| same(known, line))).count();
+    // Much the same written twice is one thing, and not two.
+    let is_one = 2 * shared > other.iter().filter(says).count().min(mine.iter().filter(says).count());
     let clash = mine.iter().any(|line| other.iter().any(|there| !same(line, there) && names_the_same(line, there)));
-    (!leaves && shared == 0 && !clash).then_some(parts)
+    // What both say about one thing is not said by saying both.
+    let is_prose = |side: &[Token<'_>]| lines(side).iter().all(|line| is_comment(line, 0));
+    (!leaves && !is_one && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
 }
 
 fn lines<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {

@@ -93,7 +93,7 @@ fn list_of(language: Language, node: Node<'_>) -> Option<List<'_>> {
 }
 
 fn named(node: Node<'_>) -> Vec<Node<'_>> {
-    children(node).filter(|child| child.is_named() && !child.kind().contains("comment")).collect()
+    children(node).into_iter().filter(|child| child.is_named() && !child.kind().contains("comment")).collect()
 }
 
 impl Import {
@@ -122,7 +122,8 @@ impl Import {
     pub(crate) fn merge(base: Option<&Self>, ours: &Self, theirs: &Self) -> Option<Self> {
         let none = Vec::new();
         let was = base.map_or(&none, |base| &base.names);
-        let mut names: Vec<String> = ours.names.iter().filter(|name| theirs.names.contains(name) || !was.contains(name)).cloned().collect();
+        let mut names: Vec<String> =
+            ours.names.iter().filter(|name| theirs.names.contains(name) || !was.contains(name)).cloned().collect();
         let new: Vec<&String> = theirs.names.iter().filter(|name| !was.contains(name) && !names.contains(name)).collect();
         names.extend(new.into_iter().cloned());
         let same = |a: &str, b: &str| a.split_whitespace().eq(b.split_whitespace());

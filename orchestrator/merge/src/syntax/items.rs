@@ -80,7 +80,8 @@ impl<'a> Source<'a> {
             }
             start = end;
         }
-        let mut items: Vec<Item<'a>> = found.into_iter().map(|(key, range, node)| self.item(key, range, node)).collect::<Option<_>>()?;
+        let mut items: Vec<Item<'a>> =
+            found.into_iter().map(|(key, range, node)| self.item(key, range, node)).collect::<Option<_>>()?;
         if start < range.end {
             items.push(self.item(Key::tail(), start..range.end, None)?);
         }
@@ -93,7 +94,8 @@ impl<'a> Source<'a> {
         let blank = whole[..code].rfind('\n').map_or(0, |end| end + 1);
         let text = &whole[blank..];
         let body = node.and_then(|node| self.body(node, range.start + blank..range.end));
-        let import = node.and_then(|node| Import::of(self.language, node, self.text, &self.text[range.start + blank..node.start_byte()]));
+        let import =
+            node.and_then(|node| Import::of(self.language, node, self.text, &self.text[range.start + blank..node.start_byte()]));
         Some(Item { key, blank: &whole[..blank], text, body, import })
     }
 
@@ -105,7 +107,7 @@ impl<'a> Source<'a> {
             (self.line_end(inner.start_byte()), self.line_start(inner.end_byte().checked_sub(1)?))
         };
         (start <= end && start > range.start && end <= range.end).then_some(())?;
-        let nodes: Vec<Node<'_>> = children(inner).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(|child| child.is_named()).collect();
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
         let items = self.items(&nodes, start..end)?;
@@ -152,7 +154,8 @@ fn split_preamble(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     items
 }
 
-/// Items of one name are counted; what has no name is known by what stands before it.
+/// Items of one name are counted; what has no name is known by what stands before it. Which of several is which in another version, by
+/// their texts, is for `twins` to say.
 fn told_apart(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     let mut seen: HashMap<Key, usize> = HashMap::new();
     let mut before = Key::preamble();
@@ -178,7 +181,7 @@ mod tests {
 
     fn check(language: Language, text: &str, expected: Expect) {
         let tree = language.parse(text).unwrap();
-        let nodes: Vec<Node<'_>> = children(tree.root_node()).filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(|child| child.is_named()).collect();
         let items = Source { language, text }.items(&nodes, 0..text.len()).unwrap();
         let joined: String = items.iter().flat_map(|item| [item.blank, item.text]).collect();
         assert_eq!(joined, text);
@@ -190,7 +193,15 @@ mod tests {
         for item in items {
             out.push_str(&format!("{indent}{} {}+{}\n", item.key, item.blank.len(), item.text.lines().count()));
             if let Some(body) = &item.body {
-                assert_eq!(format!("{}{}{}", body.head, body.items.iter().map(|item| format!("{}{}", item.blank, item.text)).collect::<String>(), body.foot), item.text);
+                assert_eq!(
+                    format!(
+                        "{}{}{}",
+                        body.head,
+                        body.items.iter().map(|item| format!("{}{}", item.blank, item.text)).collect::<String>(),
+                        body.foot
+                    ),
+                    item.text
+                );
                 out.push_str(&shown(&body.items, &format!("{indent}  ")));
             }
         }

@@ -29,6 +29,11 @@ impl Key {
         Self { kind, name: name.into(), number: 0 }
     }
 
+    /// The same without its number.
+    pub(crate) fn plain(&self) -> Self {
+        Self { number: 0, ..self.clone() }
+    }
+
     /// Of comments at the top of a file.
     pub(crate) fn preamble() -> Self {
         Self::new("preamble", "")
@@ -52,7 +57,10 @@ impl Key {
 
 /// Whether a node belongs to the item behind it.
 pub(crate) fn is_trivia(kind: &str) -> bool {
-    matches!(kind, "comment" | "line_comment" | "block_comment" | "attribute_item" | "decorator" | "marker_annotation" | "annotation")
+    matches!(
+        kind,
+        "comment" | "line_comment" | "block_comment" | "attribute_item" | "decorator" | "marker_annotation" | "annotation"
+    )
 }
 
 /// The key of a node.
@@ -60,25 +68,50 @@ pub(crate) fn key_of(language: Language, node: Node<'_>, text: &str) -> Key {
     let kind = node.kind();
     let named = |class: &'static str| node.child_by_field_name("name").map(|name| Key::new(class, words(name, text)));
     let key = match kind {
-        "function_item" | "function_signature_item" | "function_declaration" | "generator_function_declaration" | "function_definition"
+        "function_item"
+        | "function_signature_item"
+        | "function_declaration"
+        | "generator_function_declaration"
+        | "function_definition"
         | "function_signature" => named("fn"),
         "method_definition" | "method_signature" | "abstract_method_signature" | "constructor_declaration" => member(node, text),
         "method_declaration" => member(node, text),
-        "struct_item" | "enum_item" | "union_item" | "trait_item" | "type_item" | "class_definition" | "class_declaration"
-        | "abstract_class_declaration" | "interface_declaration" | "type_alias_declaration" | "enum_declaration" | "record_declaration" | "annotation_type_declaration"
-        | "internal_module" | "module" => named("type"),
+        "struct_item"
+        | "enum_item"
+        | "union_item"
+        | "trait_item"
+        | "type_item"
+        | "class_definition"
+        | "class_declaration"
+        | "abstract_class_declaration"
+        | "interface_declaration"
+        | "type_alias_declaration"
+        | "enum_declaration"
+        | "record_declaration"
+        | "annotation_type_declaration"
+        | "internal_module"
+        | "module" => named("type"),
         "mod_item" => named("mod"),
         "const_item" | "static_item" | "macro_definition" | "associated_type" | "extern_crate_declaration" => named("const"),
         "impl_item" => Some(Key::new("impl", head(node, text))),
         "decorated_definition" => node.child_by_field_name("definition").map(|inner| decorated(language, node, inner, text)),
         "export_statement" => Some(exported(language, node, text)),
-        "lexical_declaration" | "variable_declaration" | "const_declaration" | "var_declaration" | "type_declaration" | "field_declaration"
-        | "public_field_definition" | "property_signature" | "constant_declaration" => Some(Key::new("var", names_in(node, text))),
+        "lexical_declaration"
+        | "variable_declaration"
+        | "const_declaration"
+        | "var_declaration"
+        | "type_declaration"
+        | "field_declaration"
+        | "public_field_definition"
+        | "property_signature"
+        | "constant_declaration" => Some(Key::new("var", names_in(node, text))),
         "expression_statement" => expression(node, text),
         "macro_invocation" => node.child_by_field_name("macro").map(|name| Key::new("macro", words(name, text))),
         "package_clause" | "package_declaration" => Some(Key::new("package", "")),
         "import_spec" => Some(Key::new("import", words(node, text))),
-        "if_statement" if language == Language::Python => node.child_by_field_name("condition").map(|condition| Key::new("if", words(condition, text))),
+        "if_statement" if language == Language::Python => {
+            node.child_by_field_name("condition").map(|condition| Key::new("if", words(condition, text)))
+        }
         "method_elem" | "type_elem" => Some(Key::new("var", names_in(node, text))),
         _ if is_import(kind) => Some(Key::new("import", super::imports::key(language, node, text))),
         _ => None,
@@ -88,7 +121,10 @@ pub(crate) fn key_of(language: Language, node: Node<'_>, text: &str) -> Key {
 
 /// Whether a statement imports.
 pub(crate) fn is_import(kind: &str) -> bool {
-    matches!(kind, "use_declaration" | "import_statement" | "import_from_statement" | "import_declaration" | "future_import_statement")
+    matches!(
+        kind,
+        "use_declaration" | "import_statement" | "import_from_statement" | "import_declaration" | "future_import_statement"
+    )
 }
 
 /// The words of a node, with single blanks between.
@@ -108,15 +144,22 @@ fn member(node: Node<'_>, text: &str) -> Option<Key> {
     let receiver = node.child_by_field_name("receiver").map(|receiver| words(receiver, text)).unwrap_or_default();
     let receiver = receiver.trim_matches(['(', ')']).rsplit([' ', '*']).next().unwrap_or_default().to_owned();
     let before = text.get(node.start_byte()..node.child_by_field_name("name")?.start_byte()).unwrap_or_default();
-    let accessor = ["get", "set"].into_iter().find(|word| before.split_whitespace().any(|there| there == *word)).unwrap_or_default();
-    Some(Key::new("fn", [receiver.as_str(), accessor, &name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")))
+    let accessor =
+        ["get", "set"].into_iter().find(|word| before.split_whitespace().any(|there| there == *word)).unwrap_or_default();
+    Some(Key::new(
+        "fn",
+        [receiver.as_str(), accessor, &name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+    ))
 }
 
 /// A property and its setter have one name and different decorators.
 fn decorated(language: Language, node: Node<'_>, inner: Node<'_>, text: &str) -> Key {
     let key = key_of(language, inner, text);
     let decorators = text.get(node.start_byte()..inner.start_byte()).unwrap_or_default();
-    let own = decorators.lines().map(str::trim).find(|line| line.ends_with(".setter") || line.ends_with(".deleter") || line.contains("overload"));
+    let own = decorators
+        .lines()
+        .map(str::trim)
+        .find(|line| line.ends_with(".setter") || line.ends_with(".deleter") || line.contains("overload"));
     Key { name: format!("{}{}", key.name, own.map(|line| format!(" {line}")).unwrap_or_default()), ..key }
 }
 
@@ -143,7 +186,10 @@ fn names_in(node: Node<'_>, text: &str) -> String {
         let inner = (0..u32::try_from(node.named_child_count()).unwrap_or(0)).filter_map(|at| node.named_child(at));
         let declares = |child: &Node<'_>| {
             let kind = child.kind();
-            kind.ends_with("declarator") || kind.ends_with("_spec") || kind.ends_with("_spec_list") || kind.ends_with("identifier") && names.is_empty()
+            kind.ends_with("declarator")
+                || kind.ends_with("_spec")
+                || kind.ends_with("_spec_list")
+                || kind.ends_with("identifier") && names.is_empty()
         };
         let inner: Vec<Node<'_>> = inner.filter(declares).collect();
         if inner.is_empty() && names.is_empty() {
@@ -173,8 +219,16 @@ fn expression(node: Node<'_>, text: &str) -> Option<Key> {
 pub(crate) fn body_of<'t>(language: Language, node: Node<'t>) -> Option<Node<'t>> {
     let body = || node.child_by_field_name("body");
     match node.kind() {
-        "impl_item" | "trait_item" | "mod_item" | "foreign_mod_item" | "class_definition" | "class_declaration" | "abstract_class_declaration"
-        | "interface_declaration" | "internal_module" | "module" => body(),
+        "impl_item"
+        | "trait_item"
+        | "mod_item"
+        | "foreign_mod_item"
+        | "class_definition"
+        | "class_declaration"
+        | "abstract_class_declaration"
+        | "interface_declaration"
+        | "internal_module"
+        | "module" => body(),
         "decorated_definition" => body_of(language, node.child_by_field_name("definition")?),
         "export_statement" => body_of(language, node.child_by_field_name("declaration")?),
         "expression_statement" => callback(node.named_child(0)?),
@@ -195,5 +249,7 @@ pub(crate) fn body_of<'t>(language: Language, node: Node<'t>) -> Option<Node<'t>
 fn callback(call: Node<'_>) -> Option<Node<'_>> {
     let arguments = call.child_by_field_name("arguments")?;
     let last = arguments.named_child(u32::try_from(arguments.named_child_count().checked_sub(1)?).ok()?)?;
-    matches!(last.kind(), "arrow_function" | "function_expression").then(|| last.child_by_field_name("body"))?.filter(|body| body.kind() == "statement_block")
+    matches!(last.kind(), "arrow_function" | "function_expression")
+        .then(|| last.child_by_field_name("body"))?
+        .filter(|body| body.kind() == "statement_block")
 }

@@ -9,6 +9,7 @@ mod imports;
 mod items;
 mod keys;
 mod order;
+mod twins;
 
 use std::collections::HashMap;
 
@@ -18,32 +19,20 @@ use keys::Key;
 use tree_sitter::Node;
 
 use crate::{
-    grammar::{Language, children},
+    grammar::{Parsed, children},
     lex::{lex, same_words},
     merge_text,
 };
 
 /// The merged text, if every item could be merged.
-pub(crate) fn merge(language: Language, base: &str, ours: &str, theirs: &str) -> Option<String> {
-    let (base, ours, theirs) = (Parsed::of(language, base)?, Parsed::of(language, ours)?, Parsed::of(language, theirs)?);
-    let (base, ours, theirs) = (base.items()?, ours.items()?, theirs.items()?);
-    merge_items(&base, &ours, &theirs)
+pub(crate) fn merge(base: &Parsed<'_>, ours: &Parsed<'_>, theirs: &Parsed<'_>) -> Option<String> {
+    merge_items(&items_of(base)?, &items_of(ours)?, &items_of(theirs)?)
 }
 
-struct Parsed<'a> {
-    source: Source<'a>,
-    tree: tree_sitter::Tree,
-}
-
-impl<'a> Parsed<'a> {
-    fn of(language: Language, text: &'a str) -> Option<Self> {
-        Some(Self { source: Source { language, text }, tree: language.parse(text)? })
-    }
-
-    fn items(&self) -> Option<Vec<Item<'a>>> {
-        let nodes: Vec<Node<'_>> = children(self.tree.root_node()).filter(Node::is_named).collect();
-        self.source.items(&nodes, 0..self.source.text.len())
-    }
+fn items_of<'a>(parsed: &Parsed<'a>) -> Option<Vec<Item<'a>>> {
+    let nodes: Vec<Node<'_>> = children(parsed.tree.root_node()).into_iter().filter(Node::is_named).collect();
+    let source = Source { language: parsed.language, text: parsed.text };
+    source.items(&nodes, 0..parsed.text.len())
 }
 
 /// The versions of one item.
@@ -55,6 +44,9 @@ struct Versions<'v, 'a> {
 }
 
 fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Option<String> {
+    let (mut ours, mut theirs) = (ours.to_vec(), theirs.to_vec());
+    twins::number(base, &mut ours, &mut theirs);
+    let (ours, theirs) = (&ours[..], &theirs[..]);
     let renamed = [renames(base, ours, theirs), renames(base, theirs, ours)];
     let name = |side: usize, key: &Key| renamed[side].get(key).cloned().unwrap_or_else(|| key.clone());
     let (ours_keys, theirs_keys): (Vec<Key>, Vec<Key>) =
@@ -92,8 +84,11 @@ fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Opt
 fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
     let whole = |item: &Item<'_>| Some(Some(format!("{}{}", item.blank, item.text)));
     match versions {
-        Versions { base: None, ours: Some(item), theirs: None } | Versions { base: None, ours: None, theirs: Some(item) } => whole(item),
-        Versions { base: Some(base), ours: Some(side), theirs: None } | Versions { base: Some(base), ours: None, theirs: Some(side) } => {
+        Versions { base: None, ours: Some(item), theirs: None } | Versions { base: None, ours: None, theirs: Some(item) } => {
+            whole(item)
+        }
+        Versions { base: Some(base), ours: Some(side), theirs: None }
+        | Versions { base: Some(base), ours: None, theirs: Some(side) } => {
             if same_words(base.text, side.text) {
                 return Some(None);
             }
@@ -103,14 +98,15 @@ fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
         }
         Versions { base, ours: Some(ours), theirs: Some(theirs) } => {
             let blank = choose_blank(base, ours, theirs);
-            let text = if same_words(ours.text, theirs.text) {
-                ours.text.to_owned()
-            } else {
-                match base {
-                    Some(base) if base.text == theirs.text || (same_words(base.text, theirs.text)) => ours.text.to_owned(),
-                    Some(base) if same_words(base.text, ours.text) => theirs.text.to_owned(),
-                    _ => within(base, ours, theirs)?,
-                }
+            let text = match base {
+                _ if same_words(ours.text, theirs.text) => ours.text.to_owned(),
+                Some(base) if base.text == theirs.text => ours.text.to_owned(),
+                Some(base) if base.text == ours.text => theirs.text.to_owned(),
+                // Who changed the layout alone gives way where both cannot be had.
+                Some(before) => within(base, ours, theirs)
+                    .or_else(|| same_words(before.text, theirs.text).then(|| ours.text.to_owned()))
+                    .or_else(|| same_words(before.text, ours.text).then(|| theirs.text.to_owned()))?,
+                None => within(base, ours, theirs)?,
             };
             Some((!text.is_empty()).then(|| format!("{blank}{text}")))
         }

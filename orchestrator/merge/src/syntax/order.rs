@@ -9,7 +9,11 @@ use super::keys::Key;
 /// Ours, with what only theirs has behind what it stands behind there. Where only theirs moved things, theirs with ours.
 pub(super) fn merge<'k>(base: &'k [Key], ours: &'k [Key], theirs: &'k [Key]) -> Vec<&'k Key> {
     let ours_moved = moved(base, ours);
-    if !ours_moved && moved(base, theirs) { woven(base, theirs, ours, First::Added) } else { woven(base, ours, theirs, First::Kept) }
+    if !ours_moved && moved(base, theirs) {
+        woven(base, theirs, ours, First::Added)
+    } else {
+        woven(base, ours, theirs, First::Kept)
+    }
 }
 
 /// Whether what was there before stands in another order.

@@ -255,14 +255,9 @@ async fn what_no_text_can_solve_is_a_conflict_in_words() {
         "true > e",
         modes[0],
         modes[1],
-        "x",
+        "e",
         expect![[r#"
             conflict in x: both changed its mode, differently
-            <<<<<<< 69e19c859a9d579d173b0489fa7cddc04118b2aa
-            a
-            =======
-            b
-            >>>>>>> 643ecd5bd48df5caf9394656e0bd72d9059bcf2d
         "#]],
     )
     .await;
