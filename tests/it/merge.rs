@@ -140,7 +140,9 @@ fn a_command_worker_whose_change_conflicts_is_run_again_on_the_new_tip() {
     let s = together(Scenario::new("## list.txt\nstart\n"));
     let worker = format!("{TOGETHER}; echo $INSPAN_TASK >> list.txt");
     // Whoever lands second wants to be the last: neither order of both, put together without it, will do.
-    let task = |name| format!("{name} | shared list.txt | write {name}/** | verify test \"$(tail -n 1 list.txt)\" = {name} | run {worker}\n");
+    let task = |name| {
+        format!("{name} | shared list.txt | write {name}/** | verify test \"$(tail -n 1 list.txt)\" = {name} | run {worker}\n")
+    };
     s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
     let result = s.repository().git(&["show", &format!("inspan/{}:list.txt", s.run_id())]);
     let mut lines: Vec<&str> = result.lines().collect();

@@ -63,7 +63,9 @@ fn what_git_leaves_is_merged_by_syntax_and_what_is_left_is_gits_conflict() {
     let outcome = versions.merge(&["--path", "a.py", "--marker-size", "9", "-o", "-"]).code(1);
     let (_, text) = versions.git(&["--marker-size=9"]);
     assert_eq!(outcome.stdout.as_bytes(), text);
-    let many = |word: &str| (0..200).map(|n| format!("{word}{n}\nsame {n}\nsame {n}\nsame {n}\nsame {n}\n")).collect::<String>();
+    let many = |word: &str| {
+        (0..200).map(|n| format!("{word}{n}\nsame {n}\nsame {n}\nsame {n}\nsame {n}\n")).collect::<Vec<_>>().concat()
+    };
     let versions = Versions::new(many("").as_bytes(), many("x").as_bytes(), many("y").as_bytes());
     versions.merge(&["--path", "a.txt", "-o", "out"]).code(127);
 }

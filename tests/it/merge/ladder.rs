@@ -26,7 +26,7 @@ fn two_tasks_that_edit_one_call_land_with_both_edits_and_the_account_tells_how()
         Event::TaskLanded { key, .. } => Some(key.task.to_string()),
         _ => None,
     });
-    let last = last.last().expect("both landed");
+    let last = last.collect::<Vec<_>>().pop().expect("both landed");
     let told = s.inspan(&["diff", "--task", &last]).code(0).out();
     let account = told.split("What became").nth(1).expect("there is an account").to_owned();
     assert!(account.contains("f.rs, which others changed as well, was merged by"), "{told}");
@@ -39,10 +39,10 @@ fn an_edit_that_nobody_met_is_told_to_be_as_it_was_made() {
     let s = Scenario::new("## a.txt\na\n");
     s.run_plan("a | write a.txt | run echo b >> a.txt", &[]).code(0);
     let told = s.inspan(&["diff", "--task", "a"]).code(0).out();
-    expect![[r"
+    expect![[r#"
          What became of this change on the run branch:
           1 file is there as the task made it
-    "]]
+    "#]]
     .assert_eq(&format!(" What became{}", told.split("What became").nth(1).unwrap_or_default()));
 }
 
@@ -77,7 +77,11 @@ fn a_candidate_lands_only_if_the_proofs_of_both_tasks_pass_on_it() {
     };
     s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
     assert_eq!(conflicts(&s), 1, "{}", s.history().outline());
-    assert_eq!(s.history().count(|event| matches!(event, Event::TaskLanded { .. })), 2, "the second one did it again on the new tip");
+    assert_eq!(
+        s.history().count(|event| matches!(event, Event::TaskLanded { .. })),
+        2,
+        "the second one did it again on the new tip"
+    );
     let result = s.result();
     let mut lines: Vec<&str> = result.lines().collect();
     lines[2..].sort_unstable();
@@ -88,7 +92,7 @@ fn a_candidate_lands_only_if_the_proofs_of_both_tasks_pass_on_it() {
 fn fifty_tasks_register_themselves_in_one_file() {
     let s = Scenario::new("## registry.txt\nnobody\n");
     let task = |n: usize| format!("t{n} | shared registry.txt | write t{n}/** | run echo t{n} >> registry.txt\n");
-    s.run_plan(&(1..=50).map(task).collect::<String>(), &["--workers", "8"]).code(0);
+    s.run_plan(&(1..=50).map(task).collect::<Vec<_>>().concat(), &["--workers", "8"]).code(0);
     let result = s.result();
     assert!((1..=50).all(|n| result.lines().filter(|line| *line == format!("t{n}")).count() == 1), "{result}");
     assert_eq!(conflicts(&s), 0);
@@ -113,13 +117,14 @@ fn modes_line_ends_and_bytes_that_are_no_text_come_through() {
     s.run_plan(&both("f.txt", [a, b]), &[]).code(0);
     let tip = format!("inspan/{}", s.run_id());
     assert!(s.repository().git(&["ls-tree", &tip, "f.txt"]).starts_with("100755"));
-    let shown = std::process::Command::new("git").args(["show", &format!("{tip}:f.txt")]).current_dir(s.repository().path()).output();
+    let shown =
+        std::process::Command::new("git").args(["show", &format!("{tip}:f.txt")]).current_dir(s.repository().path()).output();
     assert_eq!(shown.expect("git starts").stdout, b"eins\r\n2\n3\n4\n5\n6\n7\n8\n9\n\xe9\n");
 }
 
 #[test]
 fn an_edit_of_a_file_that_another_task_moved_follows_it() {
-    let text = (1..=20).map(|n| format!("line {n}\n")).collect::<String>();
+    let text = (1..=20).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
     let s = together(Scenario::new(&format!("## old.txt\n{text}")));
     let plan = format!(
         "a | shared old.txt new.txt | write a/** | run {TOGETHER}; mv old.txt new.txt; sed -i 's/^line 1$/one/' new.txt\n \

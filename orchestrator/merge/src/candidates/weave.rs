@@ -51,7 +51,7 @@ impl<'a> Loom<'a> {
             Who::Both if join(ours.iter().copied()) == join(theirs.iter().copied()) => moved(ours, &Shift::None),
             Who::Both if base.is_empty() => self.side_by_side(at, ours, theirs),
             Who::Both => {
-                let texts = [base, ours, theirs].map(|lines| lines.concat());
+                let texts = [base, ours, theirs].map(<[Line<'_>]>::concat);
                 vec![words::merge(texts.each_ref().map(Vec::as_slice), self.manner.order)?]
             }
         })
@@ -90,17 +90,17 @@ impl<'a> Loom<'a> {
 
     /// How a side (1 or 2) has moved what stands around a chunk that it did not touch.
     fn shift_around(&self, at: usize, version: usize, lines: &[Line<'_>]) -> Shift {
-        let other = |line: &Line<'_>| !is_blank(line);
+        let has_text = |line: &Line<'_>| !is_blank(line);
         let of = |chunk: &Chunk| self.lines_of(chunk);
         let [base, ours, theirs] = of(&self.cut[at]);
         let side = if version == 1 { ours } else { theirs };
         // The lines that stood there are in the other side's version, moved or not.
-        if let Some(at) = base.iter().position(|line| other(line)).filter(|at| *at < side.len()) {
+        if let Some(at) = base.iter().position(has_text).filter(|at| *at < side.len()) {
             return shift(base[at], side[at]);
         }
         let before = at.checked_sub(1).and_then(|at| self.moved_line(at, version, true));
         let after = self.moved_line(at + 1, version, false);
-        let wanted = lines.iter().find(|line| other(line)).map(|line| indent(line));
+        let wanted = lines.iter().find(|line| has_text(line)).map(|line| indent(line));
         let (before, after) = match (before, after) {
             (Some(before), Some(after)) => (before, after),
             (one, two) => return one.or(two).map_or(Shift::None, |(_, shift)| shift),

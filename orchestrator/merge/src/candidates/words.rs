@@ -33,26 +33,20 @@ pub(super) fn merge(versions: [&[u8]; 3], order: Order) -> Option<Vec<u8>> {
 /// What both put in one place, in order; none where something else stood there.
 fn both(base: &[u8], ours: &[u8], theirs: &[u8], order: Order) -> Option<[Vec<u8>; 2]> {
     let (ours, theirs) = (ours.to_vec(), theirs.to_vec());
-    if base.is_empty() {
-        return Some(match order {
-            Order::OursFirst => [ours, theirs],
-            Order::TheirsFirst => [theirs, ours],
-        });
-    }
-    // Only the white space differs: the one with more of it was broken into lines.
     let blank = |text: &[u8]| text.iter().all(u8::is_ascii_whitespace);
-    if blank(base) && blank(&ours) && blank(&theirs) {
+    // Only the white space differs: the one with more of it was broken into lines.
+    if !base.is_empty() && blank(base) && blank(&ours) && blank(&theirs) {
         return Some([if ours.len() >= theirs.len() { ours } else { theirs }, Vec::new()]);
     }
-    // One of them put something after the space, the other one in its place, and kept it.
-    if blank(base) {
-        let kept = |text: &[u8]| text.starts_with(base) || text.ends_with(base);
-        return (kept(&ours) && kept(&theirs)).then(|| match order {
-            Order::OursFirst => [ours, theirs],
-            Order::TheirsFirst => [theirs, ours],
-        });
+    // Both put something where nothing stood, or before or after a space that they kept.
+    let kept = |text: &[u8]| text.starts_with(base) || text.ends_with(base);
+    if !(base.is_empty() || (blank(base) && kept(&ours) && kept(&theirs))) {
+        return None;
     }
-    None
+    Some(match order {
+        Order::OursFirst => [ours, theirs],
+        Order::TheirsFirst => [theirs, ours],
+    })
 }
 
 /// Two insertions after each other. Where a list was empty before, a comma comes between them; between two words a space.

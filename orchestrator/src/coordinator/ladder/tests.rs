@@ -1,5 +1,7 @@
 //! Joins of real commits.
 
+use std::fmt::Write as _;
+
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -40,7 +42,7 @@ impl Field {
         };
         for FileAccount { path, way, account } in accounts {
             let fates: Vec<String> = account.hunks().map(|hunk| format!("{:?}", hunk.fate)).collect();
-            out.push_str(&format!("{} by {way:?}: {}\n", path.shown(), fates.join(", ")));
+            writeln!(out, "{} by {way:?}: {}", path.shown(), fates.join(", ")).unwrap();
         }
         let text = self.git().file(tree, &shared::RepoPath::new(path).unwrap()).await.unwrap_or_default();
         let text = if text.len() > 500 { format!("({} bytes)", text.len()) } else { text.escape_ascii().to_string() };
@@ -208,6 +210,10 @@ async fn what_no_text_can_solve_is_a_conflict_in_words() {
     "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_is_no_text_moved_twice_or_of_two_modes_is_a_conflict_in_words() {
     check(
         "printf 'a\\0b' > f",
         "printf 'a\\0c' > f",
@@ -366,7 +372,7 @@ async fn a_conflict_has_proposals_and_both_sides_are_kept_for_the_person() {
     let mut shown = String::new();
     for proposal in &proposals {
         let text = field.git().file(&proposal.tree, left.conflicts[0].path.shown()).await.unwrap();
-        shown.push_str(&format!("({})\n{}", proposal.how, String::from_utf8_lossy(&text)));
+        write!(shown, "({})\n{}", proposal.how, String::from_utf8_lossy(&text)).unwrap();
         assert!(proposal.accounts.iter().all(|file| file.account.is_whole()));
     }
     expect![[r#"

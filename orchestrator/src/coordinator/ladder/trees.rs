@@ -122,7 +122,7 @@ mod tests {
         let all: Vec<String> = trees.unmerged.iter().map(shown).collect();
         expect![["f b1 b2 b3 None\ng c1 - c3 Some(Deleted(Ours))"]].assert_eq(&all.join("\n"));
         assert_eq!(parse(b"aa\0", true).unwrap().tree, "aa");
-        for wrong in ["aa\0", "aa\0\0", "aa\0100644 b1\tf\0\0", "aa\0100644 b1 7\tf\0\0", ""] {
+        for wrong in ["aa\0", "aa\0\0", "aa\u{0}100644 b1\tf\0\0", "aa\u{0}100644 b1 7\tf\0\0", ""] {
             assert_eq!(parse(wrong.as_bytes(), false), None, "{wrong:?}");
         }
     }
