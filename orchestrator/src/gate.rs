@@ -1,118 +1,136 @@
-//! Running proofs: commands that must exit with 0 on exactly one tree.
+//! Running proofs: one command, which must exit with 0 on exactly one tree.
 //!
-//! The gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
+//! A gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
 //!
-//! **Invariant:** a verdict belongs to a commit: the worktree is put to that commit's files before every command. A command that
-//! rewrites files (a formatter, a test that writes snapshots) neither helps nor harms the next one.
+//! **Invariant:** a verdict belongs to a tree: the worktree is put to its files before every command. A command that rewrites files
+//! (a formatter, a test that writes snapshots) neither helps nor harms the next one.
+//! **Invariant:** what the machine lacks is no verdict; see [`Trouble`].
+//!
+//! What is done about a red is in `coordinator`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{ffi::OsStr, time::Duration};
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::Network;
+use shared::{Network, TaskId};
 use tokio_util::sync::CancellationToken;
 use worker::{
     process::{CommandEnd, Shell, Status, end_strays},
     sandbox::Writes,
 };
 
-use crate::{error::Error, quarters::Holder, site::Site, worktree::Worktree};
+use crate::{
+    coordinator::trouble::{Failure, Trouble, classify, is_full, is_on_path},
+    error::Error,
+    quarters::Holder,
+    site::Site,
+    worktree::Worktree,
+};
 
 /// A place to prove things in.
 pub struct Gate {
     worktree: Worktree,
     shell: Shell,
     mark: String,
-    /// What is known about commits that were asked about before: whether a command passes there.
-    known: HashMap<(CommitId, String, Network), bool>,
 }
 
-/// What is to be proved about a commit.
-#[derive(Debug, Clone)]
-pub struct Claim<'a> {
-    /// Which proof the commands belong to.
+/// What is to be proved about a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which proof the command belongs to.
     pub proof: Proof,
-    /// The commands, in order.
-    pub commands: &'a [String],
-    /// For each.
+    /// Whose it is; none where it is the gate's.
+    pub of: Option<TaskId>,
+    /// The command.
+    pub command: String,
+    /// How long it may take.
     pub timeout: Duration,
-    /// What they can reach.
+    /// What it can reach.
     pub network: Network,
+}
+
+/// What a command has said about a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// It exited with 0.
+    Green,
+    /// It did not.
+    Red(Red),
+    /// Nothing: it is the machine that failed. What happened and what to do.
+    Nothing(String),
+}
+
+/// A command that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Red {
+    /// As evidence.
+    pub verdict: RedVerdict,
+    /// Whether it might pass when it is run once more.
+    pub may_be_flaky: bool,
 }
 
 impl Gate {
     /// In a worktree that is kept for the whole run. Making it is a whole checkout.
-    pub async fn open(site: &Site, base: &CommitId) -> Result<Self, Error> {
-        const HOLDER: &str = "_gate";
-        let worktree = site.standing_worktree(HOLDER, base).await?;
-        let mark = site.mark(HOLDER);
+    pub async fn open(site: &Site, holder: &str, base: &CommitId) -> Result<Self, Error> {
+        let worktree = site.standing_worktree(holder, base).await?;
+        let mark = site.mark(holder);
         let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
         let holder = Holder { worktree: &worktree, env, writes: Writes::Tree, network: Network::default() };
         let shell = site.quarters.shell(&site.repository.git, holder);
-        Ok(Self::new(worktree, shell, mark))
+        Ok(Self { worktree, shell, mark })
     }
 
-    /// In a worktree of its own. `mark` is in the environment of the shell, to find strays.
-    fn new(worktree: Worktree, shell: Shell, mark: String) -> Self {
-        Self { worktree, shell, mark, known: HashMap::new() }
+    /// Forgets what the commands of one proof have left at home, or running in a session.
+    pub fn begin(&self) -> Result<(), Error> {
+        self.worktree.renew_scratch()
     }
 
-    /// Runs the commands on the files of a commit until one fails.
-    pub async fn check(
-        &mut self,
-        commit: &CommitId,
-        claim: Claim<'_>,
-        cancel: &CancellationToken,
-    ) -> Result<Option<RedVerdict>, Error> {
-        // What one landing's commands have left at home, or running in a session, is not there for the next.
-        self.worktree.renew_scratch()?;
+    /// Runs one command on the files of a commit.
+    pub async fn run(&self, commit: &CommitId, claim: &Claim, cancel: &CancellationToken) -> Result<Said, Error> {
         let shell = self.shell_in(claim.network);
-        for command in claim.commands {
-            self.worktree.check_out(commit).await?;
-            let end = shell.run(command, claim.timeout, cancel).await;
-            end_strays(&self.mark);
-            match &end.status {
-                Status::Cancelled => return Err(Error::Interrupted),
-                // That says nothing about the commit, and nobody is to blame.
-                Status::NotStarted(why) => return Err(not_started(command, why)),
-                _ => {}
-            }
-            self.known.insert((commit.clone(), command.clone(), claim.network), end.succeeded());
-            if !end.succeeded() {
-                return Ok(Some(red(claim.proof, command, &end, shell.output_of(&end))));
-            }
+        self.worktree.check_out(commit).await?;
+        let end = shell.run(&claim.command, claim.timeout, cancel).await;
+        end_strays(&self.mark);
+        match &end.status {
+            Status::Cancelled => Err(Error::Interrupted),
+            // That says nothing about the commit, and nobody is to blame.
+            Status::NotStarted(why) => Err(not_started(&claim.command, why)),
+            _ if end.succeeded() => Ok(Said::Green),
+            _ => Ok(self.failed(claim, &end, &shell)),
         }
-        Ok(None)
+    }
+
+    fn failed(&self, claim: &Claim, end: &CommandEnd, shell: &Shell) -> Said {
+        let output = shell.output_of(end);
+        let path = shell.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
+        let has_tool = |name: &str| is_on_path(path.unwrap_or(OsStr::new("/usr/bin:/bin")), name);
+        let disk_is_full = is_full(self.worktree.folder());
+        let (command, status) = (claim.command.as_str(), &end.status);
+        let failure = Failure { proof: claim.proof, command, status, output: &output, disk_is_full, has_tool: &has_tool };
+        match classify(&failure) {
+            Some(trouble) => Said::Nothing(Trouble::in_words(&trouble, command, &status.to_string())),
+            None => Said::Red(Red {
+                verdict: RedVerdict {
+                    proof: claim.proof,
+                    command: claim.command.clone(),
+                    ended: status.to_string(),
+                    output,
+                    red_before: None,
+                },
+                // Whatever took all of its time will take it again.
+                may_be_flaky: *status != Status::TimedOut,
+            }),
+        }
     }
 
     /// A shell with a session of its own.
     fn shell_in(&self, network: Network) -> Shell {
         Shell { enclosure: self.shell.enclosure.in_network(network), ..self.shell.clone() }
     }
-
-    /// Whether a command passes on another commit: the one before, to tell who broke it.
-    pub async fn passes(
-        &mut self,
-        commit: &CommitId,
-        command: &str,
-        claim: Claim<'_>,
-        cancel: &CancellationToken,
-    ) -> Result<bool, Error> {
-        if let Some(known) = self.known.get(&(commit.clone(), command.to_owned(), claim.network)) {
-            return Ok(*known);
-        }
-        let commands = [command.to_owned()];
-        Ok(self.check(commit, Claim { commands: &commands, ..claim }, cancel).await?.is_none())
-    }
 }
 
 fn not_started(command: &str, why: &str) -> Error {
     let what = format!("`{command}` could not be started to prove a landing: {why}");
     Error::Refused { what, hint: "`inspan doctor` shows what is missing".to_owned() }
-}
-
-/// A failed command as evidence.
-fn red(proof: Proof, command: &str, end: &CommandEnd, output: String) -> RedVerdict {
-    RedVerdict { proof, command: command.to_owned(), ended: end.status.to_string(), output, red_before: None }
 }
 
 #[cfg(test)]
@@ -123,11 +141,17 @@ mod tests {
     async fn check(commands: &[&str]) -> Option<RedVerdict> {
         let ground = Ground::new().await;
         let commit = ground.commit("later", "echo later > src/a").await;
-        let mut gate = Gate::open(&ground.site, &ground.base).await.unwrap();
-        let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
-        let claim =
-            Claim { proof: Proof::Gate, commands: &commands, timeout: Duration::from_secs(60), network: Network::default() };
-        gate.check(&commit, claim, &CancellationToken::new()).await.unwrap()
+        let gate = Gate::open(&ground.site, "_gate", &ground.base).await.unwrap();
+        for command in commands {
+            let (command, timeout) = ((*command).to_owned(), Duration::from_secs(60));
+            let claim = Claim { proof: Proof::Gate, of: None, command, timeout, network: Network::default() };
+            match gate.run(&commit, &claim, &CancellationToken::new()).await.unwrap() {
+                Said::Green => {}
+                Said::Red(red) => return Some(red.verdict),
+                Said::Nothing(why) => panic!("{why}"),
+            }
+        }
+        None
     }
 
     #[tokio::test]
@@ -146,7 +170,7 @@ mod tests {
         let ground = Ground::new().await;
         let mark = ground.site.mark("_gate");
         let mut stray = std::process::Command::new("sleep").arg("600").env("INSPAN_MARK", mark).spawn().unwrap();
-        let _gate = Gate::open(&ground.site, &ground.base).await.unwrap();
+        let _gate = Gate::open(&ground.site, "_gate", &ground.base).await.unwrap();
         assert_eq!(stray.wait().unwrap().signal(), Some(9));
     }
 

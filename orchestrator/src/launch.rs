@@ -99,6 +99,8 @@ pub fn settings(config: &Config, no_gate: bool, planner: bool) -> Settings {
         no_gate,
         planner,
         sandbox: String::new(),
+        batch: config.landing.batch.max(1),
+        speculate: config.landing.speculate,
     }
 }
 

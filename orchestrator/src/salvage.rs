@@ -15,7 +15,7 @@ use shared::{Attempt, AttemptKey, Outcome, Scope};
 
 use crate::{error::Error, leak, recorder::Recorder, site::Site, worktree::Worktree};
 
-/// Ends the attempts that were alive and finishes the landing that was under way, as far as the repository says that it happened.
+/// Ends the attempts that were alive and finishes the landings that were under way, as far as the repository says that it happened.
 pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), Error> {
     let state = recorder.state();
     let alive: Vec<(AttemptKey, CommitId)> = state
@@ -137,12 +137,20 @@ pub fn to_go_on_with(
     (earlier, Some(Continuation::AfterInterruption(Attempt(last))))
 }
 
-/// The branch moved, but the process died before it could say so.
+/// The branch moved, but the process died before it could say so of all that landed: of a batch, what the branch holds has landed.
 async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Error> {
-    let Some(record) = recorder.state().landing() else { return Ok(()) };
-    let TaskState::Landing { attempt, passed: Some(passed), .. } = &record.state else { return Ok(()) };
-    let (key, commit) = (AttemptKey { task: record.id.clone(), attempt: *attempt }, passed.clone());
-    if site.repository.git.commit(&site.branch_ref()).await == Some(commit.clone()) {
+    let passed = |record: &TaskRecord| match &record.state {
+        TaskState::Landing { attempt, passed: Some(passed), .. } => {
+            Some((AttemptKey { task: record.id.clone(), attempt: *attempt }, passed.clone()))
+        }
+        _ => None,
+    };
+    let passed: Vec<(AttemptKey, CommitId)> = recorder.state().landings().filter_map(passed).collect();
+    let git = &site.repository.git;
+    for (key, commit) in passed {
+        if git.text(["merge-base", "--is-ancestor", &commit.0, &site.branch_ref()]).await.is_err() {
+            break;
+        }
         recorder.record(&Event::TaskLanded { key, commit })?;
     }
     Ok(())

@@ -7,8 +7,9 @@
 //! file that could be gone. Times are for people; the fold does not look at them.
 
 use serde::{Deserialize, Serialize};
-use shared::{Attempt, AttemptKey, Glob, Limits, Money, Outcome, RepoPath, RunId, TaskId, Tokens};
+use shared::{Attempt, AttemptKey, Glob, Money, Outcome, RepoPath, RunId, TaskId, Tokens};
 
+pub use crate::settings::Settings;
 use crate::{
     approval::{Decider, Decision, Subject},
     plan::Plan,
@@ -224,15 +225,44 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// The merged tree passed; the run branch is about to move to this commit.
-    GatePassed {
-        /// The attempt.
+    /// The gate's commands were run on the commit that the run starts from.
+    BaseProved {
+        /// Those that fail there: no task's fault, as long as they fail.
+        red: Vec<RedVerdict>,
+    },
+    /// A command failed, and passed when it was run once more on the same tree.
+    FlakySeen {
+        /// The command.
+        command: String,
+        /// The tasks whose landing it was to prove; none where it was the base.
+        tasks: Vec<TaskId>,
+        /// What it said when it failed.
+        output: String,
+    },
+    /// Two tasks are green alone and red together. Nobody is blamed: the one that has not landed starts again after the other.
+    TasksClashed {
+        /// The attempt that did not land.
         #[serde(flatten)]
         key: AttemptKey,
         /// The tip.
         onto: CommitId,
-        /// The commit that passed.
+        /// The task that landed.
+        with: TaskId,
+        /// What is red of the two together.
+        verdict: RedVerdict,
+    },
+    /// The merged tree, or one that is stacked on it, passed; the run branch is about to move to this commit or past it.
+    GatePassed {
+        /// The attempt.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// The commit below it: the tip, or the one of the task before in the batch.
+        onto: CommitId,
+        /// The commit.
         commit: CommitId,
+        /// Commands of the gate that failed on the base and pass from here on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mended: Vec<String>,
     },
     /// The run branch has moved.
     TaskLanded {
@@ -314,53 +344,6 @@ pub enum Event {
         /// Its new tip.
         commit: CommitId,
     },
-}
-
-/// How a run is to behave. Part of the journal, so that a fold needs nothing else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Attempts that may run at once.
-    pub workers: u32,
-    /// Tries at a task before its failure is evidence.
-    pub attempts: u32,
-    /// Tries at a task after textual conflicts before its conflict is evidence.
-    pub conflict_attempts: u32,
-    /// Re-plans of the whole run.
-    pub replans: u32,
-    /// Whether the run has a planner. Without one nothing is re-planned, and failed attempts are tried again as they are.
-    pub planner: bool,
-    /// Limits of an attempt where its task names none.
-    pub task_limits: Limits,
-    /// What the whole run may spend.
-    pub run_limits: Limits,
-    /// Whether the run goes without a gate.
-    pub no_gate: bool,
-    /// What bounds the commands of workers, by its name; empty in journals that are older than any sandbox.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub sandbox: String,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            workers: 4,
-            attempts: 2,
-            conflict_attempts: 3,
-            replans: 3,
-            planner: true,
-            task_limits: Limits { turns: Some(80), minutes: Some(30), ..Limits::default() },
-            run_limits: Limits::default(),
-            no_gate: false,
-            sandbox: String::new(),
-        }
-    }
-}
-
-impl Settings {
-    /// How many re-plans there can be.
-    pub fn possible_replans(&self) -> u32 {
-        if self.planner { self.replans } else { 0 }
-    }
 }
 
 /// Who wrote a plan.

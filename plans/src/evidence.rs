@@ -1,6 +1,6 @@
 //! Why an attempt did not land, as a value, and how that reads to the planner and to the next worker.
 //!
-//! Not here: telling whose fault a red is (flaky, red before, together red). Evidence says what was observed.
+//! Not here: telling whose fault a red is (flaky, red before, together red): the coordinator does. Evidence says what was observed.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use shared::{Attempt, Outcome, RepoPath, TaskId};
 use crate::{
     approval::{Request, Subject},
     event::{Proof, RedVerdict, TaskEnd},
-    run_state::RunState,
+    run_state::{RunState, TaskRecord},
 };
 
 /// One attempt that did not land.
@@ -39,13 +39,20 @@ pub enum Setback {
     },
     /// It was done, but the merged tree does not pass.
     Red(RedVerdict),
+    /// It was done and green alone, and so was another task that landed, but the two together are red.
+    Clashed {
+        /// The other one.
+        with: TaskId,
+        /// What fails.
+        verdict: RedVerdict,
+    },
 }
 
 impl Setback {
     /// What the task ends as if nobody finds a way.
     pub fn end(&self) -> TaskEnd {
         match self {
-            Setback::Conflicted { .. } => TaskEnd::Conflict,
+            Setback::Conflicted { .. } | Setback::Clashed { .. } => TaskEnd::Conflict,
             Setback::Red(_) => TaskEnd::Failed,
             Setback::Ended(outcome) => match outcome {
                 Outcome::Exhausted { .. } => TaskEnd::Exhausted,
@@ -75,6 +82,9 @@ impl Setback {
                 let before = if red.red_before == Some(true) { ", which is red without this task, too" } else { "" };
                 format!("{}: `{}` {}{before}", red.proof, red.command, red.ended)
             }
+            Setback::Clashed { with, verdict } => {
+                format!("green alone, red together with {with}: {}: `{}` {}", verdict.proof, verdict.command, verdict.ended)
+            }
             Setback::Ended(outcome) => match outcome {
                 Outcome::Done { .. } => "done".to_owned(),
                 Outcome::Blocked { report } => format!("blocked: {}", first_line(&report.summary)),
@@ -94,13 +104,18 @@ impl Setback {
         let headline = self.headline();
         let detail = match self {
             Setback::Conflicted { detail, .. } => detail.as_str(),
-            Setback::Red(red) => red.output.as_str(),
+            Setback::Red(red) | Setback::Clashed { verdict: red, .. } => red.output.as_str(),
             Setback::Ended(Outcome::Exhausted { last, .. }) => last.as_str(),
             Setback::Ended(Outcome::Failed { why }) if why != &headline => why.as_str(),
             Setback::Ended(Outcome::Blocked { report }) => report.summary.as_str(),
             Setback::Ended(_) => "",
         };
         if detail.trim().is_empty() { headline } else { format!("{headline}\n{}", detail.trim_end()) }
+    }
+
+    /// Whether the run branch had moved on so that the change does not fit any more: in text, or in what it means.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Setback::Conflicted { .. } | Setback::Clashed { .. })
     }
 
     /// Whether it came from the gate rather than from the task's own proof.
@@ -122,9 +137,31 @@ pub fn account(state: &RunState) -> String {
         for evidence in &record.setbacks[record.setbacks.len().saturating_sub(SHOWN)..] {
             writeln!(text, "Attempt {}: {}", evidence.attempt, evidence.setback.in_full()).expect("writing to a string");
         }
+        write_pair(&mut text, state, record);
     }
+    write_known_red(&mut text, state);
     write_refused(&mut text, state);
     text
+}
+
+/// Both sides of a clash in their own words: neither is wrong by itself, so the plan has to bring them together.
+fn write_pair(text: &mut String, state: &RunState, record: &TaskRecord) {
+    let Some(Setback::Clashed { with, .. }) = record.setbacks.last().map(|evidence| &evidence.setback) else { return };
+    for id in [with, &record.id] {
+        let Some(report) = state.task(id).and_then(|record| record.report.as_ref()) else { continue };
+        let said = if report.hand_off.trim().is_empty() { &report.summary } else { &report.hand_off };
+        writeln!(text, "What `{id}` hands on: {}", said.trim()).expect("writing to a string");
+    }
+}
+
+fn write_known_red(text: &mut String, state: &RunState) {
+    if state.known_red().is_empty() {
+        return;
+    }
+    writeln!(text, "\n## Red since before the run; no task is held back by it").expect("writing to a string");
+    for red in state.known_red() {
+        writeln!(text, "- `{}` {}", red.command, red.ended).expect("writing to a string");
+    }
 }
 
 /// What was asked for and refused: the plan may have to give it.

@@ -24,6 +24,7 @@ pub mod run_state;
 #[cfg(test)]
 mod sample;
 pub mod schedule;
+pub mod settings;
 mod spelling;
 pub mod survey;
 pub mod task;

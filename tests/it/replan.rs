@@ -9,8 +9,15 @@ use tests::{
     plan_json,
 };
 
-/// The gate wants `limit` to say 2, as `config` says; task `api` alone does not know that.
-const REPO: &str = "## limit\n1\n## gate.sh\ngrep -q 2 limit || { echo 'the limit is' $(cat limit); exit 7; }\n## want\n1\n";
+/// As soon as anything has changed, the gate wants `limit` to say 2; task `a` alone does not know that.
+const REPO: &str = "## limit
+1
+## gate.sh
+grep -q 1 limit && test ! -e a.txt && exit 0
+grep -q 2 limit || { echo 'the limit is' $(cat limit); exit 7; }
+## want
+1
+";
 
 /// The plan is drafted, `a` lands nothing good by itself, and the planner answers with these edits.
 struct Story {
@@ -59,6 +66,7 @@ fn a_red_gate_is_told_to_the_planner_with_command_exit_code_output_and_whose_fau
         run_started
         plan_proposed
         plan_approved
+        base_proved
         attempt_started a #1
         attempt_ended a #1 done
         landing_started a #1

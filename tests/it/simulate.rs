@@ -44,7 +44,7 @@ fn check(seed: u64) {
 fn invariants(s: &Scenario, workers: usize) -> Result<(), String> {
     let (state, history) = (s.state(), s.history());
     let plan = state.plan().ok_or("no plan")?;
-    let (mut running, mut landed, mut landing) = (BTreeSet::new(), BTreeSet::new(), None);
+    let (mut running, mut landed, mut landing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut attempts: BTreeMap<String, u32> = BTreeMap::new();
     for event in history.events() {
         match event {
@@ -63,11 +63,13 @@ fn invariants(s: &Scenario, workers: usize) -> Result<(), String> {
                 }
             }
             Event::AttemptEnded { key, .. } => drop(running.remove(key)),
-            Event::LandingStarted { key, .. } if landing.is_some() => return Err(format!("{key} lands beside another")),
-            Event::LandingStarted { key, .. } => landing = Some(key.clone()),
-            Event::LandingConflicted { .. } | Event::LandingRefused { .. } | Event::LandingPutBack { .. } => landing = None,
+            Event::LandingStarted { key, .. } => drop(landing.insert(key.clone())),
+            Event::LandingConflicted { key, .. }
+            | Event::LandingRefused { key, .. }
+            | Event::TasksClashed { key, .. }
+            | Event::LandingPutBack { key, .. } => drop(landing.remove(key)),
             Event::TaskLanded { key, .. } => {
-                if landing.take().as_ref() != Some(key) {
+                if !landing.remove(key) {
                     return Err(format!("{key} landed without a landing"));
                 }
                 landed.insert(key.task.clone());

@@ -27,7 +27,11 @@ static PROMPTS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     prompts.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     prompts.set_syntax(syntax.expect("the delimiters are the usual ones"));
-    for (name, text) in [("brief.md", include_str!("prompt/brief.md")), ("conflict.md", include_str!("prompt/conflict.md"))] {
+    for (name, text) in [
+        ("brief.md", include_str!("prompt/brief.md")),
+        ("conflict.md", include_str!("prompt/conflict.md")),
+        ("clash.md", include_str!("prompt/clash.md")),
+    ] {
         prompts.add_template(name, text).expect("the tests render every prompt");
     }
     prompts
@@ -84,13 +88,44 @@ pub struct Conflict<'a> {
 
 /// What a worker is told that has to do its task again on top of others' work.
 pub fn conflict_notice(conflict: &Conflict<'_>) -> String {
-    let text = cut_in_the_middle(conflict.detail.trim_end(), LONGEST_CONFLICT);
-    let fence = "`".repeat(3.max(longest_run_of_backticks(&text) + 1));
-    let text = format!("{fence}\n{text}\n{fence}");
+    let text = fenced(conflict.detail);
     render(
         "conflict.md",
         context! { title => conflict.title.trim(), landed => Serde(conflict.landed), paths => Serde(conflict.paths), text },
     )
+}
+
+/// Why a change that was green alone did not land: it does not go together with another one that is green alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Clash<'a> {
+    /// The task whose change it is, in one line.
+    pub title: &'a str,
+    /// The task that landed.
+    pub with: &'a str,
+    /// What it hands on, if anything.
+    pub landed: &'a [HandOff],
+    /// What the worker itself had handed on.
+    pub own: &'a str,
+    /// What fails.
+    pub command: &'a str,
+    /// How it ended.
+    pub ended: &'a str,
+    /// What it said.
+    pub output: &'a str,
+}
+
+/// What a worker is told that has to do its task again so that it goes together with another's.
+pub fn clash_notice(clash: &Clash<'_>) -> String {
+    let Clash { with, command, ended, .. } = *clash;
+    let (title, own, text) = (clash.title.trim(), clash.own.trim(), fenced(clash.output));
+    render("clash.md", context! { title, with, landed => Serde(clash.landed), own, command, ended, text })
+}
+
+/// A long text between fences that nothing in it can end.
+fn fenced(text: &str) -> String {
+    let text = cut_in_the_middle(text.trim_end(), LONGEST_CONFLICT);
+    let fence = "`".repeat(3.max(longest_run_of_backticks(&text) + 1));
+    format!("{fence}\n{text}\n{fence}")
 }
 
 fn render(name: &str, values: Value) -> String {
@@ -272,6 +307,41 @@ mod tests {
                 ## What to do
                 Do your task again on top of what is there now, including the files that were not in conflict. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]],
         );
+    }
+
+    #[test]
+    fn a_clash_reads_like_this() {
+        let clash = Clash {
+            title: "Money carries a Currency",
+            with: "codes",
+            landed: &[hand_off()],
+            own: "`Money::new` takes a code now.",
+            command: "make test",
+            ended: "exit 2",
+            output: "2 failed",
+        };
+        check(&clash_notice(&clash), &expect![[r#"
+            Your change for “Money carries a Currency” passes alone, and so does that of `codes`, which has landed meanwhile. The two together fail. Nobody is to blame for that.
+
+            ## Where you are now
+            Your worktree now stands at the new tip: the work of `codes` is in it, **your own change is not**. What you read earlier is out of date; read a file again before you edit it.
+
+            ## What fails with both
+            `make test` (exit 2)
+
+            ```
+            2 failed
+            ```
+
+            ## What `codes` hands on (ISO codes)
+            `Code::parse(&str)`
+
+            ## What you had handed on
+            `Money::new` takes a code now.
+
+            ## What to do
+            Do your task again on top of what is there now, so that what fails above passes. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]]);
+        assert!(!clash_notice(&Clash { own: " ", ..clash }).contains("What you had"));
     }
 
     #[test]

@@ -118,7 +118,11 @@ fn what_next(status: RunStatus, state: &RunState, run: &str) -> String {
 
 fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
     let apply = format!("`inspan diff {run}` shows the result, `inspan apply {run}` brings it into your branch.");
+    let all_landed = state.landed().len() == state.tasks().len();
     match (status, state.landed().is_empty()) {
+        (RunStatus::Incomplete, false) if all_landed => {
+            format!("\nEverything landed, but the gate fails as it did before the run: mend that, too. {apply}")
+        }
         (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),
         (RunStatus::Incomplete, false) => format!(
             "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again."

@@ -150,6 +150,20 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("gate.timeout", Kind::Duration, "INSPAN_GATE_TIMEOUT", Some(r#""20m""#), "How long each of these commands may take."),
     key(
+        "landing.batch",
+        Kind::Count(1),
+        "INSPAN_LANDING_BATCH",
+        Some("32"),
+        "How many finished tasks are proved together at most. What is red is found by halving; 1 proves each alone.",
+    ),
+    key(
+        "landing.speculate",
+        Kind::Flag,
+        "INSPAN_LANDING_SPECULATE",
+        Some("true"),
+        "Whether, while a slow gate is at one batch, the next is proved on top of it, in a second worktree.",
+    ),
+    key(
         "env.pass",
         Kind::Words,
         "INSPAN_ENV_PASS",

@@ -39,7 +39,7 @@ pub use model::{Dialect, ModelChoice, Role};
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub use secret::Secret;
-pub use settings::{GateSettings, Review, RunSettings, SandboxSettings};
+pub use settings::{GateSettings, LandingSettings, Review, RunSettings, SandboxSettings};
 pub use show::commented_defaults;
 
 use environment::Endpoint;
@@ -73,6 +73,8 @@ pub struct Config {
     pub task: shared::Limits,
     /// The gate, where it is not to be guessed.
     pub gate: GateSettings,
+    /// How finished tasks come to the run branch.
+    pub landing: LandingSettings,
     /// What bounds the commands of workers.
     pub sandbox: SandboxSettings,
     /// The person's home directory.
@@ -199,6 +201,7 @@ impl Config {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
+            landing: settings::landing(&settings),
             approvals: settings::approvals(&settings),
             worktrees: settings::worktrees(&settings, home),
             sandbox: SandboxSettings { tier: sandbox.unwrap_or(configured.tier), ..configured },

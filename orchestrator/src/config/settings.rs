@@ -72,6 +72,15 @@ pub struct GateSettings {
     pub timeout: Duration,
 }
 
+/// How finished tasks come to the run branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LandingSettings {
+    /// How many are proved together at most.
+    pub batch: u32,
+    /// Whether the next are proved on top of those whose proof takes long.
+    pub speculate: bool,
+}
+
 /// What the configuration says about the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSettings {
@@ -127,6 +136,11 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
         commands: list(settings, "gate.commands"),
         timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
     }
+}
+
+pub(super) fn landing(settings: &Settings) -> LandingSettings {
+    let speculate = settings.get("landing.speculate").is_none_or(|setting| setting.value != Value::Flag(false));
+    LandingSettings { batch: small(settings, "landing.batch").unwrap_or(1), speculate }
 }
 
 pub(super) fn sandbox(settings: &Settings, home: Option<&str>) -> SandboxSettings {

@@ -1,34 +1,31 @@
-//! One landing: merge, prove, and say what came of it.
+//! One landing: its change is merged onto a commit, and becomes a commit there.
+//!
+//! **Invariant:** what lands of a task is one commit, within its scope, with all that it has to deliver, whatever it was merged with.
+//!
+//! Nothing is proved here; that is `proof`. Which landings are stacked on each other is in `stack`. How two trees are merged stands
+//! behind `ladder::join`, and nowhere else.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, Network, RepoPath, RunId, Scope, Secrecy, TaskId};
+use shared::{AttemptKey, Network, RepoPath, Scope, Secrecy, TaskId};
 
 use super::{
-    LandingStep, Lane,
-    ladder::{self, Conflicted, Joined, Sides},
+    Batch, Fate, Lane,
+    ladder::{self, Joined, Sides},
+    proof::{Candidate, distinct},
 };
-use crate::{
-    error::Error,
-    gate::{Claim, Gate},
-    git::Git,
-    site::Site,
-};
+use crate::{error::Error, gate::Claim, git::Git, site::Site};
 
 /// A finished task on its way to the run branch.
 #[derive(Debug, Clone)]
 pub struct Landing {
-    /// The run.
-    pub run: RunId,
     /// The attempt.
     pub key: AttemptKey,
     /// What it made.
     pub commit: CommitId,
     /// What it started from.
     pub base: CommitId,
-    /// The tip of the run branch.
-    pub onto: CommitId,
     /// The task's title, which becomes the subject of its commit.
     pub title: String,
     /// What its worker reported.
@@ -39,128 +36,140 @@ pub struct Landing {
     pub deliver: Vec<RepoPath>,
     /// The task's own proof.
     pub verify: Vec<String>,
-    /// The gate.
-    pub gate: Vec<String>,
     /// What the task's proof can reach.
-    pub task_network: Network,
-    /// What the gate's commands can reach.
-    pub gate_network: Network,
-    /// For each command.
-    pub timeout: Duration,
-    /// Tasks that have landed, with their commits, in landing order.
-    pub landed: Vec<(TaskId, CommitId)>,
-    /// How these are proved, and what that can reach.
-    pub verify_of: Vec<(TaskId, Vec<String>, Network)>,
+    pub network: Network,
+}
+
+/// What a landing is on top of a commit.
+pub(super) enum Settled {
+    /// A commit that may be proved.
+    There(Candidate, Joined),
+    /// Its change does not fit.
+    Conflicted(Box<Misfit>),
+}
+
+/// Why a change does not fit on a commit.
+pub(super) struct Misfit {
+    /// That commit.
+    pub(super) onto: CommitId,
+    /// What the ladder left; none where what it merged is outside the task's scope.
+    pub(super) joined: Option<Joined>,
+    /// The files.
+    pub(super) paths: Vec<RepoPath>,
 }
 
 impl Landing {
-    /// Merges and proves. The branch does not move here.
-    pub async fn carry_out(&self, lane: &Lane) -> Result<LandingStep, Error> {
+    /// Puts the change onto a commit. The branch does not move here.
+    pub(super) async fn settle(&self, lane: &Lane, onto: &CommitId) -> Result<Settled, Error> {
         let git = &lane.site.repository.git;
-        let sides = Sides { base: &self.base, ours: &self.onto, theirs: &self.commit, task: self.key.task.as_str() };
-        let joined = ladder::join(git, &sides).await?;
-        let first = match &joined {
-            Joined::Clean(clean) => self.prove_tree(lane, &clean.tree, &[]).await?,
-            Joined::Conflicted(left) => self.conflict(&lane.site, &sides, left).await?,
-        };
-        if matches!(first, LandingStep::Passed { .. } | LandingStep::Broken { .. }) {
-            return Ok(first);
-        }
-        let with = match &first {
-            LandingStep::Conflicted { with, .. } => with.clone(),
-            _ => self.landed.iter().map(|(task, _)| task.clone()).collect(),
-        };
-        for proposal in joined.proposals(git).await? {
-            let step = self.prove_tree(lane, &proposal.tree, &with).await?;
-            if matches!(step, LandingStep::Passed { .. }) {
-                return Ok(step);
+        let joined = ladder::join(git, &self.sides(onto)).await?;
+        let tree = match &joined {
+            Joined::Clean(clean) => clean.tree.clone(),
+            Joined::Conflicted(left) => {
+                let paths = left.conflicts.iter().map(|conflict| conflict.path.shown().clone()).collect();
+                return Ok(Settled::Conflicted(Box::new(Misfit { onto: onto.clone(), joined: Some(joined), paths })));
             }
-        }
-        Ok(first)
+        };
+        Ok(match self.commit_on(lane, onto, tree).await? {
+            Ok(candidate) => Settled::There(candidate, joined),
+            Err(paths) => Settled::Conflicted(Box::new(Misfit { onto: onto.clone(), joined: None, paths })),
+        })
     }
 
-    /// Proves a tree with the claims of this task and of these others.
-    async fn prove_tree(&self, lane: &Lane, tree: &str, with: &[TaskId]) -> Result<LandingStep, Error> {
+    /// What the ladder is to join.
+    pub(super) fn sides<'a>(&'a self, onto: &'a CommitId) -> Sides<'a> {
+        Sides { base: &self.base, ours: onto, theirs: &self.commit, task: self.key.task.as_str() }
+    }
+
+    /// Makes a commit of a tree, if all of it is where this task may write; else the files that are not.
+    pub(super) async fn commit_on(
+        &self,
+        lane: &Lane,
+        onto: &CommitId,
+        tree: String,
+    ) -> Result<Result<Candidate, Vec<RepoPath>>, Error> {
         let git = &lane.site.repository.git;
-        let astray = self.astray(git, tree).await?;
-        if !astray.is_empty() {
-            return Ok(LandingStep::Conflicted { key: self.key.clone(), paths: astray, with: Vec::new(), detail: String::new() });
-        }
-        let commit = git.commit_tree(tree, &[&self.onto], &self.message()).await?;
-        // A person's `git gc` must not take it away while it is proved.
-        git.set_ref(&format!("refs/inspan/{}/_landing", self.run), &commit).await?;
-        self.prove(lane, commit, with).await
+        let message = self.message(lane);
+        let (astray, parents) = (self.astray(git, onto, &tree), [onto]);
+        let (astray, commit) = tokio::join!(astray, git.commit_tree(&tree, &parents, &message));
+        let paths = astray?;
+        Ok(if paths.is_empty() { Ok(Candidate { commit: commit?, tree }) } else { Err(paths) })
     }
 
     /// Files that the merge, following a rename on the run branch, put where this task may not write, or took from where it must deliver.
-    async fn astray(&self, git: &Git, tree: &str) -> Result<Vec<RepoPath>, Error> {
-        let changes = git.changes(&self.onto.0, tree).await?;
+    async fn astray(&self, git: &Git, onto: &CommitId, tree: &str) -> Result<Vec<RepoPath>, Error> {
+        let changes = git.changes(&onto.0, tree).await?;
         let outside = changes.iter().filter(|change| !change.path.is_allowed_by(&self.scope));
         let mut astray: Vec<RepoPath> = outside.map(|change| change.path.shown().clone()).collect();
         for path in &self.deliver {
-            if !git.has(tree, path).await {
+            // What the change itself brings is there; of the rest git is asked.
+            let is_brought = changes.iter().any(|change| change.path.shown() == path && change.kind != 'D');
+            if !is_brought && !git.has(tree, path).await {
                 astray.push(path.clone());
             }
         }
         Ok(astray)
     }
 
-    async fn prove(&self, lane: &Lane, commit: CommitId, with: &[TaskId]) -> Result<LandingStep, Error> {
-        let mut held = lane.gate.lock().await;
-        let gate = match &mut *held {
-            Some(gate) => gate,
-            none => none.insert(self.open_gate(lane).await?),
+    /// What this task alone has to hold.
+    pub(super) fn own_claims(&self, batch: &Batch) -> Vec<Claim> {
+        let claim = |command: &String| Claim {
+            proof: Proof::Task,
+            of: Some(self.key.task.clone()),
+            command: command.clone(),
+            timeout: batch.timeout,
+            network: self.network,
         };
-        let others = self.verify_of.iter().filter(|(task, ..)| with.contains(task));
-        let others = others.map(|(_, commands, network)| (Proof::Task, commands, *network));
-        let own = [(Proof::Task, &self.verify, self.task_network), (Proof::Gate, &self.gate, self.gate_network)];
-        let proofs: Vec<_> = others.chain(own).collect();
-        for (proof, commands, network) in proofs {
-            let claim = Claim { proof, commands, timeout: self.timeout, network };
-            let Some(mut verdict) = gate.check(&commit, claim.clone(), &lane.cancel).await? else { continue };
-            if proof == Proof::Gate {
-                verdict.red_before = Some(!gate.passes(&self.onto, &verdict.command, claim, &lane.cancel).await?);
-            }
-            return Ok(LandingStep::Red { key: self.key.clone(), verdict: with_readable_output(verdict, &lane.site.secrecy) });
-        }
-        Ok(LandingStep::Passed { key: self.key.clone(), commit })
+        self.verify.iter().map(claim).collect()
     }
 
-    async fn open_gate(&self, lane: &Lane) -> Result<Gate, Error> {
-        lane.cancel.run_until_cancelled(Gate::open(&lane.site, &lane.base)).await.unwrap_or(Err(Error::Interrupted))
+    /// What this task has to hold with nothing beside it: its own proof and the gate.
+    pub(super) fn claims(&self, batch: &Batch) -> Vec<Claim> {
+        distinct(self.own_claims(batch).into_iter().chain(batch.gate_claims()))
     }
 
-    async fn conflict(&self, site: &Site, sides: &Sides<'_>, left: &Conflicted) -> Result<LandingStep, Error> {
+    /// The change and a commit that has landed do not go together. Both sides are kept for the person.
+    pub(super) async fn conflict(&self, batch: &Batch, site: &Site, misfit: Misfit) -> Result<Fate, Error> {
         let git = &site.repository.git;
-        let paths: Vec<RepoPath> = left.conflicts.iter().map(|conflict| conflict.path.shown().clone()).collect();
+        let with = self.met(batch, git, &misfit.paths).await?;
+        let mut detail = String::new();
+        if let Some(Joined::Conflicted(left)) = &misfit.joined {
+            let sides = self.sides(&misfit.onto);
+            ladder::keep_for_person(git, (site.run(), &self.key.task), &sides, left).await?;
+            detail = ladder::evidence(git, &sides, left, &site.secrecy).await?;
+        }
+        Ok(Fate::Conflicted { paths: misfit.paths, with, detail })
+    }
+
+    /// Tasks that have landed since this one began and touched these files.
+    pub(super) async fn met(&self, batch: &Batch, git: &Git, paths: &[RepoPath]) -> Result<Vec<TaskId>, Error> {
+        let range = format!("{}..{}", self.base, batch.onto);
+        let since: BTreeSet<String> = git.text(["rev-list", &range]).await?.lines().map(str::to_owned).collect();
         let mut with = Vec::new();
-        for (task, commit) in &self.landed {
+        for (task, commit) in batch.landed.iter().filter(|(_, commit)| since.contains(&commit.0)) {
             let touched = git.changes(&format!("{commit}^"), &commit.0).await?;
-            let since = git.text(["merge-base", "--is-ancestor", &commit.0, &self.base.0]).await.is_err();
-            if since && touched.iter().any(|change| paths.contains(change.path.shown())) {
+            if touched.iter().any(|change| paths.contains(change.path.shown())) {
                 with.push(task.clone());
             }
         }
-        ladder::keep_for_person(git, (&self.run, &self.key.task), sides, left).await?;
-        let detail = ladder::evidence(git, sides, left, &site.secrecy).await?;
-        Ok(LandingStep::Conflicted { key: self.key.clone(), paths, with, detail })
+        Ok(with)
     }
 
-    fn message(&self) -> String {
+    fn message(&self, lane: &Lane) -> String {
         let summary = self.summary.trim();
         let body = if summary.is_empty() { String::new() } else { format!("{summary}\n\n") };
         let subject = self.title.lines().next().unwrap_or_default();
-        let (run, AttemptKey { task, attempt }) = (&self.run, &self.key);
+        let (run, AttemptKey { task, attempt }) = (lane.site.run(), &self.key);
         format!("{subject}\n\n{body}Inspan-Run: {run}\nInspan-Task: {task}\nInspan-Attempt: {attempt}\n")
     }
 }
 
 /// Keeps the end of a long output, which is where test runners sum up, and some of its beginning, without the secrets in it.
-fn with_readable_output(verdict: RedVerdict, secrecy: &Secrecy) -> RedVerdict {
+pub(super) fn with_readable_output(verdict: RedVerdict, secrecy: &Secrecy) -> RedVerdict {
     RedVerdict { output: cut(&secrecy.mask(&verdict.output), 12 << 10), ..verdict }
 }
 
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

@@ -1,20 +1,31 @@
 //! The coordinator: the only writer of the run branch.
 //!
-//! Workers finish in any order, each in its own worktree. Two landings at a time would each be proved on a base that the other has
-//! just changed, so this is one actor with one lane: the dispatcher sends one landing and waits for its end.
+//! Workers finish in any order, each in its own worktree. All that have finished land as one batch: their changes are stacked, one commit a
+//! task, and only the top of the stack is proved. Where that is red, the stack is bisected: what is green lands, one task is judged, the
+//! rest goes back to the queue. While a batch is being proved, the next one may be proved on top of it, in a place of its own.
 //!
-//! **Invariant:** every commit on the run branch has passed the task's verification and the gate, as that very tree.
-//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap.
-//! **Invariant:** what was proved is journaled (by the dispatcher, in answer to [`LandingStep::Passed`]) before the branch moves.
+//! **Invariant:** the run branch moves only to a commit that has passed the verification of each task that lands and the gate, as that very
+//! tree. **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap.
+//! **Invariant:** what was proved is journaled (by the dispatcher, in answer to [`LandingStep::Judged`]) before the branch moves.
 //!
-//! A conflict is no error here; it is an outcome, and `plans::run_state` decides what follows. How trees are merged and proved is
-//! in `landing`.
+//! A conflict or a red is no error here; it is an outcome, and `plans::run_state` decides what follows. Batches are in `batch`, merges in
+//! `landing` and `stack`, proofs in `proof`, whose fault a red is in `blame`, what is the machine's fault in `trouble`.
 //!
 //! Why not rebase the workers' branches? A rebase is one merge for each commit of a worker, and a worker's history is nobody's: what
 //! lands is one commit a task.
+//!
+//! Why not one landing at a time? Then a gate of ten minutes lets six tasks land in an hour, however many workers there are.
 
+mod base;
+mod batch;
+mod bisect;
+mod blame;
 pub mod ladder;
 mod landing;
+mod proof;
+mod stack;
+pub mod trouble;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -23,13 +34,16 @@ use kameo::{
     actor::{ActorRef, Recipient},
     message::{Context, Message},
 };
-use plans::event::{CommitId, RedVerdict};
-use shared::{AttemptKey, RepoPath, TaskId};
-use tokio::sync::Mutex;
+use plans::event::CommitId;
+use shared::AttemptKey;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
+pub use base::{BaseJudged, ProveBase};
+pub use batch::{Batch, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
 
+use self::verdicts::Verdicts;
 use crate::{
     error::Error,
     gate::Gate,
@@ -43,80 +57,69 @@ pub struct Coordinator {
     tell: Recipient<LandingStep>,
 }
 
-/// What a landing needs, one at a time.
+/// What landings need.
 pub struct Lane {
     site: Arc<Site>,
-    /// What the run started from, and the gate's worktree with it.
+    /// What the run started from, and the gate's worktrees with it.
     base: CommitId,
-    /// Where proofs run, once something was to be proved.
-    gate: Mutex<Option<Gate>>,
+    /// Where proofs run, once something was to be proved: the usual place, and one for what is proved ahead.
+    gates: [Mutex<Option<Gate>>; 2],
+    /// What was proved.
+    verdicts: Verdicts,
     /// Ends whatever is under way.
     cancel: CancellationToken,
 }
 
+/// Whose directories the two places are.
+const HOLDERS: [&str; 2] = ["_gate", "_gate_ahead"];
+
 impl Lane {
     /// Nothing is opened yet: that takes a whole checkout, which is the first landing's work.
     pub fn new(site: Arc<Site>, base: CommitId, cancel: CancellationToken) -> Self {
-        Self { site, base, gate: Mutex::new(None), cancel }
+        Self { site, base, gates: Default::default(), verdicts: Verdicts::default(), cancel }
+    }
+
+    /// A place to prove things in, open and for oneself.
+    async fn gate(&self, place: usize, cancel: &CancellationToken) -> Result<MutexGuard<'_, Option<Gate>>, Error> {
+        let mut held = self.gates[place].lock().await;
+        if held.is_none() {
+            let opening = cancel.run_until_cancelled(Gate::open(&self.site, HOLDERS[place], &self.base));
+            *held = Some(opening.await.unwrap_or(Err(Error::Interrupted))?);
+        }
+        Ok(held)
+    }
+
+    /// A token that ends with the lane's own.
+    pub fn cancel(&self) -> CancellationToken {
+        self.cancel.child_token()
     }
 }
 
-/// How far a landing has come.
+/// How far a batch has come.
 #[derive(Debug)]
 pub enum LandingStep {
-    /// The merged tree passed. The coordinator waits for [`MoveBranch`].
-    Passed {
-        /// The attempt.
-        key: AttemptKey,
-        /// The commit that passed.
-        commit: CommitId,
-    },
-    /// The run branch has moved.
-    Moved {
-        /// The attempt.
-        key: AttemptKey,
-        /// The new tip.
-        commit: CommitId,
-    },
-    /// The change and the run branch touch the same lines.
-    Conflicted {
-        /// The attempt.
-        key: AttemptKey,
-        /// The files.
-        paths: Vec<RepoPath>,
-        /// Tasks that touched them meanwhile.
-        with: Vec<TaskId>,
-        /// Both sides.
-        detail: String,
-    },
-    /// The merged tree does not pass.
-    Red {
-        /// The attempt.
-        key: AttemptKey,
-        /// What failed.
-        verdict: RedVerdict,
-    },
-    /// The landing could not be carried through, for a reason that is nobody's task.
+    /// It was proved. Where something passed, the coordinator waits for [`MoveBranch`].
+    Judged(Box<Judged>),
+    /// The run branch has moved to its top.
+    Moved(Box<Judged>),
+    /// A batch could not be carried through, for a reason that is nobody's task.
     Broken {
-        /// The attempt.
-        key: AttemptKey,
+        /// Which.
+        number: u64,
+        /// The attempts.
+        keys: Vec<AttemptKey>,
         /// Why.
         error: Error,
     },
+    /// The base was proved, or could not be.
+    Base(Box<Result<BaseJudged, Error>>),
 }
 
-/// Land this.
-pub struct Land(pub Box<Landing>);
+/// Land these.
+pub struct Land(pub Box<Batch>);
 
-/// What was proved is on disk: move the branch.
-pub struct MoveBranch {
-    /// The attempt.
-    pub key: AttemptKey,
-    /// From here.
-    pub onto: CommitId,
-    /// To here.
-    pub commit: CommitId,
-}
+/// What was proved is on disk: move the branch from where the batch was stacked to its top.
+pub struct MoveBranch(pub Box<Judged>);
 
 impl Coordinator {
     /// With the lane and whoever is to hear of its steps.
@@ -137,14 +140,15 @@ impl Actor for Coordinator {
 impl Message<Land> for Coordinator {
     type Reply = ();
 
-    async fn handle(&mut self, Land(landing): Land, _: &mut Context<Self, ()>) {
-        let (lane, tell, key) = (self.lane.clone(), self.tell.clone(), landing.key.clone());
+    async fn handle(&mut self, Land(batch): Land, _: &mut Context<Self, ()>) {
+        let (lane, tell) = (self.lane.clone(), self.tell.clone());
         tokio::spawn(async move {
-            let work = tokio::spawn(async move { landing.carry_out(&lane).await });
+            let (number, keys) = (batch.number, batch.keys());
+            let work = tokio::spawn(async move { batch.carry_out(&lane, |_| {}).await });
             let step = match work.await {
-                Ok(Ok(step)) => step,
-                Ok(Err(error)) => LandingStep::Broken { key, error },
-                Err(panic) => LandingStep::Broken { key, error: Error::Defect(panic.to_string()) },
+                Ok(Ok(judged)) => LandingStep::Judged(Box::new(judged)),
+                Ok(Err(error)) => LandingStep::Broken { number, keys, error },
+                Err(panic) => LandingStep::Broken { number, keys, error: Error::Defect(panic.to_string()) },
             };
             // The dispatcher is gone only when the whole run is.
             let _ = tell.tell(step).await;
@@ -155,31 +159,32 @@ impl Message<Land> for Coordinator {
 impl Message<MoveBranch> for Coordinator {
     type Reply = ();
 
-    async fn handle(&mut self, MoveBranch { key, onto, commit }: MoveBranch, _: &mut Context<Self, ()>) {
-        let git = &self.lane.site.repository.git;
-        let branch = self.lane.site.branch_ref();
-        if let Some(error) = checked_out(git, &branch).await {
-            // The dispatcher is gone only when the whole run is.
-            let _ = self.tell.tell(LandingStep::Broken { key, error }).await;
-            return;
-        }
-        let swap = git.swap_ref(&branch, &commit, Some(&onto)).await;
-        let step = match swap {
-            Ok(Swap::Done) => LandingStep::Moved { key, commit },
-            Ok(Swap::Lost) => {
-                let (what, hint) = (
-                    format!(
-                        "{branch} was moved or deleted by somebody else while task {} was landing; nothing was overwritten",
-                        key.task
-                    ),
-                    format!("put it back to {onto}, or copy it away and delete it"),
-                );
-                LandingStep::Broken { key, error: Error::Refused { what, hint } }
-            }
-            Err(error) => LandingStep::Broken { key, error: error.into() },
+    async fn handle(&mut self, MoveBranch(judged): MoveBranch, _: &mut Context<Self, ()>) {
+        let (git, branch) = (&self.lane.site.repository.git, self.lane.site.branch_ref());
+        let step = match move_branch(git, &branch, &judged).await {
+            Ok(()) => LandingStep::Moved(judged),
+            Err(error) => LandingStep::Broken { number: judged.number, keys: judged.keys(), error },
         };
         // As above.
         let _ = self.tell.tell(step).await;
+    }
+}
+
+async fn move_branch(git: &Git, branch: &str, judged: &Judged) -> Result<(), Error> {
+    if let Some(error) = checked_out(git, branch).await {
+        return Err(error);
+    }
+    match git.swap_ref(branch, judged.tip(), Some(&judged.onto)).await? {
+        Swap::Done => Ok(()),
+        Swap::Lost => {
+            let names: Vec<&str> = judged.passed.iter().map(|passed| passed.key.task.as_str()).collect();
+            let what = format!(
+                "{branch} was moved or deleted by somebody else while {} was landing; nothing was overwritten",
+                names.join(", ")
+            );
+            let hint = format!("put it back to {}, or copy it away and delete it", judged.onto);
+            Err(Error::Refused { what, hint })
+        }
     }
 }
 

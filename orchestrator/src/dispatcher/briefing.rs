@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use plans::{Task, evidence::Setback, run_state::Continuation};
+use plans::{Task, event::RedVerdict, evidence::Setback, run_state::Continuation};
 use shared::{AttemptKey, Brief, Glob, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
-    context::{Conflict, conflict_notice},
+    context::{Clash, Conflict, clash_notice, conflict_notice},
     transcript::{self, Entry},
 };
 
@@ -68,15 +68,23 @@ impl Dispatcher {
     fn about_conflict(&self, key: &AttemptKey) -> String {
         let state = self.state();
         let last = state.task(&key.task).and_then(|record| record.setbacks.last());
-        let Some(Setback::Conflicted { paths, with, detail }) = last.map(|evidence| &evidence.setback) else {
-            return String::new();
-        };
-        let landed = self.handed_over(with.iter());
         let title = state.plan().and_then(|plan| plan.get(&key.task)).map(|task| task.title.clone()).unwrap_or_default();
-        conflict_notice(&Conflict { title: &title, landed: &landed, paths, detail })
+        match last.map(|evidence| &evidence.setback) {
+            Some(Setback::Conflicted { paths, with, detail }) => {
+                let landed = self.handed_over(with.iter());
+                conflict_notice(&Conflict { title: &title, landed: &landed, paths, detail })
+            }
+            Some(Setback::Clashed { with, verdict }) => {
+                let RedVerdict { command, ended, output, .. } = verdict;
+                let (landed, own) = (self.handed_over(std::iter::once(with)), self.handed_over(std::iter::once(&key.task)));
+                let own = own.first().map(|hand_off| hand_off.text.as_str()).unwrap_or_default();
+                clash_notice(&Clash { title: &title, with: with.as_str(), landed: &landed, own, command, ended, output })
+            }
+            _ => String::new(),
+        }
     }
 
-    /// What landed tasks tell: their hand-off, or their summary where they gave none.
+    /// What finished tasks tell: their hand-off, or their summary where they gave none.
     fn handed_over<'a>(&self, tasks: impl Iterator<Item = &'a TaskId>) -> Vec<HandOff> {
         let state = self.state();
         let hand_off = |id: &TaskId| {

@@ -1,58 +1,210 @@
 //! Landings: what goes to the coordinator, and what its steps mean for the journal.
+//!
+//! **Invariant:** every landing that was announced is answered in the journal: landed, set back, or put back.
+//! **Invariant:** what passed is journaled before the branch moves, and what landed after it has.
+
+use std::collections::BTreeSet;
 
 use kameo::{
-    actor::ActorRef,
+    actor::{ActorRef, Spawn as _},
     message::{Context, Message},
 };
-use plans::event::{CommitId, Event};
-use shared::AttemptKey;
+use plans::{
+    event::{CommitId, Event},
+    run_state::Finished,
+    task_state::TaskState,
+};
+use shared::{AttemptKey, TaskId};
 
 use super::Dispatcher;
 use crate::{
-    coordinator::{Land, Landing, LandingStep, MoveBranch},
+    coordinator::{
+        BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, ProveBase,
+    },
     error::Error,
 };
 
+/// What the coordinator is at.
+#[derive(Default)]
+pub(super) struct Landings {
+    coordinator: Option<ActorRef<Coordinator>>,
+    /// Whether the base is being proved.
+    proving_base: bool,
+    /// Batches so far.
+    batches: u64,
+}
+
 impl Dispatcher {
-    pub(super) async fn land(&mut self, key: AttemptKey, commit: CommitId, me: &ActorRef<Self>) -> Result<(), Error> {
-        let onto = self.state().tip().clone();
-        self.record(&Event::LandingStarted { key: key.clone(), onto })?;
-        if self.coordinator.is_none() {
-            self.coordinator = Some(self.coordinator(me));
-        }
-        let landing = self.landing(key, commit)?;
-        let coordinator = self.coordinator.as_ref().expect("it was made above");
-        coordinator.tell(Land(Box::new(landing))).await.map_err(|error| Error::Defect(error.to_string()))
+    fn coordinator(&mut self, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
+        let (site, base, cancel) = (self.site.clone(), self.state().base().clone(), self.cancel.child_token());
+        let make = || Coordinator::spawn(Coordinator::new(Lane::new(site, base, cancel), me.clone().recipient()));
+        self.landings.coordinator.get_or_insert_with(make).clone()
     }
 
-    fn landing(&self, key: AttemptKey, commit: CommitId) -> Result<Landing, Error> {
+    /// Has the gate run on the base, once.
+    pub(super) async fn prove_base(&mut self, me: &ActorRef<Self>) -> Result<(), Error> {
+        if let Some(error) = self.forbidden_gate() {
+            return Err(error);
+        }
+        if std::mem::replace(&mut self.landings.proving_base, true) {
+            return Ok(());
+        }
+        let gate = self.state().plan().map(|plan| plan.gate().clone()).unwrap_or_default();
+        self.coordinator(me).tell(ProveBase(gate)).await.map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    pub(super) async fn land(&mut self, finished: Vec<Finished>, me: &ActorRef<Self>) -> Result<(), Error> {
+        let onto = self.state().tip().clone();
+        for Finished { key, .. } in &finished {
+            self.record(&Event::LandingStarted { key: key.clone(), onto: onto.clone() })?;
+        }
+        let batch = self.batch(finished, onto)?;
+        self.coordinator(me).tell(Land(Box::new(batch))).await.map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    fn batch(&mut self, finished: Vec<Finished>, onto: CommitId) -> Result<Batch, Error> {
+        self.landings.batches += 1;
+        let landings = finished.into_iter().map(|finished| self.landing(finished)).collect::<Result<_, _>>()?;
         let state = self.state();
-        let known = state.plan().and_then(|plan| Some((plan, plan.get(&key.task)?))).zip(state.task(&key.task));
-        let ((plan, task), record) = known.ok_or_else(|| Error::Defect(format!("{key} lands without a task")))?;
+        let gate = state.plan().map(|plan| plan.gate().clone()).unwrap_or_default();
+        Ok(Batch {
+            number: self.landings.batches,
+            onto,
+            landings,
+            gate: if state.settings().no_gate { Vec::new() } else { gate.commands },
+            network: gate.network,
+            timeout: gate.timeout,
+            known_red: self.known_red(),
+            landed: self.landed(),
+            landed_proofs: self.landed_proofs(),
+            place: 0,
+            cancel: self.cancel.child_token(),
+        })
+    }
+
+    fn known_red(&self) -> BTreeSet<String> {
+        self.state().known_red().iter().map(|red| red.command.clone()).collect()
+    }
+
+    fn landed_proofs(&self) -> Vec<LandedProof> {
+        let state = self.state();
+        let task = |id: &TaskId| state.plan()?.get(id);
+        let proof =
+            |task: &plans::Task| LandedProof { task: task.id.clone(), verify: task.verify.clone(), network: task.network };
+        state.landed().iter().filter_map(task).map(proof).collect()
+    }
+
+    fn landed(&self) -> Vec<(TaskId, CommitId)> {
+        let state = self.state();
         let landed = state.landed().iter().filter_map(|id| match &state.task(id)?.state {
-            plans::task_state::TaskState::Landed { commit } => Some((id.clone(), commit.clone())),
+            TaskState::Landed { commit } => Some((id.clone(), commit.clone())),
             _ => None,
         });
-        let verify_of = state.landed().iter().filter_map(|id| plan.get(id));
+        landed.collect()
+    }
+
+    fn landing(&self, Finished { key, commit }: Finished) -> Result<Landing, Error> {
+        let state = self.state();
+        let known = state.plan().and_then(|plan| plan.get(&key.task)).zip(state.task(&key.task));
+        let (task, record) = known.ok_or_else(|| Error::Defect(format!("{key} lands without a task")))?;
         Ok(Landing {
-            verify_of: verify_of.map(|task| (task.id.clone(), task.verify.clone(), task.network)).collect(),
-            run: self.site.run().clone(),
             commit,
             base: record.base.clone().unwrap_or_else(|| state.base().clone()),
-            onto: state.tip().clone(),
             title: task.title.clone(),
             summary: record.report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
             scope: task.scope.clone(),
             deliver: task.deliver.clone(),
             verify: task.verify.clone(),
-            gate: if state.settings().no_gate { Vec::new() } else { plan.gate().commands.clone() },
-            task_network: task.network,
-            gate_network: plan.gate().network,
-            timeout: plan.gate().timeout,
-            landed: landed.collect(),
+            network: task.network,
             key,
         })
     }
+
+    async fn hear_of_landing(&mut self, step: LandingStep, me: &ActorRef<Self>) -> Result<(), Error> {
+        match step {
+            LandingStep::Judged(judged) => self.judged(judged, me).await?,
+            LandingStep::Moved(judged) => {
+                for passed in &judged.passed {
+                    self.record(&Event::TaskLanded { key: passed.key.clone(), commit: passed.commit.clone() })?;
+                }
+                self.set_back(*judged)?;
+                self.grant_what_is_free_now()?;
+            }
+            LandingStep::Broken { keys, error, .. } => self.broken(keys, &error)?,
+            LandingStep::Base(judged) => self.base_judged(*judged)?,
+        }
+        self.pursue(me).await;
+        Ok(())
+    }
+
+    async fn judged(&mut self, judged: Box<Judged>, me: &ActorRef<Self>) -> Result<(), Error> {
+        let tasks: Vec<TaskId> = judged.keys().into_iter().map(|key| key.task).collect();
+        for flake in &judged.flakes {
+            let (command, output) = (flake.command.clone(), flake.output.clone());
+            self.record(&Event::FlakySeen { command, tasks: tasks.clone(), output })?;
+        }
+        if judged.passed.is_empty() {
+            return self.set_back(*judged);
+        }
+        for passed in &judged.passed {
+            let (key, onto, commit) = (passed.key.clone(), passed.onto.clone(), passed.commit.clone());
+            self.record(&Event::GatePassed { key, onto, commit, mended: passed.mended.clone() })?;
+        }
+        self.coordinator(me).tell(MoveBranch(judged)).await.map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    /// What of a batch did not land, once the rest has.
+    fn set_back(&mut self, judged: Judged) -> Result<(), Error> {
+        let onto = self.state().tip().clone();
+        for (key, fate) in judged.fates {
+            let onto = onto.clone();
+            self.record(&match fate {
+                Fate::Conflicted { paths, with, detail } => Event::LandingConflicted { key, onto, paths, with, detail },
+                Fate::Red(verdict) => Event::LandingRefused { key, onto, verdict },
+                Fate::Clashed { with, verdict } => Event::TasksClashed { key, onto, with, verdict },
+                Fate::PutBack(why) => Event::LandingPutBack { key, why },
+            })?;
+        }
+        match judged.trouble {
+            Some(why) => self.record(&Event::RunHalted { why }),
+            None => Ok(()),
+        }
+    }
+
+    fn broken(&mut self, keys: Vec<AttemptKey>, error: &Error) -> Result<(), Error> {
+        let why = error.to_string();
+        for key in keys {
+            self.record(&Event::LandingPutBack { key, why: why.clone() })?;
+        }
+        if matches!(error, Error::Interrupted) {
+            return Ok(());
+        }
+        self.record(&Event::RunHalted { why: format!("a landing could not be carried out: {}", with_hint(error)) })
+    }
+
+    fn base_judged(&mut self, judged: Result<BaseJudged, Error>) -> Result<(), Error> {
+        self.landings.proving_base = false;
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(Error::Interrupted) => return Ok(()),
+            Err(error) => {
+                let why = format!("the gate could not be run on the base: {}", with_hint(&error));
+                return self.record(&Event::RunHalted { why });
+            }
+        };
+        for flake in judged.flakes {
+            self.record(&Event::FlakySeen { command: flake.command, tasks: Vec::new(), output: flake.output })?;
+        }
+        match judged.trouble {
+            Some(why) => self.record(&Event::RunHalted { why }),
+            None => self.record(&Event::BaseProved { red: judged.red }),
+        }
+    }
+}
+
+fn with_hint(error: &Error) -> String {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{error}{hint}")
 }
 
 impl Message<LandingStep> for Dispatcher {
@@ -60,44 +212,8 @@ impl Message<LandingStep> for Dispatcher {
 
     async fn handle(&mut self, step: LandingStep, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        let onto = self.state().tip().clone();
-        match step {
-            LandingStep::Passed { key, commit } => {
-                let passed = Event::GatePassed { key: key.clone(), onto: onto.clone(), commit: commit.clone() };
-                if let Err(error) = self.record(&passed) {
-                    return self.finish(Err(error));
-                }
-                let coordinator = self.coordinator.as_ref().expect("a landing has a coordinator");
-                if let Err(error) = coordinator.tell(MoveBranch { key, onto, commit }).await {
-                    self.finish(Err(Error::Defect(error.to_string())));
-                }
-            }
-            LandingStep::Moved { key, commit } => {
-                self.record_and_pursue(&Event::TaskLanded { key, commit }, &me).await;
-                if let Err(error) = self.grant_what_is_free_now() {
-                    self.finish(Err(error));
-                }
-            }
-            LandingStep::Conflicted { key, paths, with, detail } => {
-                self.record_and_pursue(&Event::LandingConflicted { key, onto, paths, with, detail }, &me).await;
-            }
-            LandingStep::Red { key, verdict } => self.record_and_pursue(&Event::LandingRefused { key, onto, verdict }, &me).await,
-            LandingStep::Broken { key, error } => {
-                let why = error.to_string();
-                let interrupted = matches!(error, Error::Interrupted);
-                if let Err(error) = self.record(&Event::LandingPutBack { key, why: why.clone() }) {
-                    return self.finish(Err(error));
-                }
-                if interrupted {
-                    return self.pursue(&me).await;
-                }
-                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                self.record_and_pursue(
-                    &Event::RunHalted { why: format!("a landing could not be carried out: {why}{hint}") },
-                    &me,
-                )
-                .await;
-            }
+        if let Err(error) = self.hear_of_landing(step, &me).await {
+            self.finish(Err(error));
         }
     }
 }

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{
-    coordinator::{Coordinator, Lane, ladder::where_it_is_kept},
+    coordinator::ladder::where_it_is_kept,
     error::Error,
     ledger::{Ledger, TurnPaid},
     planner::Planner,
@@ -65,7 +65,7 @@ pub struct Dispatcher {
     approving: approving::Approving,
     ledger: Option<ActorRef<Ledger>>,
     planner: Option<ActorRef<Planner>>,
-    coordinator: Option<ActorRef<Coordinator>>,
+    landings: landings::Landings,
     cancel: CancellationToken,
     end: Option<oneshot::Sender<Result<Ending, Error>>>,
 }
@@ -99,7 +99,7 @@ impl Actor for Dispatcher {
             approving: approving::Approving::default(),
             ledger: None,
             planner: None,
-            coordinator: None,
+            landings: landings::Landings::default(),
             cancel: CancellationToken::new(),
             end: Some(args.end),
         };
@@ -182,8 +182,9 @@ impl Dispatcher {
                 return Ok(true);
             }
             Owed::Stop { key } => self.stop(&key),
-            Owed::Land { key, commit } => {
-                self.land(key, commit, me).await?;
+            Owed::ProveBase => self.prove_base(me).await?,
+            Owed::Land { batch } => {
+                self.land(batch, me).await?;
                 return Ok(true);
             }
             Owed::Replan { number, causes } => {
@@ -234,11 +235,6 @@ impl Dispatcher {
             // Whoever started this dispatcher waits for it, or has gone.
             let _ = end.send(how);
         }
-    }
-
-    fn coordinator(&self, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
-        let lane = Lane::new(self.site.clone(), self.state().base().clone(), self.cancel.child_token());
-        Coordinator::spawn(Coordinator::new(lane, me.clone().recipient()))
     }
 }
 

@@ -39,7 +39,7 @@ const KEPT: &[&str] = &[
 ];
 
 /// Members of a plan that are run.
-const RUN: &[&str] = &["verify", "command", "commands"];
+const RUN: &[&str] = &["verify", "command", "commands", "mended"];
 
 /// The event, masked where it has to be.
 ///
@@ -68,7 +68,11 @@ fn mask(value: &mut Value, secrecy: &Secrecy, runs: bool) -> bool {
         Value::Array(items) => items.iter_mut().filter_map(|item| mask(item, secrecy, runs).then_some(())).count() > 0,
         Value::Object(members) => {
             let is_kept = |name: &str| KEPT.contains(&name) || (runs && RUN.contains(&name));
-            let shown = members.iter_mut().filter(|(name, _)| !is_kept(name));
+            // In a plan they are tasks with texts of their own, in an event their names.
+            let are_names = |name: &str, member: &Value| {
+                name == "tasks" && member.as_array().is_some_and(|items| items.iter().all(Value::is_string))
+            };
+            let shown = members.iter_mut().filter(|(name, member)| !is_kept(name) && !are_names(name, member));
             shown.filter_map(|(_, member)| mask(member, secrecy, runs).then_some(())).count() > 0
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -111,6 +115,7 @@ mod tests {
             (Event::ApprovalAsked { key: of.clone(), what: asked.clone(), why: "w".into() }, 0),
             (Event::ApprovalDecided { key: of.clone(), what: asked, decision: always, by: Decider::Person, why: "w".into() }, 0),
             (Event::RunHalted { why: format!("no {key}") }, 0),
+            (Event::FlakySeen { command: format!("test {key}"), tasks: vec![of.task.clone()], output: format!("no {key}") }, 1),
         ] {
             let masked = masked(&event, &Secrecy::default()).unwrap();
             let text = serde_json::to_string(&*masked).unwrap();

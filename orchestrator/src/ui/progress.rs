@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use plans::{
     approval::Decider,
     event::{Entry, Event},
-    run_state::RunState,
+    run_state::{Owed, RunState},
 };
 use shared::RunId;
 use tokio::{
@@ -137,9 +137,12 @@ impl View {
 
     fn summary(&self, state: &RunState) -> String {
         let count = |name: &str| state.tasks().iter().filter(|record| record.state.name() == name).count();
-        let doing = match (state.landing(), state.is_replanning()) {
+        let landing: Vec<&str> = state.landings().map(|record| record.id.as_str()).collect();
+        let doing = match (landing.as_slice(), state.is_replanning()) {
             (_, true) => ", re-planning".to_owned(),
-            (Some(record), _) => format!(", proving {}", record.id),
+            ([first], _) => format!(", proving {first}"),
+            ([first, rest @ ..], _) => format!(", proving {first} and {} more", rest.len()),
+            ([], _) if state.owed().contains(&Owed::ProveBase) => ", proving the base".to_owned(),
             _ => String::new(),
         };
         format!(

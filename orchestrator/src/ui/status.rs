@@ -61,6 +61,12 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     if let Some(why) = state.halted().or(state.over_budget()) {
         say(&format!("stopped  {why}"));
     }
+    for red in state.known_red() {
+        say(&format!("red      `{}` failed before the run and still does ({})", red.command, red.ended));
+    }
+    for command in state.flaky() {
+        say(&format!("flaky    `{command}` failed and then passed on the same tree"));
+    }
     if let Some(next) = next(run, state, alive) {
         say(&format!("next     {next}"));
     }
@@ -146,6 +152,8 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
         "replans": state.replans(),
         "tokens": state.tokens().total(),
         "cost_usd": state.cost().usd(),
+        "red": state.known_red(),
+        "flaky": state.flaky(),
         "stopped": state.halted().or(state.over_budget()),
         "applied": applied,
         "requests": state.requests().iter().map(request).collect::<Vec<_>>(),

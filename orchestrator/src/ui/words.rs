@@ -2,7 +2,7 @@
 
 use plans::{
     approval::{Decider, Decision, Subject},
-    event::{Entry, Event},
+    event::{Entry, Event, RedVerdict},
     evidence::Setback,
 };
 use shared::{AttemptKey, Money, Outcome, TaskId, Tokens};
@@ -36,6 +36,7 @@ pub fn line(entry: &Entry) -> Option<String> {
             None => format!("{key} starts"),
         },
         Event::TurnTaken { .. } | Event::GatePassed { .. } => return None,
+        Event::BaseProved { red } if red.is_empty() => return None,
         Event::ScopeGranted { key, globs, reason, shared, by } => {
             let (what, beside) =
                 (Subject::Scope(globs.clone()), if *shared { ", shared with the task that owns it" } else { "" });
@@ -54,6 +55,14 @@ pub fn line(entry: &Entry) -> Option<String> {
             format!("{key}: {}", Setback::Conflicted { paths, with, detail: String::new() }.headline())
         }
         Event::LandingRefused { key, verdict, .. } => format!("{key} is red: {}", Setback::Red(verdict.clone()).headline()),
+        Event::TasksClashed { key, with, verdict, .. } => {
+            format!("{key} is {}", Setback::Clashed { with: with.clone(), verdict: verdict.clone() }.headline())
+        }
+        Event::BaseProved { red } => red_base(red),
+        Event::FlakySeen { command, tasks, .. } => {
+            let of = if tasks.is_empty() { "the base".to_owned() } else { join(tasks) };
+            format!("flaky: `{command}` failed and then passed on the same tree ({of}); it counts as passed")
+        }
         Event::LandingPutBack { key, why } => format!("{key} was not landed yet: {why}"),
         Event::TaskLanded { key, commit } => format!("{} landed as {}", key.task, commit.short()),
         Event::ReplanStarted { number, causes } => format!("re-plan {number} for {}", join(causes)),
@@ -67,6 +76,11 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
         Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
     })
+}
+
+fn red_base(red: &[RedVerdict]) -> String {
+    let list: Vec<String> = red.iter().map(|red| format!("`{}` ({})", red.command, red.ended)).collect();
+    format!("the base fails the gate: {}. No task is blamed for it; the run is complete only once it passes", list.join(", "))
 }
 
 fn decided(key: &AttemptKey, what: &Subject, decision: &Decision, (by, why): (Decider, &str)) -> String {
@@ -87,6 +101,11 @@ pub fn detail(event: &Event) -> Option<String> {
         Event::AttemptEnded { outcome: Outcome::Done { report }, .. } => return Some(report.summary.clone()),
         Event::AttemptEnded { outcome, .. } => Setback::Ended(outcome.clone()),
         Event::LandingRefused { verdict, .. } => Setback::Red(verdict.clone()),
+        Event::TasksClashed { with, verdict, .. } => Setback::Clashed { with: with.clone(), verdict: verdict.clone() },
+        Event::FlakySeen { output, .. } => return Some(output.clone()),
+        Event::BaseProved { red } if !red.is_empty() => {
+            return Some(red.iter().map(|red| format!("$ {}\n{}", red.command, red.output)).collect::<Vec<_>>().join("\n"));
+        }
         Event::LandingConflicted { paths, with, detail, .. } => {
             Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() }
         }

@@ -1,7 +1,7 @@
 //! The fold: one event at a time.
 //!
 //! The state of a single task changes only through the table in `task_state`; what is decided here is which step an event means:
-//! whether a failed attempt is tried again, and what a revised plan does to what is under way.
+//! what the end of an attempt means, and what a revised plan does to what is under way. Landings are in `landing`.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::{Continuation, Origin, Phase, RunState, TaskRecord, Widening};
 use crate::{
     Plan, WorkerKind,
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
-    evidence::{Evidence, Setback},
+    evidence::Setback,
     schedule,
     task_state::{IllegalStep, Step, TaskState},
 };
@@ -77,6 +77,9 @@ impl RunState {
             queue: VecDeque::new(),
             landed: Vec::new(),
             tip: base.clone(),
+            base_proved: false,
+            red: Vec::new(),
+            flaky: Vec::new(),
             replans: 0,
             replanning: false,
             cancelling: false,
@@ -121,6 +124,9 @@ impl RunState {
             | Event::LandingConflicted { .. }
             | Event::LandingRefused { .. }
             | Event::LandingPutBack { .. }
+            | Event::TasksClashed { .. }
+            | Event::BaseProved { .. }
+            | Event::FlakySeen { .. }
             | Event::GatePassed { .. }
             | Event::TaskLanded { .. } => self.apply_landing(event),
             Event::PlanRevised { revision, replan, plan, fresh, .. } => {
@@ -165,32 +171,6 @@ impl RunState {
                 self.step(task, Step::End(*end))?;
                 self.queue.retain(|queued| queued != task);
                 self.record(task)?.why.clone_from(why);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn apply_landing(&mut self, event: &Event) -> Result<(), IllegalEvent> {
-        match event {
-            Event::LandingStarted { key, .. } => {
-                self.step(&key.task, Step::Land(key.attempt))?;
-                self.queue.retain(|task| task != &key.task);
-            }
-            Event::LandingConflicted { key, paths, with, detail, .. } => {
-                let setback = Setback::Conflicted { paths: paths.clone(), with: with.clone(), detail: detail.clone() };
-                self.set_back(key, setback)?;
-            }
-            Event::LandingRefused { key, verdict, .. } => self.set_back(key, Setback::Red(verdict.clone()))?,
-            Event::LandingPutBack { key, .. } => {
-                self.step(&key.task, Step::PutBack)?;
-                self.queue.push_front(key.task.clone());
-            }
-            Event::GatePassed { key, commit, .. } => self.step(&key.task, Step::Pass(key.attempt, commit.clone()))?,
-            Event::TaskLanded { key, commit } => {
-                self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;
-                self.landed.push(key.task.clone());
-                self.tip = commit.clone();
             }
             _ => {}
         }
@@ -297,28 +277,6 @@ impl RunState {
         Ok(())
     }
 
-    /// An attempt did not land: is the task tried again, or does it wait for the planner?
-    fn set_back(&mut self, key: &AttemptKey, setback: Setback) -> Result<(), IllegalEvent> {
-        let settings = self.settings.clone();
-        let planner_left = self.replans < settings.possible_replans();
-        let is_agent = self.is_agent(&key.task);
-        let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
-        let conflict = matches!(setback, Setback::Conflicted { .. });
-        let (tries, conflicts) = (record.tries + u32::from(!conflict), record.conflicts + u32::from(conflict));
-        let again = if conflict {
-            conflicts < settings.conflict_attempts
-        } else {
-            tries < settings.attempts && (setback.may_pass_again() || (matches!(setback, Setback::Red(_)) && !planner_left))
-        };
-        let step = if again { Step::TryAgain(key.attempt) } else { Step::GiveUp(key.attempt, setback.end()) };
-        self.step_any(&key.task, step)?;
-        let Some(record) = self.any_record(&key.task) else { return Ok(()) };
-        (record.tries, record.conflicts) = (tries, conflicts);
-        record.continuation = (again && conflict && is_agent).then_some(Continuation::AfterConflict(key.attempt));
-        record.setbacks.push(Evidence { attempt: key.attempt, setback });
-        Ok(())
-    }
-
     fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId]) -> Result<(), IllegalEvent> {
         let before = self.plan.clone();
         let changed = |id: &TaskId| before.as_ref().and_then(|before| before.get(id)) != plan.get(id);
@@ -367,10 +325,7 @@ impl RunState {
         for record in &mut self.tasks {
             let state = std::mem::replace(&mut record.state, TaskState::Waiting);
             record.state = match state {
-                TaskState::Landing { attempt, commit, .. } => {
-                    self.queue.push_front(record.id.clone());
-                    TaskState::Finished { attempt, commit }
-                }
+                TaskState::Landing { attempt, commit, .. } => TaskState::Finished { attempt, commit },
                 TaskState::Ended { .. } if reopened => {
                     (record.tries, record.conflicts) = (0, 0);
                     TaskState::Waiting
@@ -382,13 +337,13 @@ impl RunState {
         Ok(())
     }
 
-    fn step(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
+    pub(super) fn step(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
         let record = self.record(task)?;
         take_step(record, step)
     }
 
     /// Like `step`, for events about attempts, whose task may have left the plan meanwhile.
-    fn step_any(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
+    pub(super) fn step_any(&mut self, task: &TaskId, step: Step) -> Result<(), IllegalEvent> {
         if self.index(task).is_some() {
             return self.step(task, step);
         }
@@ -399,16 +354,16 @@ impl RunState {
     }
 
     /// Only an agent can go on where it was; a command begins again from clean files.
-    fn is_agent(&self, task: &TaskId) -> bool {
+    pub(super) fn is_agent(&self, task: &TaskId) -> bool {
         self.plan.as_ref().and_then(|plan| plan.get(task)).is_some_and(|task| task.worker == WorkerKind::Agent)
     }
 
-    fn record(&mut self, task: &TaskId) -> Result<&mut TaskRecord, IllegalEvent> {
+    pub(super) fn record(&mut self, task: &TaskId) -> Result<&mut TaskRecord, IllegalEvent> {
         let at = self.index(task).ok_or_else(|| IllegalEvent::UnknownTask(task.clone()))?;
         Ok(&mut self.tasks[at])
     }
 
-    fn any_record(&mut self, task: &TaskId) -> Option<&mut TaskRecord> {
+    pub(super) fn any_record(&mut self, task: &TaskId) -> Option<&mut TaskRecord> {
         match self.index(task) {
             Some(at) => self.tasks.get_mut(at),
             None => self.gone.iter_mut().find(|record| &record.id == task),

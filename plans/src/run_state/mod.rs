@@ -9,6 +9,7 @@
 //! Why no clock: durations and deadlines belong to whoever waits; a fold that looked at times would decide differently on resume.
 
 mod apply;
+mod landing;
 mod owed;
 mod requests;
 #[cfg(test)]
@@ -23,13 +24,13 @@ use std::collections::{BTreeSet, VecDeque};
 use shared::{Attempt, Glob, Money, Report, TaskId, Tokens};
 
 pub use apply::IllegalEvent;
-pub use owed::{Continuation, Owed};
+pub use owed::{Continuation, Finished, Owed};
 
 use crate::{
     Plan, Problem,
     approval::{Request, Standing},
     edit::{self, Change, PlanEdit},
-    event::{CommitId, RunStatus, Settings},
+    event::{CommitId, RedVerdict, RunStatus, Settings},
     evidence::Evidence,
     task_state::TaskState,
 };
@@ -78,6 +79,8 @@ pub struct TaskRecord {
     pub tokens: Tokens,
     /// Money for all attempts, where prices are known.
     pub cost: Money,
+    /// Commands that failed on the base and pass on the commit that it is about to land as.
+    pub mended: Vec<String>,
     /// Why it ended, if it did.
     pub why: String,
 }
@@ -98,6 +101,7 @@ impl TaskRecord {
             turns: 0,
             tokens: Tokens::default(),
             cost: Money::default(),
+            mended: Vec::new(),
             why: String::new(),
         }
     }
@@ -137,11 +141,17 @@ pub struct RunState {
     gone: Vec<TaskRecord>,
     /// The weight of the longest path that begins with each task.
     remaining: Vec<u64>,
-    /// Finished tasks, in the order in which they finished.
+    /// Tasks that have finished or are landing, in the order in which they finished: what is put back has never lost its place.
     queue: VecDeque<TaskId>,
     /// Landed tasks, in landing order.
     landed: Vec<TaskId>,
     tip: CommitId,
+    /// Whether it is known what fails on the base.
+    base_proved: bool,
+    /// Commands of the gate that have failed since before the run.
+    red: Vec<RedVerdict>,
+    /// Commands that failed and passed on the same tree, in the order in which they were seen first.
+    flaky: Vec<String>,
     replans: u32,
     replanning: bool,
     cancelling: bool,
@@ -276,9 +286,20 @@ impl RunState {
         })
     }
 
-    /// The task that the coordinator is at.
-    pub fn landing(&self) -> Option<&TaskRecord> {
-        self.tasks.iter().find(|record| matches!(record.state, TaskState::Landing { .. }))
+    /// The tasks that the coordinator is at, in the order in which they are to land.
+    pub fn landings(&self) -> impl Iterator<Item = &TaskRecord> {
+        let records = self.queue.iter().filter_map(|id| self.task(id));
+        records.filter(|record| matches!(record.state, TaskState::Landing { .. }))
+    }
+
+    /// Commands of the gate that have failed since before the run: they keep no task from landing until they have passed once.
+    pub fn known_red(&self) -> &[RedVerdict] {
+        &self.red
+    }
+
+    /// Commands that failed and then passed on the same tree.
+    pub fn flaky(&self) -> &[String] {
+        &self.flaky
     }
 
     /// Tasks that wait for the planner.

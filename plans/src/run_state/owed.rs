@@ -1,7 +1,7 @@
 //! What has to happen now, derived from the state alone.
 //!
 //! Everything that is owed is announced to the journal before it is made, and by that very event is owed no longer. The one
-//! exception is [`Owed::Stop`], which may be said any number of times.
+//! exceptions are [`Owed::Stop`] and [`Owed::ProveBase`], which may be said any number of times.
 
 use shared::{Attempt, AttemptKey, TaskId};
 
@@ -33,12 +33,12 @@ pub enum Owed {
         /// The attempt.
         key: AttemptKey,
     },
-    /// The coordinator has to land a finished task.
+    /// The gate has to be run on the base, before anybody is paid for work that it is to judge.
+    ProveBase,
+    /// The coordinator has to land finished tasks, in this order.
     Land {
-        /// The attempt.
-        key: AttemptKey,
-        /// What it made.
-        commit: CommitId,
+        /// At least one.
+        batch: Vec<Finished>,
     },
     /// The planner has to mend the plan.
     Replan {
@@ -66,6 +66,15 @@ pub enum Owed {
         /// How.
         status: RunStatus,
     },
+}
+
+/// A task that is done in its own worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// What it made.
+    pub commit: CommitId,
 }
 
 /// How an attempt goes on with the conversation of an earlier one.
@@ -101,6 +110,9 @@ impl RunState {
 
     fn owed_underway(&self) -> Vec<Owed> {
         let mut owed = self.stops();
+        if self.must_prove_base() && !self.is_stopping() {
+            owed.push(Owed::ProveBase);
+        }
         owed.extend(self.next_landing());
         owed.extend(self.starts());
         owed.extend(self.replan());
@@ -118,7 +130,7 @@ impl RunState {
 
     /// Whether nothing is alive.
     fn is_quiet(&self) -> bool {
-        self.running().next().is_none() && self.landing().is_none() && !self.replanning
+        self.running().next().is_none() && self.landings().next().is_none() && !self.replanning
     }
 
     fn stops(&self) -> Vec<Owed> {
@@ -130,20 +142,37 @@ impl RunState {
     }
 
     fn next_landing(&self) -> Option<Owed> {
-        if self.cancelling || self.out_of_time || self.halted.is_some() || self.landing().is_some() {
-            return None;
+        let batch = if self.landings().next().is_none() { self.next_batch() } else { Vec::new() };
+        (!batch.is_empty()).then_some(Owed::Land { batch })
+    }
+
+    /// What the coordinator can take up now: the finished tasks that have waited longest. Empty where nothing may land any more.
+    ///
+    /// It is owed only while nothing is landing; to take it up before that, on top of what is landing, is a speculation.
+    pub fn next_batch(&self) -> Vec<Finished> {
+        if self.cancelling || self.out_of_time || self.halted.is_some() {
+            return Vec::new();
         }
-        let record = self.task(self.queue.front()?)?;
-        match &record.state {
-            TaskState::Finished { attempt, commit } => Some(Owed::Land { key: key(record, *attempt), commit: commit.clone() }),
+        let finished = |id: &TaskId| match self.task(id).map(|record| (record, &record.state)) {
+            Some((record, TaskState::Finished { attempt, commit })) => {
+                Some(Finished { key: key(record, *attempt), commit: commit.clone() })
+            }
             _ => None,
-        }
+        };
+        let bound = usize::try_from(self.settings.batch.max(1)).unwrap_or(usize::MAX);
+        self.queue.iter().filter_map(finished).take(bound).collect()
+    }
+
+    /// What fails before the first task starts is no task's fault, so it has to be known by then. Where a task has landed, the tip has passed.
+    fn must_prove_base(&self) -> bool {
+        let has_gate = self.plan.as_ref().is_some_and(|plan| !plan.gate().commands.is_empty());
+        has_gate && !self.settings.no_gate && !self.base_proved && self.landed.is_empty()
     }
 
     fn starts(&self) -> Vec<Owed> {
         let alive = self.running().count();
         let free = usize::try_from(self.settings.workers).unwrap_or(usize::MAX).saturating_sub(alive);
-        if free == 0 || self.is_stopping() {
+        if free == 0 || self.is_stopping() || self.must_prove_base() {
             return Vec::new();
         }
         let mut ready: Vec<usize> = (0..self.tasks.len()).filter(|&at| self.is_ready(at)).collect();
@@ -168,7 +197,7 @@ impl RunState {
     /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle.
     fn replan(&self) -> Option<Owed> {
         let allowed = self.replans < self.settings.possible_replans() && !self.replanning && !self.is_stopping();
-        let settled = self.queue.is_empty() && self.landing().is_none();
+        let settled = self.queue.is_empty();
         if !allowed || !settled || self.running().count() >= self.settings.workers as usize {
             return None;
         }
@@ -219,7 +248,7 @@ impl RunState {
         if !self.tasks.iter().all(|record| record.state.is_over()) {
             return None;
         }
-        let complete = self.tasks.iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
+        let complete = self.red.is_empty() && self.tasks.iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
         let status = match (complete, self.cancelling, &self.over_budget) {
             (true, ..) => RunStatus::Complete,
             (_, true, _) => RunStatus::Cancelled,

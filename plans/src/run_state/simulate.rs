@@ -9,10 +9,10 @@ use shared::{Attempt, AttemptKey, Limit, Outcome, Report, TaskId};
 use crate::Task;
 
 use super::{
-    story::{announce, commit, plan, started},
+    story::{announce, commit, plan, red, started},
     *,
 };
-use crate::event::{Approver, Author, Entry, Event, Proof, RedVerdict, VERSION};
+use crate::event::{Approver, Author, Entry, Event, VERSION};
 
 struct World {
     seed: u64,
@@ -29,7 +29,9 @@ struct World {
 #[derive(Debug, Clone, PartialEq)]
 enum Pending {
     Attempt(AttemptKey),
-    Landing(AttemptKey),
+    Base,
+    /// A batch, in order. A second one is stacked on the first.
+    Landing(Vec<AttemptKey>),
     Replan,
     Draft,
     Review,
@@ -42,7 +44,8 @@ fn random_plan(random: &mut fastrand::Rng) -> Plan {
         format!("t{at} <- {}", after.join(" "))
     };
     let lines: Vec<String> = (0..size).map(|at| line(at, random)).collect();
-    plan(&lines.join("; "))
+    let gate = if random.bool() { "gate;" } else { "" };
+    plan(&format!("{gate}{}", lines.join("; ")))
 }
 
 impl World {
@@ -53,6 +56,7 @@ impl World {
             attempts: random.u32(1..=3),
             conflict_attempts: random.u32(1..=3),
             replans: random.u32(0..=3),
+            batch: random.u32(1..=5),
             ..Settings::default()
         };
         let first = started(settings);
@@ -87,7 +91,10 @@ impl World {
         let state = &self.state;
         assert!(state.running().count() <= state.settings().workers as usize + self.unwanted(), "more workers than allowed");
         let landing = state.tasks().iter().filter(|record| matches!(record.state, TaskState::Landing { .. })).count();
-        assert!(landing <= 1, "two landings at once");
+        assert!(landing <= 2 * state.settings().batch as usize, "more is landing than two batches hold");
+        assert_eq!(landing, state.landings().count(), "what is landing has its place in the queue");
+        let finished = state.tasks().iter().filter(|record| matches!(record.state, TaskState::Finished { .. })).count();
+        assert_eq!(finished + landing, state.queue.len(), "whoever has finished waits in the queue, once");
         for (task, at) in &self.landed {
             assert_eq!(
                 state.task(task).map(|record| &record.state),
@@ -105,16 +112,18 @@ impl World {
     /// Does what is owed, as the dispatcher would.
     fn act(&mut self) {
         for owed in self.state.owed() {
-            let Some(event) = announce(&self.state, &owed) else {
+            let events = announce(&self.state, &owed);
+            if events.is_empty() {
                 self.take_up(owed);
                 continue;
-            };
+            }
             match &owed {
                 Owed::Start { key, continuation } => {
                     let goes_on = *continuation == Some(Continuation::AfterInterruption(key.attempt));
                     assert!(self.started.insert(key.clone()) != goes_on, "{key} started twice");
                     let plan = self.state.plan().unwrap();
                     let at = plan.index_of(&key.task).unwrap();
+                    assert!(plan.gate().commands.is_empty() || self.base_is_known(), "{key} started on an unknown base");
                     for before in plan.dependencies(at) {
                         assert!(
                             self.landed.contains_key(&plan.tasks()[before].id),
@@ -123,11 +132,37 @@ impl World {
                     }
                     self.pending.push(Pending::Attempt(key.clone()));
                 }
-                Owed::Land { key, .. } => self.pending.push(Pending::Landing(key.clone())),
+                Owed::Land { batch } => {
+                    assert!(!self.pending.iter().any(|pending| matches!(pending, Pending::Landing(_))), "two batches at once");
+                    self.begin_landing(batch.clone());
+                }
                 Owed::Replan { .. } => self.pending.push(Pending::Replan),
                 _ => {}
             }
-            self.record(event);
+            events.into_iter().for_each(|event| self.record(event));
+        }
+    }
+
+    fn base_is_known(&self) -> bool {
+        let proved = |entry: &Entry| matches!(entry.event, Event::BaseProved { .. });
+        !self.landed.is_empty() || self.journal.iter().any(proved)
+    }
+
+    fn begin_landing(&mut self, batch: Vec<Finished>) {
+        assert!(!batch.is_empty() && batch.len() <= self.state.settings().batch as usize);
+        self.pending.push(Pending::Landing(batch.into_iter().map(|finished| finished.key).collect()));
+    }
+
+    /// The next batch is taken up on top of the one that is being proved.
+    fn speculate(&mut self) {
+        let under_way = self.pending.iter().filter(|pending| matches!(pending, Pending::Landing(_))).count();
+        let batch = self.state.next_batch();
+        if under_way == 1 && !batch.is_empty() {
+            let onto = self.state.tip().clone();
+            for finished in &batch {
+                self.record(Event::LandingStarted { key: finished.key.clone(), onto: onto.clone() });
+            }
+            self.begin_landing(batch);
         }
     }
 
@@ -139,6 +174,7 @@ impl World {
                 return self.come_back(&pending, Event::AttemptEnded { key, commit, outcome: Outcome::Cancelled });
             }
             Owed::Plan => Pending::Draft,
+            Owed::ProveBase => Pending::Base,
             Owed::Review { .. } if !self.pending.contains(&Pending::Draft) => Pending::Review,
             _ => return,
         };
@@ -163,7 +199,11 @@ impl World {
                 let event = Event::AttemptEnded { key: key.clone(), commit: Some(commit("left")), outcome };
                 self.come_back(&pending, event);
             }
-            Pending::Landing(key) => self.end_landing(&pending, key.clone()),
+            Pending::Base => {
+                let failing = if self.random.u32(0..4) == 0 { vec![red("make")] } else { Vec::new() };
+                self.come_back(&pending, Event::BaseProved { red: failing });
+            }
+            Pending::Landing(keys) => self.end_batch(&pending, keys),
             Pending::Replan => self.end_replan(),
             Pending::Draft => {
                 let (revision, plan) = (self.state.revision() + 1, Box::new(random_plan(&mut self.random)));
@@ -185,28 +225,66 @@ impl World {
         }
     }
 
-    fn end_landing(&mut self, pending: &Pending, key: AttemptKey) {
+    /// Some of a batch pass, one is red or clashes, the rest goes back. The batch that is stacked on another waits for it.
+    fn end_batch(&mut self, pending: &Pending, keys: &[AttemptKey]) {
+        let first = self.pending.iter().find(|pending| matches!(pending, Pending::Landing(_))).cloned();
+        if first.as_ref() != Some(pending) {
+            return;
+        }
+        let passing = if self.random.bool() { keys.len() } else { self.random.usize(..=keys.len()) };
+        for key in &keys[..passing] {
+            let (onto, landed) = (self.state.tip().clone(), commit(&format!("{}-{}", key.task, key.attempt)));
+            let mended = if self.random.bool() { vec!["make".to_owned()] } else { Vec::new() };
+            self.record(Event::GatePassed { key: key.clone(), onto, commit: landed, mended });
+        }
+        // The branch moves at once to the last of them; the journal follows.
+        let passed = self.state.landings().filter_map(|record| match &record.state {
+            TaskState::Landing { passed: Some(passed), .. } => Some((record.id.clone(), passed.clone())),
+            _ => None,
+        });
+        self.landed.extend(passed.collect::<Vec<_>>());
+        if passing > 0 && self.random.u32(0..40) == 0 && self.resumes_left > 0 {
+            self.resumes_left -= 1;
+            return self.die_and_resume();
+        }
+        keys[..passing].iter().for_each(|key| self.tell_landed(key));
         let onto = self.state.tip().clone();
-        match self.random.u32(0..10) {
-            0..6 => {
-                let landed = commit(&format!("{}-{}", key.task, key.attempt));
-                self.record(Event::GatePassed { key: key.clone(), onto, commit: landed.clone() });
-                self.landed.insert(key.task.clone(), landed.clone());
-                self.pending.retain(|other| other != pending);
-                self.state.apply(&Event::TaskLanded { key: key.clone(), commit: landed.clone() }).unwrap();
-                self.journal(Event::TaskLanded { key, commit: landed });
-                self.assert_invariants();
+        for (at, key) in keys[passing..].iter().enumerate() {
+            let event = if at == 0 { self.setback(key.clone(), &onto) } else { put_back(key) };
+            self.record(event);
+        }
+        self.pending.retain(|other| other != pending);
+        if passing < keys.len() {
+            self.discard_what_is_ahead();
+        }
+    }
+
+    fn tell_landed(&mut self, key: &AttemptKey) {
+        let commit = self.landed[&key.task].clone();
+        self.state.apply(&Event::TaskLanded { key: key.clone(), commit: commit.clone() }).unwrap();
+        self.journal(Event::TaskLanded { key: key.clone(), commit });
+    }
+
+    /// What was stacked on a batch that did not land as a whole was proved on a tip that never comes.
+    fn discard_what_is_ahead(&mut self) {
+        let ahead = self.pending.iter().find_map(|pending| match pending {
+            Pending::Landing(keys) => Some(keys.clone()),
+            _ => None,
+        });
+        ahead.iter().flatten().for_each(|key| self.record(put_back(key)));
+        self.pending.retain(|pending| !matches!(pending, Pending::Landing(_)));
+    }
+
+    fn setback(&mut self, key: AttemptKey, onto: &CommitId) -> Event {
+        let (onto, landed) = (onto.clone(), self.state.landed().to_vec());
+        match self.random.u32(0..4) {
+            0 => put_back(&key),
+            1 => Event::LandingConflicted { key, onto, paths: Vec::new(), with: Vec::new(), detail: String::new() },
+            2 if !landed.is_empty() => {
+                let with = landed[self.random.usize(..landed.len())].clone();
+                Event::TasksClashed { key, onto, with, verdict: red("make") }
             }
-            6 => self.come_back(pending, Event::LandingPutBack { key, why: String::new() }),
-            7 => {
-                let event = Event::LandingConflicted { key, onto, paths: Vec::new(), with: Vec::new(), detail: String::new() };
-                self.come_back(pending, event);
-            }
-            _ => {
-                let (command, ended, output) = ("make".to_owned(), "exit 1".to_owned(), String::new());
-                let verdict = RedVerdict { proof: Proof::Gate, command, ended, output, red_before: None };
-                self.come_back(pending, Event::LandingRefused { key, onto, verdict });
-            }
+            _ => Event::LandingRefused { key, onto, verdict: red("make") },
         }
     }
 
@@ -248,6 +326,9 @@ impl World {
 
     /// The process dies and another one takes the run up: attempts are salvaged, everything else is in the journal.
     fn die_and_resume(&mut self) {
+        // The branch says which landings have happened.
+        let unsaid: Vec<AttemptKey> = self.state.landings().filter_map(has_landed).collect();
+        unsaid.iter().for_each(|key| self.tell_landed(key));
         let alive: Vec<AttemptKey> =
             self.state.running().map(|(record, attempt)| AttemptKey { task: record.id.clone(), attempt }).collect();
         for key in alive {
@@ -292,6 +373,7 @@ impl World {
                 let stop = self.random.bool();
                 self.record(Event::BudgetReached { why: "spent".to_owned(), stop });
             }
+            3..12 => self.speculate(),
             _ => self.happen(),
         }
     }
@@ -299,7 +381,8 @@ impl World {
     fn assert_end(&self, status: RunStatus) {
         assert!(self.state.tasks().iter().all(|record| record.state.is_over()), "a task without a named end");
         let all = self.state.tasks().iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
-        assert_eq!(status == RunStatus::Complete, all && self.state.plan().is_some());
+        let is_whole = all && self.state.plan().is_some() && self.state.known_red().is_empty();
+        assert_eq!(status == RunStatus::Complete, is_whole);
         assert_eq!(self.state.landed().len(), self.landed.len());
         if !self.seed.is_multiple_of(8) {
             return;
@@ -308,6 +391,17 @@ impl World {
         let read: Vec<Entry> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, self.journal, "the journal reads back as it was written");
         assert_eq!(RunState::fold(&read).unwrap(), self.state, "the fold of the journal is the state");
+    }
+}
+
+fn put_back(key: &AttemptKey) -> Event {
+    Event::LandingPutBack { key: key.clone(), why: String::new() }
+}
+
+fn has_landed(record: &TaskRecord) -> Option<AttemptKey> {
+    match &record.state {
+        TaskState::Landing { attempt, passed: Some(_), .. } => Some(AttemptKey { task: record.id.clone(), attempt: *attempt }),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A plan and what happens, as text; what is owed after each step, as a snapshot.
 //!
 //! Plan: `schema; api <- schema; ui <- schema`. What happens: `done api`, `fails api`, `exhausted api`, `blocked api`, `conflict api`,
-//! `red api`, `landed api`, `revised api` (begins anew), `dropped api`, `no-replan`, `cancel`, `over-budget`, `unavailable api`,
+//! `red api`, `clash api ui` (green alone, red with `ui`), `base` (followed by what is red there), `landed api` (`mending test`), `revised api` (begins anew), `dropped api`, `no-replan`, `cancel`, `over-budget`, `unavailable api`,
 //! `stopped api`, `resumed`. Whatever is owed is announced at once, as the dispatcher does.
 
 use std::fmt::Write as _;
@@ -33,8 +33,12 @@ pub(super) fn plan(text: &str) -> Plan {
             id,
         }
     };
+    let (gate, text) = match text.strip_prefix("gate;") {
+        Some(text) => (Gate { commands: vec!["make".to_owned()], ..Gate::default() }, text),
+        None => (Gate::default(), text),
+    };
     let tasks = text.split(';').map(task).collect();
-    Plan::new(PlanDraft { goal: "goal".to_owned(), gate: Gate::default(), tasks }).unwrap()
+    Plan::new(PlanDraft { goal: "goal".to_owned(), gate, tasks }).unwrap()
 }
 
 pub(super) fn commit(name: &str) -> CommitId {
@@ -53,17 +57,20 @@ pub(super) fn started(settings: Settings) -> Event {
 }
 
 /// The event that announces what is owed, and what is said of it in the snapshot.
-pub(super) fn announce(state: &RunState, owed: &Owed) -> Option<Event> {
-    Some(match owed.clone() {
+pub(super) fn announce(state: &RunState, owed: &Owed) -> Vec<Event> {
+    vec![match owed.clone() {
         Owed::Start { key, continuation } => {
             Event::AttemptStarted { key, base: state.tip().clone(), continues: continuation.map(Continuation::of) }
         }
-        Owed::Land { key, .. } => Event::LandingStarted { key, onto: state.tip().clone() },
+        Owed::Land { batch } => {
+            let started = |Finished { key, .. }| Event::LandingStarted { key, onto: state.tip().clone() };
+            return batch.into_iter().map(started).collect();
+        }
         Owed::Replan { number, causes } => Event::ReplanStarted { number, causes },
         Owed::EndTask { task, end, why } => Event::TaskEnded { task, end, why },
         Owed::EndRun { status } => Event::RunEnded { status, tip: state.tip().clone() },
-        Owed::Plan | Owed::Review { .. } | Owed::Stop { .. } | Owed::Halt { .. } => return None,
-    })
+        Owed::Plan | Owed::Review { .. } | Owed::ProveBase | Owed::Stop { .. } | Owed::Halt { .. } => return Vec::new(),
+    }]
 }
 
 fn say(owed: &Owed) -> String {
@@ -76,7 +83,10 @@ fn say(owed: &Owed) -> String {
         }
         Owed::Start { key, continuation: Some(Continuation::AfterInterruption(at)) } => format!("start {key} where #{at} was"),
         Owed::Stop { key } => format!("stop {key}"),
-        Owed::Land { key, .. } => format!("land {}", key.task),
+        Owed::ProveBase => "prove the base".to_owned(),
+        Owed::Land { batch } => {
+            format!("land {}", batch.iter().map(|finished| finished.key.task.to_string()).collect::<Vec<_>>().join(" "))
+        }
         Owed::Replan { number, causes } => {
             format!("re-plan {number} for {}", causes.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "))
         }
@@ -84,6 +94,12 @@ fn say(owed: &Owed) -> String {
         Owed::Halt { why } => format!("halt: {why}"),
         Owed::EndRun { status } => format!("end the run as {status}"),
     }
+}
+
+/// A command of the gate that fails.
+pub(super) fn red(command: &str) -> RedVerdict {
+    let (proof, command, ended, output) = (Proof::Gate, command.to_owned(), "exit 1".to_owned(), String::new());
+    RedVerdict { proof, command, ended, output, red_before: None }
 }
 
 fn alive(state: &RunState, task: &str) -> AttemptKey {
@@ -112,14 +128,23 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
             vec![Event::LandingConflicted { key, onto, paths: Vec::new(), with: Vec::new(), detail: String::new() }]
         }
         "red" => {
-            let (proof, command, ended, output) = (Proof::Gate, "make".to_owned(), "exit 1".to_owned(), String::new());
-            let verdict = RedVerdict { proof, command, ended, output, red_before: None };
-            vec![Event::LandingRefused { key: alive(state, task), onto: state.tip().clone(), verdict }]
+            vec![Event::LandingRefused { key: alive(state, task), onto: state.tip().clone(), verdict: red("make") }]
         }
+        "clash" => {
+            let (task, with) = task.split_once(' ').expect("two tasks");
+            let (key, onto, with) = (alive(state, task), state.tip().clone(), TaskId::new(with).unwrap());
+            vec![Event::TasksClashed { key, onto, with, verdict: red("make") }]
+        }
+        "base" => vec![Event::BaseProved { red: task.split_whitespace().map(red).collect() }],
         "put-back" => vec![Event::LandingPutBack { key: alive(state, task), why: String::new() }],
         "landed" => {
+            let (task, mended) = task.split_once(" mending ").unwrap_or((task, ""));
             let (key, onto, passed) = (alive(state, task), state.tip().clone(), commit(&format!("{task}-landed")));
-            vec![Event::GatePassed { key: key.clone(), onto, commit: passed.clone() }, Event::TaskLanded { key, commit: passed }]
+            let mended = mended.split_whitespace().map(str::to_owned).collect();
+            vec![
+                Event::GatePassed { key: key.clone(), onto, commit: passed.clone(), mended },
+                Event::TaskLanded { key, commit: passed },
+            ]
         }
         "revised" => revised(text_of(state, ""), vec![TaskId::new(task).unwrap()]),
         "dropped" => revised(text_of(state, task), Vec::new()),
@@ -145,7 +170,11 @@ fn text_of(state: &RunState, without: &str) -> String {
 }
 
 pub(super) fn check(plan_text: &str, workers: u32, happenings: &str, expected: &Expect) {
-    let settings = Settings { workers, ..Settings::default() };
+    check_with(Settings { workers, ..Settings::default() }, plan_text, happenings, expected);
+}
+
+/// The same with other settings. A plan that begins with `gate;` has one.
+pub(super) fn check_with(settings: Settings, plan_text: &str, happenings: &str, expected: &Expect) {
     let mut state = RunState::begin(&started(settings)).unwrap();
     let plan = Box::new(plan(plan_text));
     state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
@@ -161,7 +190,7 @@ pub(super) fn check(plan_text: &str, workers: u32, happenings: &str, expected: &
         for _ in 0..100 {
             let owed = state.owed();
             said.extend(owed.iter().map(say));
-            let announced: Vec<Event> = owed.iter().filter_map(|owed| announce(&state, owed)).collect();
+            let announced: Vec<Event> = owed.iter().flat_map(|owed| announce(&state, owed)).collect();
             if announced.is_empty() {
                 break;
             }
@@ -169,7 +198,7 @@ pub(super) fn check(plan_text: &str, workers: u32, happenings: &str, expected: &
                 state.apply(event).unwrap();
             }
         }
-        writeln!(story, "{what:16}{}", said.join(", ")).unwrap();
+        writeln!(story, "{what:15} {}", said.join(", ")).unwrap();
     }
     let trimmed: Vec<&str> = story.lines().map(str::trim_end).collect();
     expected.assert_eq(&(trimmed.join("\n") + "\n"));

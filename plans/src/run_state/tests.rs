@@ -1,5 +1,7 @@
 //! What is owed after each step of a run, told in the language of `story`.
 
+mod landings;
+
 use expect_test::expect;
 use shared::{Attempt, AttemptKey, Glob, TaskId};
 
@@ -123,13 +125,13 @@ fn landings_are_one_at_a_time_in_the_order_of_finishing() {
         3,
         "done c, done a, done b, landed c, landed a",
         &expect![[r#"
-        -               start a #1, start b #1, start c #1
-        done c          land c
-        done a
-        done b
-        landed c        land a
-        landed a        land b
-    "#]],
+            -               start a #1, start b #1, start c #1
+            done c          land c
+            done a
+            done b
+            landed c        land a b
+            landed a
+        "#]],
     );
 }
 
@@ -228,8 +230,9 @@ fn a_plan_that_nobody_approved_is_reviewed_again_after_a_resume() {
     state.apply(&Event::CancelRequested).unwrap();
     while !state.owed().is_empty() {
         for owed in state.owed() {
-            let event = announce(&state, &owed).unwrap();
-            state.apply(&event).unwrap();
+            for event in announce(&state, &owed) {
+                state.apply(&event).unwrap();
+            }
         }
     }
     state.apply(&Event::RunResumed { settings: Settings::default() }).unwrap();

@@ -51,7 +51,7 @@ fn after(plan: &Plan, landed: usize) -> RunState {
             Event::AttemptStarted { key: key.clone(), base: onto.clone(), continues: None },
             Event::AttemptEnded { key: key.clone(), commit: Some(made.clone()), outcome },
             Event::LandingStarted { key: key.clone(), onto: onto.clone() },
-            Event::GatePassed { key: key.clone(), onto, commit: made.clone() },
+            Event::GatePassed { key: key.clone(), onto, commit: made.clone(), mended: Vec::new() },
             Event::TaskLanded { key, commit: made },
         ] {
             state.apply(&event).expect("it starts, ends and lands");

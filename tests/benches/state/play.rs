@@ -27,7 +27,7 @@ pub struct Pace {
 enum Due {
     Turn(AttemptKey, u32),
     End(AttemptKey),
-    Landing(AttemptKey),
+    Landing(Vec<AttemptKey>),
 }
 
 /// A run while it lasts.
@@ -98,9 +98,11 @@ impl World<'_> {
                     self.start(&key);
                     self.record(Event::AttemptStarted { key, base: tip, continues: continuation.map(Continuation::of) });
                 }
-                Owed::Land { key, .. } => {
-                    self.later(self.pace.landing, Due::Landing(key.clone()));
-                    self.record(Event::LandingStarted { key, onto: tip });
+                Owed::Land { batch } => {
+                    self.later(self.pace.landing, Due::Landing(batch.iter().map(|finished| finished.key.clone()).collect()));
+                    for finished in batch {
+                        self.record(Event::LandingStarted { key: finished.key, onto: tip.clone() });
+                    }
                 }
                 Owed::EndRun { status } => self.record(Event::RunEnded { status, tip }),
                 other => panic!("nothing goes wrong here, and yet this is owed: {other:?}"),
@@ -128,18 +130,22 @@ impl World<'_> {
                 let outcome = Outcome::Done { report: report() };
                 self.record(Event::AttemptEnded { key, commit: Some(commit(self.drawn)), outcome });
             }
-            Due::Landing(key) if key.attempt.0 <= self.pace.conflicts => {
-                let (onto, paths) = (self.state.tip().clone(), vec![RepoPath::new("Cargo.lock").expect("a path")]);
-                let with = self.state.landed().last().cloned().into_iter().collect();
-                let detail = "<<<<<<< landed\none line\n=======\nanother line\n>>>>>>> yours\n".repeat(20);
-                self.record(Event::LandingConflicted { key, onto, paths, with, detail });
-            }
-            Due::Landing(key) => {
-                let (onto, commit) = (self.state.tip().clone(), commit(self.drawn));
-                self.record(Event::GatePassed { key: key.clone(), onto, commit: commit.clone() });
-                self.record(Event::TaskLanded { key, commit });
-            }
+            Due::Landing(batch) => batch.into_iter().for_each(|key| self.land(key)),
         }
+    }
+
+    fn land(&mut self, key: AttemptKey) {
+        let onto = self.state.tip().clone();
+        if key.attempt.0 <= self.pace.conflicts {
+            let paths = vec![RepoPath::new("Cargo.lock").expect("a path")];
+            let with = self.state.landed().last().cloned().into_iter().collect();
+            let detail = "<<<<<<< landed\none line\n=======\nanother line\n>>>>>>> yours\n".repeat(20);
+            return self.record(Event::LandingConflicted { key, onto, paths, with, detail });
+        }
+        self.drawn += 1;
+        let commit = commit(self.drawn);
+        self.record(Event::GatePassed { key: key.clone(), onto, commit: commit.clone(), mended: Vec::new() });
+        self.record(Event::TaskLanded { key, commit });
     }
 }
 

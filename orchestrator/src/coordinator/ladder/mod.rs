@@ -82,6 +82,13 @@ pub struct Conflicted {
     merged: Vec<(TreePath, Texts)>,
 }
 
+impl Conflicted {
+    /// Whether all that is in conflict is text, of which a merge could be proposed.
+    pub fn may_be_proposed(&self) -> bool {
+        self.conflicts.iter().all(|conflict| conflict.versions.is_some() && proposals::may_be_proposed(&conflict.kind))
+    }
+}
+
 /// A file that needs a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -156,6 +163,13 @@ pub async fn accounts_of(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec
     }
     let met = accounts::of_git_merges(&Objects::new(git), sides, tree, &[]).await?;
     Ok(met.into_iter().map(|(file, _)| FileAccount { way: Way::Unknown, ..file }).collect())
+}
+
+impl Clean {
+    /// The files that took more than git: what does not pass may pass with other texts of them.
+    pub fn merged(&self) -> Vec<shared::RepoPath> {
+        self.merged.iter().map(|(path, _)| path.shown().clone()).collect()
+    }
 }
 
 impl Joined {

@@ -1,0 +1,58 @@
+//! What is known about trees that were proved before, for as long as the process lives.
+//!
+//! **Invariant:** a verdict holds for one tree, one command and one environment. All places where the gate proves something have the same
+//! environment but for the network, so that is all of it that the key names.
+//! **Invariant:** a red is known only once it was red twice (see `proof`); what was green after it was red is known as green.
+//!
+//! Why not the verdicts of the workers' own proofs? They run where the worker has worked: what it has built or installed there, and
+//! git ignores, is part of no tree. Green there does not mean green here, so a task is proved once more where it is to land.
+//!
+//! Why not on disk? A new process may find another machine: other tools, another clock, a disk with room again.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use shared::Network;
+
+use crate::gate::{Claim, Red};
+
+/// Verdicts by tree, command and network. Shared by the lanes of a run.
+#[derive(Debug, Default)]
+pub struct Verdicts(Mutex<HashMap<Key, Known>>);
+
+type Key = (String, String, Network);
+
+/// What is known of a command on a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It passes.
+    Green,
+    /// It fails, and did so again.
+    Red(Red),
+}
+
+impl Verdicts {
+    /// What is known.
+    pub fn get(&self, tree: &str, claim: &Claim) -> Option<Known> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key(tree, claim)).cloned()?;
+        // The words of a verdict say whose it is.
+        Some(match known {
+            Known::Green => Known::Green,
+            Known::Red(mut red) => {
+                red.verdict.proof = claim.proof;
+                Known::Red(red)
+            }
+        })
+    }
+
+    /// Remembers.
+    pub fn put(&self, tree: &str, claim: &Claim, known: Known) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tree, claim), known);
+    }
+}
+
+fn key(tree: &str, claim: &Claim) -> Key {
+    (tree.to_owned(), claim.command.clone(), claim.network)
+}
