@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Remove worktrees that are no longer needed, or all of a run that was applied
     Clean(CleanArgs),
+    /// Merge three versions of one file, as a merge driver of git
+    Merge(MergeArgs),
     /// Show the configuration and where each value comes from
     Config(ConfigArgs),
     /// Write a commented inspan.toml
@@ -244,6 +246,38 @@ pub(crate) struct CleanArgs {
     /// Remove a run although its result is in no branch of yours
     #[arg(long, requires = "run")]
     pub(crate) give_up: bool,
+}
+
+/// Exit codes are a merge driver's: 0 clean, 1 to 127 conflicts, 128 and above an error.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MergeArgs {
+    /// What both grew from (`%O`); where it is missing, both have added the file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: PathBuf,
+    /// The current version (`%A`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ours: PathBuf,
+    /// The other one (`%B`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) theirs: PathBuf,
+    /// Where the file is in its repository (`%P`), which says what it holds
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// Where to write the result: `-` for standard output, or one of the three
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// How long conflict markers are (`%L`)
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) marker_size: u32,
+    /// What stands after `<<<<<<<` (`%X`)
+    #[arg(long, value_name = "LABEL", default_value = "ours")]
+    pub(crate) ours_label: String,
+    /// What stands after `|||||||` (`%S`)
+    #[arg(long, value_name = "LABEL", default_value = "base")]
+    pub(crate) base_label: String,
+    /// What stands after `>>>>>>>` (`%Y`)
+    #[arg(long, value_name = "LABEL", default_value = "theirs")]
+    pub(crate) theirs_label: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -55,9 +55,13 @@ pub fn run() -> ExitCode {
         // Help and version are data; wrong words are talk, and exit code 2.
         Err(wrong) => {
             let _ = wrong.print();
-            return ExitCode::from(if wrong.use_stderr() { 2 } else { 0 });
+            let code = if std::env::args_os().any(|word| word == "merge") { command::FAILED } else { 2 };
+            return ExitCode::from(if wrong.use_stderr() { code } else { 0 });
         }
     };
+    if let cli::Command::Merge(merge) = &args.command {
+        return merge_one_file(merge, &args);
+    }
     hide_environment();
     let screen = ui::Screen::of_process(args.quiet);
     start_tracing();
@@ -81,6 +85,17 @@ pub fn run() -> ExitCode {
     // A thread that still waits for a line from the terminal must not keep the process.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// What git calls for every file: nothing else is made ready.
+fn merge_one_file(merge: &cli::MergeArgs, args: &cli::Args) -> ExitCode {
+    match command::merge_file(merge, args.directory.as_deref()) {
+        Ok(code) => ExitCode::from(code),
+        Err(why) => {
+            ui::Screen::of_process(args.quiet).insist(&format!("error: {why}"));
+            ExitCode::from(command::FAILED)
+        }
+    }
 }
 
 /// Keys stand in this process's environment; commands of workers, which run as the same user, are not to read them there. (Root can.)

@@ -1,5 +1,8 @@
 //! How finished work comes together on the run branch.
 
+mod driver;
+mod ladder;
+
 use ::plans::event::Event;
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -62,8 +65,12 @@ fn edits_of_different_places_of_one_shared_file_merge() {
 
 fn keep_both() -> [Turn; 3] {
     let read = call("read_file", json!({ "path": "list.txt" }));
-    [read, write("list.txt", "from a\nfrom b\n"), finish("Kept both.")]
+    [read, write("list.txt", "from a, from b\n"), finish("Kept both.")]
 }
+
+/// The file is to have one line, so that both texts, one after the other, are not what the tasks mean.
+const ONE_LINE: &str = "a | shared list.txt | write a/** | deliver list.txt | verify test $(wc -l < list.txt) = 1
+                        b | shared list.txt | write b/** | deliver list.txt | verify test $(wc -l < list.txt) = 1";
 
 /// Two agents write the same new file; whoever lands second keeps what the first wrote.
 fn conflict_script() -> Script {
@@ -78,14 +85,12 @@ fn conflict_script() -> Script {
 fn an_agent_is_told_both_sides_of_a_conflict_and_goes_on_in_its_own_conversation() {
     let server = ModelServer::start(conflict_script());
     let s = Scenario::new("## README\nhello\n").model(&server);
-    s.run_plan("a | shared list.txt | write a/** | deliver list.txt\n b | shared list.txt | write b/** | deliver list.txt", &[])
-        .code(0);
+    s.run_plan(ONE_LINE, &[]).code(0);
     expect![[r#"
         ## README
         hello
         ## list.txt
-        from a
-        from b
+        from a, from b
     "#]]
     .assert_eq(&s.result());
     let conflicts: Vec<_> =
@@ -108,8 +113,7 @@ fn an_agent_is_told_both_sides_of_a_conflict_and_goes_on_in_its_own_conversation
 fn the_prompt_of_every_turn_extends_the_one_before_exactly() {
     let server = ModelServer::start(conflict_script());
     let s = Scenario::new("## README\nhello\n").model(&server);
-    s.run_plan("a | shared list.txt | write a/** | deliver list.txt\n b | shared list.txt | write b/** | deliver list.txt", &[])
-        .code(0);
+    s.run_plan(ONE_LINE, &[]).code(0);
     for (task, attempt) in [("a", 1), ("b", 1)] {
         for pair in server.asked_by(task, attempt).windows(2) {
             let (earlier, later) = (pair[0].messages(), pair[1].messages());
@@ -135,11 +139,11 @@ fn together(s: Scenario) -> Scenario {
 fn a_command_worker_whose_change_conflicts_is_run_again_on_the_new_tip() {
     let s = together(Scenario::new("## list.txt\nstart\n"));
     let worker = format!("{TOGETHER}; echo $INSPAN_TASK >> list.txt");
-    s.run_plan(
-        &format!("a | shared list.txt | write a/** | run {worker}\n b | shared list.txt | write b/** | run {worker}"),
-        &[],
-    )
-    .code(0);
+    // Whoever lands second wants to be the last: neither order of both, put together without it, will do.
+    let task = |name| {
+        format!("{name} | shared list.txt | write {name}/** | verify test \"$(tail -n 1 list.txt)\" = {name} | run {worker}\n")
+    };
+    s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
     let result = s.repository().git(&["show", &format!("inspan/{}:list.txt", s.run_id())]);
     let mut lines: Vec<&str> = result.lines().collect();
     lines.sort_unstable();
@@ -150,6 +154,8 @@ fn a_command_worker_whose_change_conflicts_is_run_again_on_the_new_tip() {
 
 #[test]
 fn a_task_that_conflicts_as_often_as_it_may_ends_as_conflict_and_the_rest_lands() {
+    // Everybody wants to be the last one, so that nothing can be put together.
+    const LAST: &str = "test \"$(tail -n 1 list.txt)\" = ";
     // Each time that `b` is at it, the next of the others lands: its gate says so, and only then does `b` write.
     let gate = "touch \"$TOGETHER/gate-$(grep -c '^a' list.txt)\"";
     let b = "n=1; while test -e \"$TOGETHER/b-$n\"; do n=$((n+1)); done; touch \"$TOGETHER/b-$n\"; \
@@ -157,10 +163,10 @@ fn a_task_that_conflicts_as_often_as_it_may_ends_as_conflict_and_the_rest_lands(
     let a = |n: usize| format!("until test -e \"$TOGETHER/b-{n}\"; do :; done; echo a{n} >> list.txt");
     let plan = format!(
         "gate | {gate}
-         a1 | write a1/** | shared list.txt | run {}
-         a2 | after a1 | write a2/** | shared list.txt | run {}
-         a3 | after a2 | write a3/** | shared list.txt | run {}
-         b | write b/** | shared list.txt | run {b}",
+         a1 | write a1/** | shared list.txt | verify {LAST}a1 | run {}
+         a2 | after a1 | write a2/** | shared list.txt | verify {LAST}a2 | run {}
+         a3 | after a2 | write a3/** | shared list.txt | verify {LAST}a3 | run {}
+         b | write b/** | shared list.txt | verify test \"$(tail -n 1 list.txt)\" = b | run {b}",
         a(1),
         a(2),
         a(3)
@@ -172,6 +178,9 @@ fn a_task_that_conflicts_as_often_as_it_may_ends_as_conflict_and_the_rest_lands(
     let record = state.tasks().iter().find(|record| record.id.as_str() == "b").expect("it is in the plan");
     assert_eq!(record.state.name(), "conflict");
     assert_eq!(s.history().count(|event| matches!(event, Event::LandingConflicted { .. })), 3);
+    let kept = format!("refs/inspan/{}/b/conflict", s.run_id());
+    assert!(record.why.contains(&kept), "{}", record.why);
+    assert!(s.repository().git(&["show", &format!("{kept}:list.txt")]).contains("=======\nb\n>>>>>>> b"));
     assert!(["b/1", "b/2", "b/3"].iter().all(|attempt| s.attempts().contains(&(*attempt).to_owned())), "nothing is lost");
     let setbacks = ::plans::evidence::account(&state);
     assert!(record.setbacks.len() == 3 && record.why.contains("list.txt"), "{setbacks}");

@@ -13,7 +13,10 @@
 //! the program. The items of a file (`syntax`) and the tokens of a hunk (`tokens`) are what it does, over the grammars that the survey
 //! has anyway.
 
+mod account;
+mod candidates;
 mod check;
+mod chunks;
 mod diff;
 mod doubt;
 mod engine;
@@ -30,6 +33,8 @@ mod union;
 
 use engine::merge_text;
 
+pub use account::{Account, Fate, Hunk, account};
+pub use candidates::{Candidate, candidates};
 pub use engine::merge;
 pub use grammar::parses;
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};

@@ -1,7 +1,7 @@
 //! `status`, `diff`, `log`: looking at runs. Nothing here changes anything.
 
 use plans::{
-    event::{Entry, Event},
+    event::{CommitId, Entry, Event},
     render,
     run_state::RunState,
     task_state::TaskState,
@@ -12,6 +12,7 @@ use worker::transcript;
 use super::{Here, entries};
 use crate::{
     cli::{DiffArgs, GraphFormat, LogArgs, OutputFormat, StatusArgs},
+    coordinator::ladder::Sides,
     error::Error,
     lease::Lease,
     recorder::RecordError,
@@ -70,6 +71,7 @@ pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
     let (_, state) = state_of(&folder)?;
+    let mut account = None;
     let (from, to) = match &args.task {
         None => (state.base().0.clone(), state.tip().0.clone()),
         Some(task) => {
@@ -77,7 +79,11 @@ pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
             let record = state.task(&id).or_else(|| state.gone().iter().find(|record| record.id == id));
             let record = record.ok_or_else(|| unknown(task, &state))?;
             match (args.attempt, &record.state) {
-                (None, TaskState::Landed { commit }) => (format!("{commit}^"), commit.0.clone()),
+                (None, TaskState::Landed { commit }) => {
+                    let last = AttemptKey { task: record.id.clone(), attempt: Attempt(record.attempts) };
+                    account = account_of(&repository, &folder, (&last, record.base.as_ref()), &commit.0).await?;
+                    (format!("{commit}^"), commit.0.clone())
+                }
                 (attempt, _) => {
                     let attempt = attempt.unwrap_or(record.attempts);
                     let name = format!("refs/inspan/{}/{}/{attempt}", folder.run, record.id);
@@ -90,7 +96,26 @@ pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
         }
     };
     ui::print(&repository.git.patch(&from, &to, &[]).await?);
+    if let Some(account) = account {
+        ui::print(&account);
+    }
     Ok(0)
+}
+
+/// What became of the change that an attempt made from a base; none where it is gone.
+async fn account_of(
+    repository: &Repository,
+    folder: &RunFolder,
+    (attempt, base): (&AttemptKey, Option<&CommitId>),
+    landed: &str,
+) -> Result<Option<String>, Error> {
+    let git = &repository.git;
+    let name = format!("refs/inspan/{}/{}/{}", folder.run, attempt.task, attempt.attempt);
+    let (Some(base), Some(theirs), Some(ours)) = (base, git.commit(&name).await, git.commit(&format!("{landed}^")).await) else {
+        return Ok(None);
+    };
+    let sides = Sides { base, ours: &ours, theirs: &theirs, task: attempt.task.as_str() };
+    Ok(Some(super::account::of(git, &sides, landed).await?))
 }
 
 fn known_task(state: &RunState, task: &str) -> Result<TaskId, Error> {

@@ -1,11 +1,13 @@
 //! What each command means. One file a command, or a family.
 
+mod account;
 mod apply;
 mod begin;
 mod cancel;
 mod clean;
 mod doctor;
 mod look;
+mod merge;
 mod plan;
 mod resume;
 mod run;
@@ -13,6 +15,7 @@ mod show;
 
 use std::path::PathBuf;
 
+pub(crate) use merge::{FAILED, merge_file};
 pub(crate) use run::run_configured;
 
 use clap::CommandFactory as _;
@@ -52,6 +55,8 @@ pub(crate) async fn carry_out(args: Args, screen: Screen) -> Result<u8, Error> {
         Command::Cancel(args) => cancel::cancel(&here, args).await,
         Command::Apply(args) => apply::apply(&here, &args).await,
         Command::Clean(args) => clean::clean(&here, &args).await,
+        // It needs no runtime and is answered before there is one.
+        Command::Merge(args) => merge_file(&args, Some(&here.directory)).map_err(Error::Usage),
         Command::Config(args) => show::config(&here, &args).await,
         Command::Init => show::init(&here).await,
         Command::Doctor => doctor::doctor(&here).await,

@@ -44,13 +44,45 @@ pub struct Batch {
     pub known_red: BTreeSet<String>,
     /// Tasks that have landed, with their commits, in landing order.
     pub landed: Vec<(TaskId, CommitId)>,
+    /// How these are proved.
+    pub landed_proofs: Vec<LandedProof>,
     /// Which of the two places it is proved in.
     pub place: usize,
     /// Nobody needs its verdict any more.
     pub cancel: CancellationToken,
 }
 
+/// How a task that has landed is proved: what is joined with it in one place has to pass that, too.
+#[derive(Debug, Clone)]
+pub struct LandedProof {
+    /// The task.
+    pub task: TaskId,
+    /// Its own proof.
+    pub verify: Vec<String>,
+    /// What that can reach.
+    pub network: Network,
+}
+
+impl LandedProof {
+    /// As claims of a batch.
+    pub(super) fn claims(&self, batch: &Batch) -> Vec<Claim> {
+        let claim = |command: &String| Claim {
+            proof: Proof::Task,
+            of: Some(self.task.clone()),
+            command: command.clone(),
+            timeout: batch.timeout,
+            network: self.network,
+        };
+        self.verify.iter().map(claim).collect()
+    }
+}
+
 impl Batch {
+    /// The ref that keeps what is being proved.
+    pub(super) fn place_ref(&self, lane: &Lane) -> String {
+        format!("refs/inspan/{}/_landing{}", lane.site.run(), if self.place == 0 { "" } else { "_ahead" })
+    }
+
     /// What the gate asks for.
     pub(super) fn gate_claims(&self) -> impl Iterator<Item = Claim> {
         let claim = |command: &String| Claim {
@@ -158,26 +190,30 @@ impl Batch {
             flakes: Vec::new(),
             trouble: None,
         };
+        let mask = |flake: Flake| Flake { output: cut(&lane.site.secrecy.mask(&flake.output), 4 << 10), ..flake };
+        judged.flakes = std::mem::take(&mut stack.flakes).into_iter().map(mask).collect();
+        if let Some(why) = stack.trouble.take() {
+            put_all_back(&stack, why, &mut judged);
+            return Ok(judged);
+        }
         if stack.layers.is_empty() {
             return Ok(judged);
         }
         // A person's `git gc` must not take it away while it is proved.
-        let name = format!("refs/inspan/{}/_landing{}", lane.site.run(), if self.place == 0 { "" } else { "_ahead" });
-        lane.site.repository.git.set_ref(&name, stack.tip()).await?;
+        lane.site.repository.git.set_ref(&self.place_ref(lane), stack.tip()).await?;
         stacked(stack.tip().clone());
         let held = lane.gate(self.place, &self.cancel).await?;
         let gate: &Gate = held.as_ref().expect("it was opened");
         let mut prover = Prover::new(gate, &lane.verdicts, self.known_red.clone(), self.cancel.clone());
-        self.judge(lane, &stack, &mut prover, &mut judged).await?;
-        let mask = |flake: Flake| Flake { output: cut(&lane.site.secrecy.mask(&flake.output), 4 << 10), ..flake };
-        judged.flakes = prover.flakes.into_iter().map(mask).collect();
+        self.judge(lane, &mut stack, &mut prover, &mut judged).await?;
+        judged.flakes.extend(prover.flakes.into_iter().map(mask));
         Ok(judged)
     }
 
     async fn judge<'b>(
         &'b self,
         lane: &'b Lane,
-        stack: &Stack<'b>,
+        stack: &mut Stack<'b>,
         prover: &mut Prover<'b>,
         judged: &mut Judged,
     ) -> Result<(), Error> {
@@ -199,7 +235,15 @@ impl Batch {
                 },
             }
         };
-        let green = bisect.green();
+        let mut green = bisect.green();
+        let mut culprit = culprit;
+        if let Some(at) = culprit
+            && let Some((candidate, still_red)) = stack.otherwise(at, lane, prover).await?
+        {
+            stack.layers[at - 1].candidate = candidate;
+            known.green.insert(at, still_red);
+            (green, culprit) = (at, None);
+        }
         let mut rest = green;
         if let Some((at, fault)) = culprit.and_then(|at| Some((at, known.red.remove(&at)?))) {
             let mut inquiry = Inquiry { lane, stack, prover };

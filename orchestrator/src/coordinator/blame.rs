@@ -66,7 +66,7 @@ impl Inquiry<'_, '_> {
                 Settled::Conflicted { .. } => {
                     return Ok(Judgement::Fate(Fate::PutBack("it needs what lands beside it".to_owned())));
                 }
-                Settled::There(candidate) => match self.prover.prove(&candidate, &landing.claims(batch)).await? {
+                Settled::There(candidate, _) => match self.prover.prove(&candidate, &landing.claims(batch)).await? {
                     Finding::Green { .. } => None,
                     Finding::Red { red, claim } => Some(Fault { red, claim }),
                     Finding::Trouble(why) => return Ok(Judgement::Trouble(why)),
@@ -130,7 +130,7 @@ impl Inquiry<'_, '_> {
 
     /// Whether a claim holds of the change on top of a commit; or why nobody can tell. Where the two cannot even be merged, it does not.
     async fn holds(&mut self, landing: &Landing, onto: &CommitId, claim: &Claim) -> Result<Result<bool, String>, Error> {
-        let Settled::There(candidate) = landing.settle(self.lane, onto).await? else { return Ok(Ok(false)) };
+        let Settled::There(candidate, _) = landing.settle(self.lane, onto).await? else { return Ok(Ok(false)) };
         self.passes(&candidate, claim).await
     }
 

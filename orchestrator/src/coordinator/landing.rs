@@ -3,23 +3,19 @@
 //! **Invariant:** what lands of a task is one commit, within its scope, with all that it has to deliver, whatever it was merged with.
 //!
 //! Nothing is proved here; that is `proof`. Which landings are stacked on each other is in `stack`. How two trees are merged stands
-//! behind [`join`], and nowhere else.
+//! behind `ladder::join`, and nowhere else.
 
 use std::collections::BTreeSet;
 
 use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{AttemptKey, Network, RepoPath, Scope, Secrecy};
+use shared::{AttemptKey, Network, RepoPath, Scope, Secrecy, TaskId};
 
 use super::{
     Batch, Fate, Lane,
+    ladder::{self, Joined, Sides},
     proof::{Candidate, distinct},
 };
-use crate::{
-    error::Error,
-    gate::Claim,
-    git::{Git, Merge},
-    site::Site,
-};
+use crate::{error::Error, gate::Claim, git::Git, site::Site};
 
 /// A finished task on its way to the run branch.
 #[derive(Debug, Clone)]
@@ -44,60 +40,60 @@ pub struct Landing {
     pub network: Network,
 }
 
-/// What the merge of a change with what is there came to.
-pub(super) enum Joined {
-    /// One tree that holds both.
-    Clean {
-        /// The tree.
-        tree: String,
-    },
-    /// Some files need a decision.
-    Conflicted {
-        /// The tree, with both sides between markers.
-        tree: String,
-        /// The files.
-        paths: Vec<RepoPath>,
-    },
-}
-
-/// Merges a task's change onto a commit.
-pub(super) async fn join(lane: &Lane, landing: &Landing, onto: &CommitId) -> Result<Joined, Error> {
-    Ok(match lane.site.repository.git.merge_trees(&landing.base, onto, &landing.commit).await? {
-        Merge::Clean { tree } => Joined::Clean { tree },
-        Merge::Conflicted { tree, paths } => Joined::Conflicted { tree, paths },
-    })
-}
-
 /// What a landing is on top of a commit.
 pub(super) enum Settled {
     /// A commit that may be proved.
-    There(Candidate),
+    There(Candidate, Joined),
     /// Its change does not fit.
-    Conflicted {
-        /// The tree, with both sides between markers.
-        tree: String,
-        /// The files.
-        paths: Vec<RepoPath>,
-    },
+    Conflicted(Box<Misfit>),
+}
+
+/// Why a change does not fit on a commit.
+pub(super) struct Misfit {
+    /// That commit.
+    pub(super) onto: CommitId,
+    /// What the ladder left; none where what it merged is outside the task's scope.
+    pub(super) joined: Option<Joined>,
+    /// The files.
+    pub(super) paths: Vec<RepoPath>,
 }
 
 impl Landing {
     /// Puts the change onto a commit. The branch does not move here.
     pub(super) async fn settle(&self, lane: &Lane, onto: &CommitId) -> Result<Settled, Error> {
         let git = &lane.site.repository.git;
-        let tree = match join(lane, self, onto).await? {
-            Joined::Clean { tree } => tree,
-            Joined::Conflicted { tree, paths } => return Ok(Settled::Conflicted { tree, paths }),
+        let joined = ladder::join(git, &self.sides(onto)).await?;
+        let tree = match &joined {
+            Joined::Clean(clean) => clean.tree.clone(),
+            Joined::Conflicted(left) => {
+                let paths = left.conflicts.iter().map(|conflict| conflict.path.shown().clone()).collect();
+                return Ok(Settled::Conflicted(Box::new(Misfit { onto: onto.clone(), joined: Some(joined), paths })));
+            }
         };
+        Ok(match self.commit_on(lane, onto, tree).await? {
+            Ok(candidate) => Settled::There(candidate, joined),
+            Err(paths) => Settled::Conflicted(Box::new(Misfit { onto: onto.clone(), joined: None, paths })),
+        })
+    }
+
+    /// What the ladder is to join.
+    pub(super) fn sides<'a>(&'a self, onto: &'a CommitId) -> Sides<'a> {
+        Sides { base: &self.base, ours: onto, theirs: &self.commit, task: self.key.task.as_str() }
+    }
+
+    /// Makes a commit of a tree, if all of it is where this task may write; else the files that are not.
+    pub(super) async fn commit_on(
+        &self,
+        lane: &Lane,
+        onto: &CommitId,
+        tree: String,
+    ) -> Result<Result<Candidate, Vec<RepoPath>>, Error> {
+        let git = &lane.site.repository.git;
         let message = self.message(lane);
         let (astray, parents) = (self.astray(git, onto, &tree), [onto]);
         let (astray, commit) = tokio::join!(astray, git.commit_tree(&tree, &parents, &message));
         let paths = astray?;
-        if paths.is_empty() {
-            Ok(Settled::There(Candidate { commit: commit?, tree }))
-        } else {
-            Ok(Settled::Conflicted { tree, paths })
-        }
+        Ok(if paths.is_empty() { Ok(Candidate { commit: commit?, tree }) } else { Err(paths) })
     }
 
     /// Files that the merge, following a rename on the run branch, put where this task may not write, or took from where it must deliver.
@@ -132,9 +128,21 @@ impl Landing {
         distinct(self.own_claims(batch).into_iter().chain(batch.gate_claims()))
     }
 
-    /// The change and a commit that has landed do not go together.
-    pub(super) async fn conflict(&self, batch: &Batch, site: &Site, (tree, paths): (&str, Vec<RepoPath>)) -> Result<Fate, Error> {
+    /// The change and a commit that has landed do not go together. Both sides are kept for the person.
+    pub(super) async fn conflict(&self, batch: &Batch, site: &Site, misfit: Misfit) -> Result<Fate, Error> {
         let git = &site.repository.git;
+        let with = self.met(batch, git, &misfit.paths).await?;
+        let mut detail = String::new();
+        if let Some(Joined::Conflicted(left)) = &misfit.joined {
+            let sides = self.sides(&misfit.onto);
+            ladder::keep_for_person(git, (site.run(), &self.key.task), &sides, left).await?;
+            detail = ladder::evidence(git, &sides, left, &site.secrecy).await?;
+        }
+        Ok(Fate::Conflicted { paths: misfit.paths, with, detail })
+    }
+
+    /// Tasks that have landed since this one began and touched these files.
+    pub(super) async fn met(&self, batch: &Batch, git: &Git, paths: &[RepoPath]) -> Result<Vec<TaskId>, Error> {
         let range = format!("{}..{}", self.base, batch.onto);
         let since: BTreeSet<String> = git.text(["rev-list", &range]).await?.lines().map(str::to_owned).collect();
         let mut with = Vec::new();
@@ -144,14 +152,7 @@ impl Landing {
                 with.push(task.clone());
             }
         }
-        let mut detail = String::new();
-        for path in &paths {
-            let text = git.file(tree, path).await.unwrap_or_default();
-            // Masked before anything is cut out of it: half a key cannot be told.
-            let text = String::from_utf8_lossy(&text);
-            detail.push_str(&conflicted_parts(path, &site.secrecy.mask(&text)));
-        }
-        Ok(Fate::Conflicted { paths, with, detail: cut(&detail, 16 << 10) })
+        Ok(with)
     }
 
     fn message(&self, lane: &Lane) -> String {
@@ -161,41 +162,6 @@ impl Landing {
         let (run, AttemptKey { task, attempt }) = (lane.site.run(), &self.key);
         format!("{subject}\n\n{body}Inspan-Run: {run}\nInspan-Task: {task}\nInspan-Attempt: {attempt}\n")
     }
-}
-
-/// The parts of a file between conflict markers, each with a few lines around it.
-fn conflicted_parts(path: &RepoPath, text: &str) -> String {
-    const AROUND: usize = 5;
-    let lines: Vec<&str> = text.lines().collect();
-    let mut shown = vec![false; lines.len()];
-    let mut inside = false;
-    for (at, line) in lines.iter().enumerate() {
-        let opens = line.starts_with("<<<<<<< ");
-        let closes = line.starts_with(">>>>>>> ");
-        inside = inside || opens;
-        if inside {
-            let end = (at + AROUND + 1).min(lines.len());
-            shown[at.saturating_sub(AROUND)..end].iter_mut().for_each(|line| *line = true);
-        }
-        inside = inside && !closes;
-    }
-    let mut out = format!("--- {path}\n");
-    if !shown.contains(&true) {
-        out.push_str("(one side changed this file, the other deleted, moved or replaced it, or its folder; or it is not text)\n");
-    }
-    for (at, line) in lines.iter().enumerate().filter(|(at, _)| shown[*at]) {
-        if at > 0 && !shown[at - 1] {
-            out.push_str("...\n");
-        }
-        let label = match line.split(' ').next() {
-            Some("<<<<<<<") => "<<<<<<< on the run branch now",
-            Some(">>>>>>>") => ">>>>>>> your change",
-            _ => line,
-        };
-        out.push_str(label);
-        out.push('\n');
-    }
-    out
 }
 
 /// Keeps the end of a long output, which is where test runners sum up, and some of its beginning, without the secrets in it.
@@ -214,32 +180,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::expect;
-
     use super::*;
-
-    #[test]
-    fn a_conflict_is_shown_with_both_sides_and_a_little_around() {
-        let lines: Vec<String> = (0..20).map(|n| format!("line {n}")).collect();
-        let mut text = lines.join("\n") + "\n";
-        text.push_str("<<<<<<< abc\nours\n=======\ntheirs\n>>>>>>> def\nafter\n");
-        expect![[r"
-            --- a.rs
-            ...
-            line 15
-            line 16
-            line 17
-            line 18
-            line 19
-            <<<<<<< on the run branch now
-            ours
-            =======
-            theirs
-            >>>>>>> your change
-            after
-        "]]
-        .assert_eq(&conflicted_parts(&RepoPath::new("a.rs").unwrap(), &text));
-    }
 
     #[test]
     fn long_evidence_keeps_its_beginning_and_more_of_its_end_and_never_splits_a_letter() {

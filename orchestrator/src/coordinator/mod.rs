@@ -20,7 +20,7 @@ mod base;
 mod batch;
 mod bisect;
 mod blame;
-mod ladder;
+pub mod ladder;
 mod landing;
 mod proof;
 mod stack;
@@ -40,7 +40,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 pub use base::{BaseJudged, ProveBase};
-pub use batch::{Batch, Fate, Judged, Passed};
+pub use batch::{Batch, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
 
 use self::verdicts::Verdicts;

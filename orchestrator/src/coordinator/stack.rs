@@ -2,13 +2,17 @@
 //!
 //! **Invariant:** a conflict is one only with what has landed. A task that does not go together with one that lands beside it is put back,
 //! for that one may yet be red; the rest of the stack goes on without it.
+//! **Invariant:** what the ladder can only propose is in the stack once it was proved with the claims of all that it was joined from.
+
+use std::collections::BTreeSet;
 
 use shared::AttemptKey;
 
 use super::{
     Batch, Fate, Landing, Lane,
-    landing::Settled,
-    proof::{Candidate, distinct},
+    ladder::Joined,
+    landing::{Misfit, Settled},
+    proof::{Candidate, Finding, Flake, Prover, distinct},
 };
 use crate::{error::Error, gate::Claim};
 
@@ -17,6 +21,8 @@ pub(super) struct Layer<'b> {
     pub(super) landing: &'b Landing,
     /// The commit, on top of the layer below.
     pub(super) candidate: Candidate,
+    /// How it was joined; none where it was proposed, and is proved.
+    pub(super) joined: Option<Joined>,
 }
 
 /// What of a batch goes together.
@@ -25,40 +31,115 @@ pub(super) struct Stack<'b> {
     pub(super) layers: Vec<Layer<'b>>,
     /// What became of the others.
     pub(super) fates: Vec<(AttemptKey, Fate)>,
+    /// What was seen to be flaky while proposals were proved.
+    pub(super) flakes: Vec<Flake>,
+    /// Why proposals could not be proved.
+    pub(super) trouble: Option<String>,
 }
+
+/// How many proposals are proved on top of what is not proved itself.
+const ON_A_STACK: usize = 2;
 
 impl<'b> Stack<'b> {
     /// Stacks the landings of a batch in their order.
     pub(super) async fn build(batch: &'b Batch, lane: &Lane) -> Result<Self, Error> {
-        let mut stack = Self { batch, layers: Vec::new(), fates: Vec::new() };
+        let mut stack = Self { batch, layers: Vec::new(), fates: Vec::new(), flakes: Vec::new(), trouble: None };
         for landing in &batch.landings {
             if lane.cancel.is_cancelled() || batch.cancel.is_cancelled() {
                 return Err(Error::Interrupted);
             }
             match landing.settle(lane, stack.tip()).await? {
-                Settled::There(candidate) => stack.layers.push(Layer { landing, candidate }),
-                Settled::Conflicted { tree, paths } => {
-                    let fate = stack.fate_of_conflict(landing, lane, (tree, paths)).await?;
-                    stack.fates.push((landing.key.clone(), fate));
-                }
+                Settled::There(candidate, joined) => stack.layers.push(Layer { landing, candidate, joined: Some(joined) }),
+                Settled::Conflicted(misfit) => match stack.proposed(landing, lane, &misfit).await? {
+                    Some(candidate) => stack.layers.push(Layer { landing, candidate, joined: None }),
+                    None => {
+                        let fate = stack.fate_of_conflict(landing, lane, *misfit).await?;
+                        stack.fates.push((landing.key.clone(), fate));
+                    }
+                },
             }
         }
         Ok(stack)
     }
 
-    async fn fate_of_conflict(
-        &self,
-        landing: &Landing,
-        lane: &Lane,
-        (tree, paths): (String, Vec<shared::RepoPath>),
-    ) -> Result<Fate, Error> {
+    async fn fate_of_conflict(&self, landing: &Landing, lane: &Lane, misfit: Misfit) -> Result<Fate, Error> {
+        if self.trouble.is_some() {
+            return Ok(Fate::PutBack("what could be its merge could not be proved".to_owned()));
+        }
         if self.layers.is_empty() {
-            return landing.conflict(self.batch, &lane.site, (&tree, paths)).await;
+            return landing.conflict(self.batch, &lane.site, misfit).await;
         }
         match landing.settle(lane, &self.batch.onto).await? {
-            Settled::There(_) => Ok(Fate::PutBack("it is merged once what lands beside it has landed".to_owned())),
-            Settled::Conflicted { tree, paths } => landing.conflict(self.batch, &lane.site, (&tree, paths)).await,
+            Settled::Conflicted(misfit) if !may_be_proposed(&misfit) => landing.conflict(self.batch, &lane.site, *misfit).await,
+            _ => Ok(Fate::PutBack("it is merged once what lands beside it has landed".to_owned())),
         }
+    }
+
+    /// The first proposal of the ladder for a landing on top of this stack that passes: the proofs of all that it is joined from, and the
+    /// gate. Without anything to prove it by there is none.
+    async fn proposed(&mut self, landing: &Landing, lane: &Lane, misfit: &Misfit) -> Result<Option<Candidate>, Error> {
+        let batch = self.batch;
+        let git = &lane.site.repository.git;
+        let Some(joined) = misfit.joined.as_ref().filter(|_| may_be_proposed(misfit)) else { return Ok(None) };
+        let with = landing.met(batch, git, &misfit.paths).await?;
+        let others = batch.landed_proofs.iter().filter(|proof| with.contains(&proof.task)).flat_map(|proof| proof.claims(batch));
+        let own = landing.own_claims(batch).into_iter().chain(self.claims(self.layers.len()));
+        let claims = distinct(others.chain(own));
+        let most = if self.layers.is_empty() { usize::MAX } else { ON_A_STACK };
+        if claims.is_empty() || self.trouble.is_some() {
+            return Ok(None);
+        }
+        let held = lane.gate(batch.place, &batch.cancel).await?;
+        let gate = held.as_ref().expect("it was opened");
+        let mut prover = Prover::new(gate, &lane.verdicts, batch.known_red.clone(), batch.cancel.clone());
+        let mut found = None;
+        for proposal in joined.proposals(git).await?.into_iter().take(most) {
+            let Ok(candidate) = landing.commit_on(lane, &misfit.onto, proposal.tree).await? else { continue };
+            // As for a stack: a person's `git gc` must not take it away while it is proved.
+            git.set_ref(&batch.place_ref(lane), &candidate.commit).await?;
+            match prover.prove(&candidate, &claims).await? {
+                Finding::Green { .. } => {
+                    found = Some(candidate);
+                    break;
+                }
+                Finding::Red { .. } => {}
+                Finding::Trouble(why) => {
+                    self.trouble = Some(why);
+                    break;
+                }
+            }
+        }
+        self.flakes.append(&mut prover.flakes);
+        Ok(found)
+    }
+
+    /// Another tree for the layer at this place, counted from 1, that passes where the first one does not; only where the ladder merged it by
+    /// more than git, so that its texts were a choice.
+    pub(super) async fn otherwise(
+        &self,
+        at: usize,
+        lane: &Lane,
+        prover: &mut Prover<'_>,
+    ) -> Result<Option<(Candidate, BTreeSet<String>)>, Error> {
+        let Layer { landing, joined, .. } = &self.layers[at - 1];
+        let git = &lane.site.repository.git;
+        let Some(joined) = joined else { return Ok(None) };
+        let Joined::Clean(clean) = joined else { return Ok(None) };
+        let paths = clean.merged();
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let with = landing.met(self.batch, git, &paths).await?;
+        let others = self.batch.landed_proofs.iter().filter(|proof| with.contains(&proof.task));
+        let claims = distinct(others.flat_map(|proof| proof.claims(self.batch)).chain(self.claims(at)));
+        for proposal in joined.proposals(git).await? {
+            let Ok(candidate) = landing.commit_on(lane, self.below(at - 1), proposal.tree).await? else { continue };
+            git.set_ref(&self.batch.place_ref(lane), &candidate.commit).await?;
+            if let Finding::Green { still_red } = prover.prove(&candidate, &claims).await? {
+                return Ok(Some((candidate, still_red)));
+            }
+        }
+        Ok(None)
     }
 
     /// The commit on top; the tip of the run branch where there is none.
@@ -79,4 +160,9 @@ impl<'b> Stack<'b> {
         let own = self.layers[..layers].iter().flat_map(|layer| layer.landing.own_claims(self.batch));
         distinct(own.chain(self.batch.gate_claims()))
     }
+}
+
+/// Whether the ladder has something to propose.
+fn may_be_proposed(misfit: &Misfit) -> bool {
+    matches!(&misfit.joined, Some(Joined::Conflicted(left)) if left.may_be_proposed())
 }

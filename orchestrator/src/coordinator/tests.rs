@@ -65,6 +65,7 @@ impl Bench {
             timeout: Duration::from_secs(60),
             known_red: BTreeSet::new(),
             landed: Vec::new(),
+            landed_proofs: Vec::new(),
             place: 0,
             cancel: CancellationToken::new(),
         }

@@ -18,7 +18,9 @@ use shared::{AttemptKey, TaskId};
 
 use super::Dispatcher;
 use crate::{
-    coordinator::{BaseJudged, Batch, Coordinator, Fate, Judged, Land, Landing, LandingStep, Lane, MoveBranch, ProveBase},
+    coordinator::{
+        BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, ProveBase,
+    },
     error::Error,
 };
 
@@ -74,6 +76,7 @@ impl Dispatcher {
             timeout: gate.timeout,
             known_red: self.known_red(),
             landed: self.landed(),
+            landed_proofs: self.landed_proofs(),
             place: 0,
             cancel: self.cancel.child_token(),
         })
@@ -81,6 +84,14 @@ impl Dispatcher {
 
     fn known_red(&self) -> BTreeSet<String> {
         self.state().known_red().iter().map(|red| red.command.clone()).collect()
+    }
+
+    fn landed_proofs(&self) -> Vec<LandedProof> {
+        let state = self.state();
+        let task = |id: &TaskId| state.plan()?.get(id);
+        let proof =
+            |task: &plans::Task| LandedProof { task: task.id.clone(), verify: task.verify.clone(), network: task.network };
+        state.landed().iter().filter_map(task).map(proof).collect()
     }
 
     fn landed(&self) -> Vec<(TaskId, CommitId)> {

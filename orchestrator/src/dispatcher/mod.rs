@@ -26,7 +26,7 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{
-    event::{CommitId, Event, RunStatus},
+    event::{CommitId, Event, RunStatus, TaskEnd},
     run_state::{Owed, RunState},
 };
 use shared::AttemptKey;
@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{
+    coordinator::ladder::where_it_is_kept,
     error::Error,
     ledger::{Ledger, TurnPaid},
     planner::Planner,
@@ -191,7 +192,10 @@ impl Dispatcher {
                 self.replan(number, None, me);
                 return Ok(true);
             }
-            Owed::EndTask { task, end, why } => {
+            Owed::EndTask { task, end, mut why } => {
+                if end == TaskEnd::Conflict {
+                    why = format!("{why}; {}", where_it_is_kept(self.site.run(), &task));
+                }
                 self.record(&Event::TaskEnded { task, end, why })?;
                 return Ok(true);
             }

@@ -132,3 +132,10 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
     let _ = out.flush();
 }
+
+/// Data that may be no text, to standard output as it is.
+pub fn print_bytes(data: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(data)?;
+    out.flush()
+}
