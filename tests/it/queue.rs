@@ -175,3 +175,51 @@ fn killed_between_the_verdict_on_a_batch_and_its_landing_every_task_lands_once()
         branch::assert_always_green(&s);
     }
 }
+
+/// Runs a plan in which `first` is being proved until the others, which have finished, are being proved on top of it.
+fn run_ahead(s: &Scenario, plan: &str, ahead: &str) -> tests::Outcome {
+    let run = s.start_plan(plan, &["--workers", "8"]);
+    s.wait_until(|event| matches!(event, Event::LandingStarted { key, .. } if key.task.as_str() == ahead));
+    put(s, "go");
+    run.wait()
+}
+
+#[test]
+fn while_a_slow_gate_is_at_one_batch_the_next_is_proved_on_top_of_it() {
+    let s = scenario("## README\nhello\n");
+    let plan = format!("gate | {GATE}\n first | write first | run touch first\n a | write a | run {WAIT}; touch a");
+    run_ahead(&s, &plan, "a").code(0);
+    expect![[r#"
+        run_started
+        plan_proposed
+        plan_approved
+        base_proved
+        attempt_started first #1
+        attempt_started a #1
+        attempt_ended first #1 done
+        landing_started first #1
+        attempt_ended a #1 done
+        landing_started a #1
+        gate_passed first #1
+        task_landed first #1
+        gate_passed a #1
+        task_landed a #1
+        run_ended complete
+    "#]]
+    .assert_eq(&s.history().outline());
+    assert_eq!(file(&s, "runs").lines().count(), 3, "the base, and each once");
+    assert_eq!(branch::subjects(&s), "Do first\nDo a");
+}
+
+#[test]
+fn what_was_proved_on_top_of_a_batch_that_does_not_land_is_proved_again() {
+    let s = scenario("## README\nhello\n").config("[run]\nattempts = 1");
+    let plan = format!(
+        "gate | {GATE} | test ! -e bad\n first | write first bad | run touch first bad\n a | write a | run {WAIT}; touch a"
+    );
+    run_ahead(&s, &plan, "a").code(3).says("first #1 is red: gate: `test ! -e bad` exit 1");
+    assert_eq!(s.result(), "## README\nhello\n## a\n\n");
+    assert_eq!(branch::subjects(&s), "Do a");
+    let back = s.history().count(|event| matches!(event, Event::LandingPutBack { key, .. } if key.task.as_str() == "a"));
+    assert_eq!(back, 1, "{}", s.history().outline());
+}
