@@ -19,8 +19,8 @@ fn put(s: &Scenario, name: &str) {
     std::fs::write(s.meeting_place().join(name), "").expect("it is ours");
 }
 
-/// The gate holds whatever comes with `first`, until the others have finished: they are one batch then.
-const GATE: &str = "echo run >> \"$MEET/runs\"; if test -e first -a ! -e \"$MEET/go\"; then touch \"$MEET/held\"; \
+/// The gate holds whatever comes with `first`, until the others have finished: they are one batch then. Where nobody meets, it is green.
+const GATE: &str = "test -n \"$MEET\" || exit 0; echo run >> \"$MEET/runs\"; if test -e first -a ! -e \"$MEET/go\"; then touch \"$MEET/held\"; \
                     until test -e \"$MEET/go\"; do sleep 0.01; done; fi";
 /// The others begin to write once the first is being proved.
 const WAIT: &str = "until test -e \"$MEET/held\"; do sleep 0.01; done";
@@ -57,7 +57,7 @@ fn of_a_batch_one_that_is_red_alone_is_refused_and_the_others_land() {
          b | write bad | run {WAIT}; touch bad
          c | write c | run {WAIT}; touch c"
     );
-    run_as_batch(&s, &plan, 3).code(3).says("b is red: gate: `test ! -e bad` exit 1");
+    run_as_batch(&s, &plan, 3).code(3).says("b #1 is red: gate: `test ! -e bad` exit 1");
     assert_eq!(s.result(), "## README\nhello\n## a\n\n## c\n\n## first\n\n");
     let refused: Vec<_> = s.history().events().filter(|event| matches!(event, Event::LandingRefused { .. })).cloned().collect();
     let [Event::LandingRefused { verdict, .. }] = refused.as_slice() else { panic!("{refused:?}") };
@@ -74,7 +74,7 @@ fn two_tasks_that_are_green_alone_and_red_together_are_named_as_a_pair_and_the_l
         )
     };
     let plan = format!(
-        "gate | {GATE} | test \"$(cat a b | sort -u)\" != alone -o ! -e a -o ! -e b\n first | write first | run touch first\n{}{}",
+        "gate | {GATE} | test \"$(sort -u a b)\" != alone -o ! -e a -o ! -e b\n first | write first | run touch first\n{}{}",
         task("a", "b"),
         task("b", "a")
     );
@@ -117,7 +117,7 @@ fn a_gate_that_a_task_mends_has_to_stay_green_from_then_on() {
     let plan = "gate | test -e mended
         a | write mended | run touch mended
         b | after a | shared mended | write b | run rm mended; touch b";
-    s.run_plan(plan, &[]).code(3).says("b is red: gate: `test -e mended` exit 1");
+    s.run_plan(plan, &[]).code(3).says("b #1 is red: gate: `test -e mended` exit 1");
     assert_eq!(s.state().known_red(), []);
     assert!(s.history().events().any(|event| matches!(event, Event::RunEnded { status: RunStatus::Incomplete, .. })));
 }
@@ -140,7 +140,8 @@ fn a_gate_that_hangs_halts_the_run_and_a_resume_lands_everything() {
         landing_started a #1
         landing_put_back a #1
         run_halted
-    "#]].assert_eq(&s.history().outline());
+    "#]]
+    .assert_eq(&s.history().outline());
     std::fs::remove_file(s.meeting_place().join("hang")).expect("it is there");
     s.inspan(&["resume", "--yes"]).code(0);
     assert_eq!(s.result(), "## README\nhello\n## a\n\n");
@@ -156,7 +157,7 @@ fn a_gate_whose_tool_is_missing_halts_the_run_before_a_worker_starts() {
 
 #[test]
 fn killed_between_the_verdict_on_a_batch_and_its_landing_every_task_lands_once() {
-    for at in 0..5 {
+    for at in [0, 2, 3, 4] {
         let s = scenario("## README\nhello\n").config("[landing]\nspeculate = false");
         let task = |name: &str| format!("{name} | write {name} | run {WAIT}; touch {name}\n");
         let plan = format!("gate | {GATE}\n first | write first | run touch first\n{}{}{}", task("a"), task("b"), task("c"));
@@ -173,4 +174,52 @@ fn killed_between_the_verdict_on_a_batch_and_its_landing_every_task_lands_once()
         assert_eq!(branch::commits(&s).len(), 4, "each once: {}", s.history().outline());
         branch::assert_always_green(&s);
     }
+}
+
+/// Runs a plan in which `first` is being proved until the others, which have finished, are being proved on top of it.
+fn run_ahead(s: &Scenario, plan: &str, ahead: &str) -> tests::Outcome {
+    let run = s.start_plan(plan, &["--workers", "8"]);
+    s.wait_until(|event| matches!(event, Event::LandingStarted { key, .. } if key.task.as_str() == ahead));
+    put(s, "go");
+    run.wait()
+}
+
+#[test]
+fn while_a_slow_gate_is_at_one_batch_the_next_is_proved_on_top_of_it() {
+    let s = scenario("## README\nhello\n");
+    let plan = format!("gate | {GATE}\n first | write first | run touch first\n a | write a | run {WAIT}; touch a");
+    run_ahead(&s, &plan, "a").code(0);
+    expect![[r#"
+        run_started
+        plan_proposed
+        plan_approved
+        base_proved
+        attempt_started first #1
+        attempt_started a #1
+        attempt_ended first #1 done
+        landing_started first #1
+        attempt_ended a #1 done
+        landing_started a #1
+        gate_passed first #1
+        task_landed first #1
+        gate_passed a #1
+        task_landed a #1
+        run_ended complete
+    "#]]
+    .assert_eq(&s.history().outline());
+    assert_eq!(file(&s, "runs").lines().count(), 3, "the base, and each once");
+    assert_eq!(branch::subjects(&s), "Do first\nDo a");
+}
+
+#[test]
+fn what_was_proved_on_top_of_a_batch_that_does_not_land_is_proved_again() {
+    let s = scenario("## README\nhello\n").config("[run]\nattempts = 1");
+    let plan = format!(
+        "gate | {GATE} | test ! -e bad\n first | write first bad | run touch first bad\n a | write a | run {WAIT}; touch a"
+    );
+    run_ahead(&s, &plan, "a").code(3).says("first #1 is red: gate: `test ! -e bad` exit 1");
+    assert_eq!(s.result(), "## README\nhello\n## a\n\n");
+    assert_eq!(branch::subjects(&s), "Do a");
+    let back = s.history().count(|event| matches!(event, Event::LandingPutBack { key, .. } if key.task.as_str() == "a"));
+    assert_eq!(back, 1, "{}", s.history().outline());
 }

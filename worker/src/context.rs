@@ -320,7 +320,9 @@ mod tests {
             ended: "exit 2",
             output: "2 failed",
         };
-        check(&clash_notice(&clash), &expect![[r#"
+        check(
+            &clash_notice(&clash),
+            &expect![[r#"
             Your change for “Money carries a Currency” passes alone, and so does that of `codes`, which has landed meanwhile. The two together fail. Nobody is to blame for that.
 
             ## Where you are now
@@ -340,7 +342,8 @@ mod tests {
             `Money::new` takes a code now.
 
             ## What to do
-            Do your task again on top of what is there now, so that what fails above passes. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]]);
+            Do your task again on top of what is there now, so that what fails above passes. Keep what the others did: both intents must hold afterwards. Where the two contradict each other, keep theirs, do as much of your task as fits, and say so in your summary. Then run the proof and call `finish`."#]],
+        );
         assert!(!clash_notice(&Clash { own: " ", ..clash }).contains("What you had"));
     }
 

@@ -101,6 +101,9 @@ impl Batch {
     }
 }
 
+/// Tasks with their commits, each on top of the one before.
+pub type Chain = Vec<(TaskId, CommitId)>;
+
 /// A task that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed {
@@ -179,8 +182,8 @@ struct Known {
 }
 
 impl Batch {
-    /// Merges and proves. The branch does not move here. `stacked` is told of the commit at the top before it is proved.
-    pub(super) async fn carry_out(&self, lane: &Lane, stacked: impl FnOnce(CommitId)) -> Result<Judged, Error> {
+    /// Merges and proves. The branch does not move here. `stacked` is told of the stack before it is proved.
+    pub(super) async fn carry_out(&self, lane: &Lane, stacked: impl FnOnce(Chain)) -> Result<Judged, Error> {
         let mut stack = Stack::build(self, lane).await?;
         let mut judged = Judged {
             number: self.number,
@@ -201,7 +204,7 @@ impl Batch {
         }
         // A person's `git gc` must not take it away while it is proved.
         lane.site.repository.git.set_ref(&self.place_ref(lane), stack.tip()).await?;
-        stacked(stack.tip().clone());
+        stacked(stack.layers.iter().map(|layer| (layer.landing.key.task.clone(), layer.candidate.commit.clone())).collect());
         let held = lane.gate(self.place, &self.cancel).await?;
         let gate: &Gate = held.as_ref().expect("it was opened");
         let mut prover = Prover::new(gate, &lane.verdicts, self.known_red.clone(), self.cancel.clone());
@@ -231,7 +234,10 @@ impl Batch {
                         bisect.take(at, false);
                         known.red.insert(at, Fault { red, claim });
                     }
-                    Finding::Trouble(why) => return Ok(put_all_back(stack, why, judged)),
+                    Finding::Trouble(why) => {
+                        put_all_back(stack, why, judged);
+                        return Ok(());
+                    }
                 },
             }
         };
@@ -249,7 +255,10 @@ impl Batch {
             let mut inquiry = Inquiry { lane, stack, prover };
             match inquiry.judge(at - 1, fault).await? {
                 Judgement::Fate(fate) => judged.fates.push((stack.layers[at - 1].landing.key.clone(), fate)),
-                Judgement::Trouble(why) => return Ok(put_all_back(stack, why, judged)),
+                Judgement::Trouble(why) => {
+                    put_all_back(stack, why, judged);
+                    return Ok(());
+                }
             }
             rest = at;
         }

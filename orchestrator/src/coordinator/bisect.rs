@@ -52,9 +52,10 @@ impl Bisect {
         if self.next() != Next::Prove(at) {
             return;
         }
-        match is_green {
-            true => self.green = at,
-            false => self.red = Some(at),
+        if is_green {
+            self.green = at;
+        } else {
+            self.red = Some(at);
         }
     }
 

@@ -27,7 +27,7 @@ mod stack;
 pub mod trouble;
 mod verdicts;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kameo::{
     Actor,
@@ -36,11 +36,16 @@ use kameo::{
 };
 use plans::event::CommitId;
 use shared::AttemptKey;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard, oneshot},
+    task::{JoinError, JoinHandle},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use base::{BaseJudged, ProveBase};
-pub use batch::{Batch, Fate, Judged, LandedProof, Passed};
+#[cfg(test)]
+use batch::Passed;
+pub use batch::{Batch, Chain, Fate, Judged, LandedProof};
 pub use landing::Landing;
 
 use self::verdicts::Verdicts;
@@ -98,6 +103,13 @@ impl Lane {
 /// How far a batch has come.
 #[derive(Debug)]
 pub enum LandingStep {
+    /// Its proof takes long: the next batch may be proved on top of it meanwhile.
+    Slow {
+        /// Which.
+        number: u64,
+        /// What it will have landed when it is green.
+        chain: Chain,
+    },
     /// It was proved. Where something passed, the coordinator waits for [`MoveBranch`].
     Judged(Box<Judged>),
     /// The run branch has moved to its top.
@@ -144,8 +156,13 @@ impl Message<Land> for Coordinator {
         let (lane, tell) = (self.lane.clone(), self.tell.clone());
         tokio::spawn(async move {
             let (number, keys) = (batch.number, batch.keys());
-            let work = tokio::spawn(async move { batch.carry_out(&lane, |_| {}).await });
-            let step = match work.await {
+            let (stacked, chain) = oneshot::channel();
+            let work = tokio::spawn(async move {
+                // Nobody listens any more where it took no time.
+                batch.carry_out(&lane, |chain| drop(stacked.send(chain))).await
+            });
+            let slow = tell_when_slow(number, chain, tell.clone());
+            let step = match until_done(work, slow).await {
                 Ok(Ok(judged)) => LandingStep::Judged(Box::new(judged)),
                 Ok(Err(error)) => LandingStep::Broken { number, keys, error },
                 Err(panic) => LandingStep::Broken { number, keys, error: Error::Defect(panic.to_string()) },
@@ -154,6 +171,25 @@ impl Message<Land> for Coordinator {
             let _ = tell.tell(step).await;
         });
     }
+}
+
+/// How long a proof may take before the next batch is proved beside it. Small runs never open a second place.
+const SLOW: Duration = Duration::from_secs(2);
+
+async fn tell_when_slow(number: u64, chain: oneshot::Receiver<Chain>, tell: Recipient<LandingStep>) {
+    let Ok(chain) = chain.await else { return };
+    tokio::time::sleep(SLOW).await;
+    // The dispatcher is gone only when the whole run is.
+    let _ = tell.tell(LandingStep::Slow { number, chain }).await;
+}
+
+/// The end of the work, with something beside it that ends with it.
+async fn until_done<T>(mut work: JoinHandle<T>, beside: impl Future<Output = ()>) -> Result<T, JoinError> {
+    tokio::select! {
+        done = &mut work => return done,
+        () = beside => {}
+    }
+    work.await
 }
 
 impl Message<MoveBranch> for Coordinator {

@@ -16,7 +16,10 @@ use plans::{
 };
 use shared::{AttemptKey, TaskId};
 
-use super::Dispatcher;
+use super::{
+    Dispatcher,
+    ahead::{Turn, UnderWay},
+};
 use crate::{
     coordinator::{
         BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, ProveBase,
@@ -32,6 +35,8 @@ pub(super) struct Landings {
     proving_base: bool,
     /// Batches so far.
     batches: u64,
+    /// The batch that lands next, and the one that is proved on top of it.
+    pub(super) under_way: UnderWay,
 }
 
 impl Dispatcher {
@@ -53,16 +58,22 @@ impl Dispatcher {
         self.coordinator(me).tell(ProveBase(gate)).await.map_err(|error| Error::Defect(error.to_string()))
     }
 
+    pub(super) async fn send(&mut self, batch: Batch, me: &ActorRef<Self>) -> Result<(), Error> {
+        self.coordinator(me).tell(Land(Box::new(batch))).await.map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    /// Has the coordinator land these, when nothing else is landing.
     pub(super) async fn land(&mut self, finished: Vec<Finished>, me: &ActorRef<Self>) -> Result<(), Error> {
         let onto = self.state().tip().clone();
         for Finished { key, .. } in &finished {
             self.record(&Event::LandingStarted { key: key.clone(), onto: onto.clone() })?;
         }
         let batch = self.batch(finished, onto)?;
-        self.coordinator(me).tell(Land(Box::new(batch))).await.map_err(|error| Error::Defect(error.to_string()))
+        self.landings.under_way.begin(&batch);
+        self.send(batch, me).await
     }
 
-    fn batch(&mut self, finished: Vec<Finished>, onto: CommitId) -> Result<Batch, Error> {
+    pub(super) fn batch(&mut self, finished: Vec<Finished>, onto: CommitId) -> Result<Batch, Error> {
         self.landings.batches += 1;
         let landings = finished.into_iter().map(|finished| self.landing(finished)).collect::<Result<_, _>>()?;
         let state = self.state();
@@ -82,7 +93,7 @@ impl Dispatcher {
         })
     }
 
-    fn known_red(&self) -> BTreeSet<String> {
+    pub(super) fn known_red(&self) -> BTreeSet<String> {
         self.state().known_red().iter().map(|red| red.command.clone()).collect()
     }
 
@@ -122,29 +133,46 @@ impl Dispatcher {
 
     async fn hear_of_landing(&mut self, step: LandingStep, me: &ActorRef<Self>) -> Result<(), Error> {
         match step {
-            LandingStep::Judged(judged) => self.judged(judged, me).await?,
+            LandingStep::Slow { number, chain } => self.landings.under_way.is_slow(number, chain),
+            LandingStep::Judged(judged) => match self.landings.under_way.hear(judged) {
+                Some(judged) => self.judged(judged, me).await?,
+                None => return Ok(()),
+            },
             LandingStep::Moved(judged) => {
                 for passed in &judged.passed {
                     self.record(&Event::TaskLanded { key: passed.key.clone(), commit: passed.commit.clone() })?;
                 }
                 self.set_back(*judged)?;
                 self.grant_what_is_free_now()?;
+                self.take_up_what_is_ahead(me).await?;
             }
-            LandingStep::Broken { keys, error, .. } => self.broken(keys, &error)?,
+            LandingStep::Broken { number, keys, error } => match self.landings.under_way.whose(number) {
+                Some(Turn::First) => {
+                    self.broken(keys, &error)?;
+                    self.take_up_what_is_ahead(me).await?;
+                }
+                Some(Turn::Ahead) => {
+                    self.landings.under_way.drop_ahead();
+                    self.broken(keys, &error)?;
+                }
+                None => return Ok(()),
+            },
             LandingStep::Base(judged) => self.base_judged(*judged)?,
         }
         self.pursue(me).await;
         Ok(())
     }
 
-    async fn judged(&mut self, judged: Box<Judged>, me: &ActorRef<Self>) -> Result<(), Error> {
+    pub(super) async fn judged(&mut self, judged: Box<Judged>, me: &ActorRef<Self>) -> Result<(), Error> {
         let tasks: Vec<TaskId> = judged.keys().into_iter().map(|key| key.task).collect();
         for flake in &judged.flakes {
             let (command, output) = (flake.command.clone(), flake.output.clone());
             self.record(&Event::FlakySeen { command, tasks: tasks.clone(), output })?;
         }
         if judged.passed.is_empty() {
-            return self.set_back(*judged);
+            self.set_back(*judged)?;
+            // What is ahead of it was proved on a tip that never comes, or on this one.
+            return Box::pin(self.take_up_what_is_ahead(me)).await;
         }
         for passed in &judged.passed {
             let (key, onto, commit) = (passed.key.clone(), passed.onto.clone(), passed.commit.clone());

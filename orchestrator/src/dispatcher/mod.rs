@@ -10,6 +10,7 @@
 //!
 //! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`.
 
+mod ahead;
 mod approving;
 mod briefing;
 mod crew;
@@ -167,6 +168,9 @@ impl Dispatcher {
                 }
             }
             if !announced {
+                if let Err(error) = self.look_ahead(me).await {
+                    self.finish(Err(error));
+                }
                 return;
             }
         }

@@ -34,7 +34,7 @@ impl RunState {
                 self.record(&key.task)?.mended.clone_from(mended);
             }
             Event::TaskLanded { key, commit } => self.land(key, commit)?,
-            Event::BaseProved { red } => (self.base_proved, self.red) = (true, red.clone()),
+            Event::BaseProved { red } => self.red = Some(red.clone()),
             Event::FlakySeen { command, .. } if !self.flaky.contains(command) => self.flaky.push(command.clone()),
             _ => {}
         }
@@ -44,7 +44,7 @@ impl RunState {
     fn land(&mut self, key: &AttemptKey, commit: &CommitId) -> Result<(), IllegalEvent> {
         self.step(&key.task, Step::Landed(key.attempt, commit.clone()))?;
         let mended = std::mem::take(&mut self.record(&key.task)?.mended);
-        self.red.retain(|red| !mended.contains(&red.command));
+        self.red.iter_mut().for_each(|red| red.retain(|red| !mended.contains(&red.command)));
         self.queue.retain(|queued| queued != &key.task);
         self.landed.push(key.task.clone());
         self.tip = commit.clone();

@@ -146,10 +146,8 @@ pub struct RunState {
     /// Landed tasks, in landing order.
     landed: Vec<TaskId>,
     tip: CommitId,
-    /// Whether it is known what fails on the base.
-    base_proved: bool,
-    /// Commands of the gate that have failed since before the run.
-    red: Vec<RedVerdict>,
+    /// Commands of the gate that have failed since before the run. None until the base was proved.
+    red: Option<Vec<RedVerdict>>,
     /// Commands that failed and passed on the same tree, in the order in which they were seen first.
     flaky: Vec<String>,
     replans: u32,
@@ -294,7 +292,7 @@ impl RunState {
 
     /// Commands of the gate that have failed since before the run: they keep no task from landing until they have passed once.
     pub fn known_red(&self) -> &[RedVerdict] {
-        &self.red
+        self.red.as_deref().unwrap_or_default()
     }
 
     /// Commands that failed and then passed on the same tree.

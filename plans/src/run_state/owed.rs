@@ -166,7 +166,7 @@ impl RunState {
     /// What fails before the first task starts is no task's fault, so it has to be known by then. Where a task has landed, the tip has passed.
     fn must_prove_base(&self) -> bool {
         let has_gate = self.plan.as_ref().is_some_and(|plan| !plan.gate().commands.is_empty());
-        has_gate && !self.settings.no_gate && !self.base_proved && self.landed.is_empty()
+        has_gate && !self.settings.no_gate && self.red.is_none() && self.landed.is_empty()
     }
 
     fn starts(&self) -> Vec<Owed> {
@@ -248,7 +248,8 @@ impl RunState {
         if !self.tasks.iter().all(|record| record.state.is_over()) {
             return None;
         }
-        let complete = self.red.is_empty() && self.tasks.iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
+        let complete =
+            self.known_red().is_empty() && self.tasks.iter().all(|record| matches!(record.state, TaskState::Landed { .. }));
         let status = match (complete, self.cancelling, &self.over_budget) {
             (true, ..) => RunStatus::Complete,
             (_, true, _) => RunStatus::Cancelled,

@@ -139,7 +139,9 @@ impl World {
                 Owed::Replan { .. } => self.pending.push(Pending::Replan),
                 _ => {}
             }
-            events.into_iter().for_each(|event| self.record(event));
+            for event in events {
+                self.record(event);
+            }
         }
     }
 
@@ -328,7 +330,9 @@ impl World {
     fn die_and_resume(&mut self) {
         // The branch says which landings have happened.
         let unsaid: Vec<AttemptKey> = self.state.landings().filter_map(has_landed).collect();
-        unsaid.iter().for_each(|key| self.tell_landed(key));
+        for key in &unsaid {
+            self.tell_landed(key);
+        }
         let alive: Vec<AttemptKey> =
             self.state.running().map(|(record, attempt)| AttemptKey { task: record.id.clone(), attempt }).collect();
         for key in alive {

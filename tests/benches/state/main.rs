@@ -5,6 +5,7 @@
 //! **Invariant:** plans, durations and happenings are drawn from fixed seeds; two runs of this program measure the same work.
 
 mod fold;
+mod gates;
 mod makespan;
 mod owed;
 mod plan;
@@ -14,6 +15,7 @@ use criterion::Criterion;
 
 fn main() {
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
+    gates::table();
     makespan::bench(&mut criterion);
     fold::bench(&mut criterion);
     owed::bench(&mut criterion);
