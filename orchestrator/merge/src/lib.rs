@@ -15,6 +15,7 @@
 
 mod check;
 mod diff;
+mod doubt;
 mod engine;
 pub mod format;
 mod grammar;
