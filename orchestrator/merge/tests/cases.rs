@@ -178,11 +178,12 @@ impl Case {
     fn updated(&self, source: &str, out: &Outcome) -> String {
         let mut text: String =
             source.split_inclusive('\n').take_while(|line| !header(line).is_some_and(is_expectation)).collect();
-        text += &match (&self.expected, out.is_clean) {
+        let expectation = match (&self.expected, out.is_clean) {
             (_, true) => "=== merged ===\n".to_owned(),
             (Expected::Conflict { why, .. }, _) => format!("=== conflict: {why} ===\n"),
             _ => format!("=== conflict: {} ===\n", out.refused.as_deref().unwrap_or("say why")),
         };
+        text.push_str(&expectation);
         let plain = out.text.replace("\r\n", "\n");
         text.push_str(&plain);
         if !plain.ends_with('\n') {
