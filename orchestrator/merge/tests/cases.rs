@@ -22,6 +22,8 @@
 //!
 //! `UPDATE_EXPECT=1` writes what came out into the cases; `CASES=json/` runs those whose file has this in its name.
 
+#![expect(clippy::unwrap_used, reason = "a case that cannot be read is a test that fails")]
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -106,7 +108,7 @@ impl Case {
         if path == 0 {
             return Err("it does not say in a sentence what it shows".to_owned());
         }
-        self.path = head[path]["path: ".len()..].to_owned();
+        head[path]["path: ".len()..].clone_into(&mut self.path);
         for word in head[path + 1..].iter().filter(|line| !line.is_empty()) {
             match *word {
                 "crlf" => self.crlf = true,
@@ -176,11 +178,12 @@ impl Case {
     fn updated(&self, source: &str, out: &Outcome) -> String {
         let mut text: String =
             source.split_inclusive('\n').take_while(|line| !header(line).is_some_and(is_expectation)).collect();
-        text.push_str(&match (&self.expected, out.is_clean) {
+        let expectation = match (&self.expected, out.is_clean) {
             (_, true) => "=== merged ===\n".to_owned(),
             (Expected::Conflict { why, .. }, _) => format!("=== conflict: {why} ===\n"),
-            _ => format!("=== conflict: {} ===\n", out.refused.as_deref().unwrap_or("TODO: say why")),
-        });
+            _ => format!("=== conflict: {} ===\n", out.refused.as_deref().unwrap_or("say why")),
+        };
+        text.push_str(&expectation);
         let plain = out.text.replace("\r\n", "\n");
         text.push_str(&plain);
         if !plain.ends_with('\n') {
@@ -234,10 +237,8 @@ fn files() -> Vec<PathBuf> {
     let (mut files, mut folders) = (Vec::new(), vec![root()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            match entry.file_type().unwrap().is_dir() {
-                true => folders.push(entry.path()),
-                false => files.push(entry.path()),
-            }
+            let is_folder = entry.file_type().unwrap().is_dir();
+            if is_folder { folders.push(entry.path()) } else { files.push(entry.path()) }
         }
     }
     files.sort();

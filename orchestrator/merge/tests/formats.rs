@@ -1,6 +1,9 @@
 //! What holds for every format and every text: nothing panics, additions that know nothing of each other are all there, and both
 //! orders of the sides end the same way.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be read is a test that fails")]
+#![expect(clippy::format_collect, reason = "texts of a few lines")]
+
 use merge::{Labels, Merge, Versions, format};
 use proptest::{collection, prelude::*, sample, string::string_regex};
 
