@@ -30,12 +30,12 @@ impl Claim<'_> {
 
     /// Every word that a side added is there, and none that a side removed is back.
     fn words(&self) -> Option<String> {
-        let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
+        let words = |text| count(lex(text).0.into_iter().filter(super::lex::Token::is_word).map(|token| token.text));
         let counts =
             Counts { base: words(self.base), ours: words(self.ours), theirs: words(self.theirs), merged: words(self.merged) };
         let wrong = |word: &&&str| {
             let (least, most) = counts.bounds(word);
-            let there = counts.of(&counts.merged, word);
+            let there = Counts::of(&counts.merged, word);
             there < least || there > most
         };
         counts.all().find(wrong).map(|word| format!("`{word}` is there too often or not often enough"))
@@ -47,11 +47,11 @@ impl Claim<'_> {
         let (base, ours, theirs, merged) = (lines(self.base), lines(self.ours), lines(self.theirs), lines(self.merged));
         let counts = Counts { base, ours, theirs, merged };
         let is_back =
-            |line: &&String| counts.of(&counts.base, line) > 0 && counts.of(&counts.merged, line) > counts.bounds(line).1;
+            |line: &&String| Counts::of(&counts.base, line) > 0 && Counts::of(&counts.merged, line) > counts.bounds(line).1;
         if let Some(line) = counts.all().find(is_back) {
             return Some(format!("the line `{line}` is back"));
         }
-        let words = |text| count(lex(text).0.into_iter().filter(|token| token.is_word()).map(|token| token.text));
+        let words = |text| count(lex(text).0.into_iter().filter(super::lex::Token::is_word).map(|token| token.text));
         let [before, left, right] = [self.base, self.ours, self.theirs].map(words);
         let of = |counts: &HashMap<&str, i64>, word: &str| counts.get(word).copied().unwrap_or(0);
         // Those that the other side has taken out of it are rightly not there.
@@ -65,8 +65,8 @@ impl Claim<'_> {
         let (all, _) = lex(self.merged);
         let is_gone = |line: &&String| {
             let is_added =
-                [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
-            is_added && counts.of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line) && !has_in_a_row(&all, line)
+                [&counts.ours, &counts.theirs].iter().any(|side| Counts::of(side, line) > Counts::of(&counts.base, line));
+            is_added && Counts::of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line) && !has_in_a_row(&all, line)
         };
         counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }
@@ -133,7 +133,7 @@ struct Counts<T> {
 }
 
 impl<T: std::hash::Hash + Eq + Ord> Counts<T> {
-    fn of(&self, counts: &HashMap<T, i64>, what: &T) -> i64 {
+    fn of(counts: &HashMap<T, i64>, what: &T) -> i64 {
         counts.get(what).copied().unwrap_or(0)
     }
 
@@ -148,8 +148,8 @@ impl<T: std::hash::Hash + Eq + Ord> Counts<T> {
 
     /// How often a thing can be there when both sides' changes are: they may be one and the same, or add up.
     fn bounds(&self, what: &T) -> (i64, i64) {
-        let base = self.of(&self.base, what);
-        let (ours, theirs) = (self.of(&self.ours, what) - base, self.of(&self.theirs, what) - base);
+        let base = Self::of(&self.base, what);
+        let (ours, theirs) = (Self::of(&self.ours, what) - base, Self::of(&self.theirs, what) - base);
         let sum = base + ours + theirs;
         match (ours >= 0, theirs >= 0) {
             (true, true) => (base + ours.max(theirs), sum),

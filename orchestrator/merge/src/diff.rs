@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    fn check(base: &str, ours: &str, theirs: &str, expected: Expect) {
+    fn check(base: &str, ours: &str, theirs: &str, expected: &Expect) {
         let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
         let [base, ours, theirs] = [base, ours, theirs].map(|text| words(String::leak(text.to_owned())));
         let (left, right) =
@@ -152,7 +152,7 @@ mod tests {
             "a b c d e f g",
             "a x c d e f",
             "a b c y e f g h",
-            expect![[r"
+            &expect![[r"
                 Nobody: a | a | a
                 Ours: b | x | b
                 Nobody: c | c | c
@@ -169,7 +169,7 @@ mod tests {
             "a b",
             "a x b",
             "a y z b",
-            expect![[r"
+            &expect![[r"
                 Nobody: a | a | a
                 Both:  | x | y z
                 Nobody: b | b | b
@@ -183,7 +183,7 @@ mod tests {
             "a b c d e f",
             "a x y z f",
             "a b 1 d 2 f",
-            expect![[r"
+            &expect![[r"
                 Nobody: a | a | a
                 Both: b c d e | x y z | b 1 d 2
                 Nobody: f | f | f

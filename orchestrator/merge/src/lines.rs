@@ -61,7 +61,7 @@ pub(crate) fn marked(chunks: &[Chunk], labels: &Labels<'_>) -> (String, Vec<Conf
                 let parts = [("<<<<<<<", labels.ours, ours), ("|||||||", labels.base, base), ("=======", "", theirs)];
                 for (marker, label, part) in parts {
                     end_line(&mut text);
-                    text.push_str(&format!("{marker} {label}").trim_end().to_owned());
+                    text.push_str(format!("{marker} {label}").trim_end());
                     text.push('\n');
                     text.push_str(part);
                 }

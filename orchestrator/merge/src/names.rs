@@ -156,34 +156,26 @@ fn is_bound(node: Node<'_>) -> bool {
     let is_field =
         |names: &[&str]| names.iter().any(|name| parent.child_by_field_name(name).is_some_and(|child| child.id() == node.id()));
     match parent.kind() {
+        "use_list" | "use_wildcard" | "use_declaration" | "import_clause" | "namespace_import" | "parameters"
+        | "formal_parameters" | "typed_parameter" | "as_pattern_target" | "array_pattern" | "tuple_pattern"
+        | "closure_parameters" | "pattern_list" => true,
+        "dotted_name" => is_imported(parent),
         "scoped_identifier" => is_field(&["name"]) && is_imported(parent),
-        "use_list" | "use_wildcard" | "use_declaration" | "import_clause" | "namespace_import" => true,
         "use_as_clause" | "aliased_import" => is_field(&["alias"]),
         "import_specifier" => parent.child_by_field_name("alias").is_none_or(|alias| alias.id() == node.id()),
-        "dotted_name" => is_imported(parent),
+        "assignment" | "short_var_declaration" | "for_statement" | "for_in_statement" => is_field(&["left"]),
         "let_declaration"
         | "parameter"
-        | "tuple_pattern"
         | "tuple_struct_pattern"
-        | "closure_parameters"
         | "for_expression"
-        | "let_condition" => is_field(&["pattern"]) || parent.kind() == "tuple_pattern" || parent.kind() == "closure_parameters",
-        "assignment" | "short_var_declaration" | "for_statement" | "for_in_statement" | "pattern_list" => {
-            is_field(&["left"]) || parent.kind() == "pattern_list"
-        }
-        "variable_declarator"
+        | "let_condition"
+        | "variable_declarator"
         | "required_parameter"
         | "optional_parameter"
         | "default_parameter"
         | "typed_default_parameter"
         | "formal_parameter"
         | "parameter_declaration" => is_field(&["name", "pattern"]),
-        "parameters"
-        | "formal_parameters"
-        | "typed_parameter"
-        | "as_pattern_target"
-        | "array_pattern"
-        | "shorthand_property_identifier_pattern" => true,
         _ => false,
     }
 }
@@ -194,7 +186,7 @@ fn is_imported(node: Node<'_>) -> bool {
         match parent.kind() {
             "use_declaration" | "import_statement" | "import_from_statement" | "import_declaration" => return true,
             "scoped_identifier" | "scoped_use_list" | "use_list" | "dotted_name" | "aliased_import" | "use_as_clause" => {
-                at = parent.parent()
+                at = parent.parent();
             }
             _ => return false,
         }

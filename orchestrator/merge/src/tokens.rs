@@ -237,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    fn check(base: &str, ours: &str, theirs: &str, expected: Expect) {
+    fn check(base: &str, ours: &str, theirs: &str, expected: &Expect) {
         let merged = merge(base, ours, theirs).unwrap_or_else(|| "conflict\n".to_owned());
         expected.assert_eq(&merged);
         let other = merge(base, theirs, ours);
@@ -250,7 +250,7 @@ mod tests {
             "let a = f(x, 1);\n",
             "let a = g(x, 1);\n",
             "let a = f(x, 2);\n",
-            expect![[r#"
+            &expect![[r#"
             let a = g(x, 2);
         "#]],
         );
@@ -258,7 +258,7 @@ mod tests {
             "let a = f(x);\n",
             "let a = g(x);\n",
             "let a = h(x);\n",
-            expect![[r#"
+            &expect![[r#"
             conflict
         "#]],
         );
@@ -270,7 +270,7 @@ mod tests {
             "def f():\n    a()\n    b()\n",
             "def f():\n    if x:\n        a()\n        b()\n",
             "def f():\n    a()\n    c()\n    b()\n",
-            expect![[r#"
+            &expect![[r#"
                 def f():
                     if x:
                         a()
@@ -286,7 +286,7 @@ mod tests {
             "f(a)\n",
             "f(a, b)\n",
             "f(a, c)\n",
-            expect![[r#"
+            &expect![[r#"
             f(a, b, c)
         "#]],
         );
@@ -294,7 +294,7 @@ mod tests {
             "x = [\n    1,\n]\n",
             "x = [\n    1,\n    2,\n]\n",
             "x = [\n    1,\n    3,\n]\n",
-            expect![[r#"
+            &expect![[r#"
             x = [
                 1,
                 2,
@@ -306,7 +306,7 @@ mod tests {
             "if a {\n",
             "if a && b {\n",
             "if a && c {\n",
-            expect![[r#"
+            &expect![[r#"
             if a && b && c {
         "#]],
         );
@@ -314,7 +314,7 @@ mod tests {
             "enum E { A }\n",
             "enum E { A, B }\n",
             "enum E { A, B, C }\n",
-            expect![[r#"
+            &expect![[r#"
             enum E { A, B, C }
         "#]],
         );
@@ -326,7 +326,7 @@ mod tests {
             "[a, b]\n",
             "[a, c]\n",
             "[a, b, d]\n",
-            expect![[r#"
+            &expect![[r#"
             [a, c, d]
         "#]],
         );
@@ -334,7 +334,7 @@ mod tests {
             "version = 1\n",
             "version = 2\n",
             "version = 3\n",
-            expect![[r#"
+            &expect![[r#"
             conflict
         "#]],
         );

@@ -216,7 +216,8 @@ fn statements(ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Vec<Part>> {
     let clash = mine.iter().any(|line| other.iter().any(|there| !same(line, there) && names_the_same(line, there)));
     // What both say about one thing is not said by saying both.
     let is_prose = |side: &[Token<'_>]| lines(side).iter().all(|line| is_comment(line, 0));
-    (!leaves && !is_one && !clash && !(is_prose(ours) && is_prose(theirs))).then_some(parts)
+    let is_refused = leaves || is_one || clash || (is_prose(ours) && is_prose(theirs));
+    (!is_refused).then_some(parts)
 }
 
 fn lines<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {

@@ -151,7 +151,7 @@ fn merged(base: &[String], ours: &[String], theirs: &[String]) -> Option<Vec<Str
 }
 
 fn text(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
 fn some_lines(alphabet: &'static str) -> impl Strategy<Value = Vec<String>> {

@@ -186,7 +186,7 @@ fn two_values_in_one_place_stand_after_each_other_at_worst() {
 proptest! {
     #[test]
     fn arbitrary_bytes_have_few_candidates_or_none_and_each_is_whole(all in prop::array::uniform3("[a-c{}\\n ,(:]{0,30}")) {
-        let [base, ours, theirs] = all.each_ref().map(|text| text.as_bytes());
+        let [base, ours, theirs] = all.each_ref().map(std::string::String::as_bytes);
         let versions = Versions { path: "a.txt", base, ours, theirs };
         let found = candidates(&versions);
         prop_assert!(found.len() <= MOST);

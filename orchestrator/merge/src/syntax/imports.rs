@@ -184,7 +184,7 @@ impl Import {
             Layout::Wide | Layout::Tall => names.iter().map(|name| format!("{indent}{step}{name},")).collect(),
             Layout::Filled(most) => names.iter().fold(Vec::new(), |mut lines: Vec<String>, name| {
                 match lines.last_mut().filter(|line| columns(line) + columns(name) + 2 <= most) {
-                    Some(line) => line.push_str(&format!(" {name},")),
+                    Some(line) => line.extend([" ", name.as_str(), ","]),
                     None => lines.push(format!("{indent}{step}{name},")),
                 }
                 lines

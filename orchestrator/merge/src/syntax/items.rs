@@ -107,7 +107,7 @@ impl<'a> Source<'a> {
             (self.line_end(inner.start_byte()), self.line_start(inner.end_byte().checked_sub(1)?))
         };
         (start <= end && start > range.start && end <= range.end).then_some(())?;
-        let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(tree_sitter::Node::is_named).collect();
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
         let items = self.items(&nodes, start..end)?;
@@ -175,13 +175,15 @@ fn told_apart(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use expect_test::{Expect, expect};
 
     use super::*;
 
-    fn check(language: Language, text: &str, expected: Expect) {
+    fn check(language: Language, text: &str, expected: &Expect) {
         let tree = language.parse(text).unwrap();
-        let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(|child| child.is_named()).collect();
+        let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(tree_sitter::Node::is_named).collect();
         let items = Source { language, text }.items(&nodes, 0..text.len()).unwrap();
         let joined: String = items.iter().flat_map(|item| [item.blank, item.text]).collect();
         assert_eq!(joined, text);
@@ -191,13 +193,13 @@ mod tests {
     fn shown(items: &[Item<'_>], indent: &str) -> String {
         let mut out = String::new();
         for item in items {
-            out.push_str(&format!("{indent}{} {}+{}\n", item.key, item.blank.len(), item.text.lines().count()));
+            writeln!(out, "{indent}{} {}+{}", item.key, item.blank.len(), item.text.lines().count()).unwrap();
             if let Some(body) = &item.body {
                 assert_eq!(
                     format!(
                         "{}{}{}",
                         body.head,
-                        body.items.iter().map(|item| format!("{}{}", item.blank, item.text)).collect::<String>(),
+                        body.items.iter().flat_map(|item| [item.blank, item.text]).collect::<String>(),
                         body.foot
                     ),
                     item.text
@@ -213,7 +215,7 @@ mod tests {
         check(
             Language::Rust,
             "//! Why.\n\n#![deny(x)]\n\nuse a::b;\nuse a::{c, d};\n\n/// Doc.\n#[derive(A)]\nstruct S {\n    a: u8,\n}\n\nimpl S {\n    // One.\n    fn f(&self) {} // so\n\n    fn g() {\n    }\n}\nthread_local! { static A: u8 = 1; }\n#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n// end\n",
-            expect![[r#"
+            &expect![[r#"
                 loose:preamble: 0+3
                 import:use a::b; 1+1
                 import:use a:: 0+1
@@ -234,7 +236,7 @@ mod tests {
         check(
             Language::Python,
             "#!/usr/bin/env python\n# Copyright\n\n\"\"\"Doc.\"\"\"\nimport os\nfrom a import (\n    b,\n    c,\n)\n\nX = 1\nprint(X)\nprint(2)\n\n\n@dec\nclass A(B):\n    # note\n    x = 1\n\n    def f(self):\n        return 1\n\n    @property\n    def g(self):\n        return 2\n\n\nif __name__ == '__main__':\n    main()\n",
-            expect![[r#"
+            &expect![[r#"
                 loose:preamble: 0+4
                 import:import os 0+1
                 import:from a import 0+4
@@ -254,7 +256,7 @@ mod tests {
         check(
             Language::TypeScript,
             "import { a } from 'x';\nimport b, * as c from \"y\";\n\nexport interface I {\n  a: string;\n  b(): void;\n}\n\nexport class C extends D {\n  private x = 1;\n\n  get y() { return 1; }\n}\n\nmodule.exports = { a };\n\ndescribe('it', () => {\n  beforeEach(() => {});\n\n  it('works', () => {\n    f();\n  });\n});\n",
-            expect![[r#"
+            &expect![[r#"
                 import:import from 'x' 0+1
                 import:import b, * as c from "y"; 0+1
                 type:I 1+4
@@ -277,7 +279,7 @@ mod tests {
         check(
             Language::Go,
             "package a\n\nimport (\n\t\"fmt\"\n\n\tx \"y/z\"\n)\n\ntype T struct {\n\tA int\n\tB string\n}\n\nfunc (t *T) F() {\n}\n\nvar E = 1\n",
-            expect![[r#"
+            &expect![[r#"
                 package: 0+1
                 import:group 1+5
                   import:"fmt" 0+1

@@ -74,8 +74,11 @@ pub(crate) fn key_of(language: Language, node: Node<'_>, text: &str) -> Key {
         | "generator_function_declaration"
         | "function_definition"
         | "function_signature" => named("fn"),
-        "method_definition" | "method_signature" | "abstract_method_signature" | "constructor_declaration" => member(node, text),
-        "method_declaration" => member(node, text),
+        "method_definition"
+        | "method_signature"
+        | "abstract_method_signature"
+        | "constructor_declaration"
+        | "method_declaration" => member(node, text),
         "struct_item"
         | "enum_item"
         | "union_item"
@@ -104,6 +107,8 @@ pub(crate) fn key_of(language: Language, node: Node<'_>, text: &str) -> Key {
         | "field_declaration"
         | "public_field_definition"
         | "property_signature"
+        | "method_elem"
+        | "type_elem"
         | "constant_declaration" => Some(Key::new("var", names_in(node, text))),
         "expression_statement" => expression(node, text),
         "macro_invocation" => node.child_by_field_name("macro").map(|name| Key::new("macro", words(name, text))),
@@ -112,7 +117,6 @@ pub(crate) fn key_of(language: Language, node: Node<'_>, text: &str) -> Key {
         "if_statement" if language == Language::Python => {
             node.child_by_field_name("condition").map(|condition| Key::new("if", words(condition, text)))
         }
-        "method_elem" | "type_elem" => Some(Key::new("var", names_in(node, text))),
         _ if is_import(kind) => Some(Key::new("import", super::imports::key(language, node, text))),
         _ => None,
     };
@@ -216,7 +220,7 @@ fn expression(node: Node<'_>, text: &str) -> Option<Key> {
 }
 
 /// The node whose children are the items in an item.
-pub(crate) fn body_of<'t>(language: Language, node: Node<'t>) -> Option<Node<'t>> {
+pub(crate) fn body_of(language: Language, node: Node<'_>) -> Option<Node<'_>> {
     let body = || node.child_by_field_name("body");
     match node.kind() {
         "impl_item"

@@ -64,14 +64,12 @@ fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Opt
     }
     let mut merged: HashMap<&Key, String> = HashMap::new();
     for (key, versions) in &all {
-        if let Some(text) = merge_item(*versions)? {
-            merged.insert(key, text);
-        }
+        merged.insert(key, merge_item(*versions)?);
     }
     let order = order::merge(&base_keys, &ours_keys, &theirs_keys);
     let mut text = String::new();
     for key in order {
-        let Some(part) = merged.get(key) else { continue };
+        let Some(part) = merged.get(key).filter(|part| !part.is_empty()) else { continue };
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
@@ -80,9 +78,9 @@ fn merge_items(base: &[Item<'_>], ours: &[Item<'_>], theirs: &[Item<'_>]) -> Opt
     Some(text)
 }
 
-/// The merged item; nothing where it is deleted, none where it needs a decision.
-fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
-    let whole = |item: &Item<'_>| Some(Some(format!("{}{}", item.blank, item.text)));
+/// The merged item; an empty text where it is deleted, none where it needs a decision.
+fn merge_item(versions: Versions<'_, '_>) -> Option<String> {
+    let whole = |item: &Item<'_>| Some(format!("{}{}", item.blank, item.text));
     match versions {
         Versions { base: None, ours: Some(item), theirs: None } | Versions { base: None, ours: None, theirs: Some(item) } => {
             whole(item)
@@ -90,11 +88,11 @@ fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
         Versions { base: Some(base), ours: Some(side), theirs: None }
         | Versions { base: Some(base), ours: None, theirs: Some(side) } => {
             if same_words(base.text, side.text) {
-                return Some(None);
+                return Some(String::new());
             }
             let (before, after) = (base.import.as_ref()?, side.import.as_ref()?);
             let left = Import::merge(Some(before), after, &Import::merge(None, before, before)?.without_names())?;
-            Some((!left.is_empty()).then(|| format!("{}{}", side.blank, left.write())))
+            Some(if left.is_empty() { String::new() } else { format!("{}{}", side.blank, left.write()) })
         }
         Versions { base, ours: Some(ours), theirs: Some(theirs) } => {
             let blank = choose_blank(base, ours, theirs);
@@ -108,9 +106,11 @@ fn merge_item(versions: Versions<'_, '_>) -> Option<Option<String>> {
                     .or_else(|| same_words(before.text, ours.text).then(|| theirs.text.to_owned()))?,
                 None => within(base, ours, theirs)?,
             };
-            Some((!text.is_empty()).then(|| format!("{blank}{text}")))
+            // An import of nothing goes with the lines above it; blank lines at the end stay.
+            let is_gone = text.is_empty() && !ours.text.is_empty();
+            Some(if is_gone { text } else { format!("{blank}{text}") })
         }
-        Versions { ours: None, theirs: None, .. } => Some(None),
+        Versions { ours: None, theirs: None, .. } => Some(String::new()),
     }
 }
 

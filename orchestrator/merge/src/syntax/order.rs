@@ -20,7 +20,7 @@ pub(super) fn merge<'k>(base: &'k [Key], ours: &'k [Key], theirs: &'k [Key]) -> 
 fn moved(base: &[Key], side: &[Key]) -> bool {
     let places: HashMap<&Key, usize> = base.iter().enumerate().map(|(at, key)| (key, at)).collect();
     let order: Vec<usize> = side.iter().filter_map(|key| places.get(key).copied()).collect();
-    order.is_sorted() == false
+    !order.is_sorted()
 }
 
 /// Who comes first where both add at one place.
