@@ -124,4 +124,6 @@ fn what_is_not_text_is_a_conflict_and_stays_as_it_was() {
 fn a_deeply_nested_file_is_a_conflict_or_merged_and_no_crash() {
     let nested = |inner: &str| format!("fn f() {{ {}{inner}{} }}\n", "(".repeat(3000), ")".repeat(3000));
     merged("a.rs", nested("1").as_bytes(), nested("2").as_bytes(), nested("3").as_bytes());
+    let deep = |inner: &str| format!("{}{inner}{}", "mod a {\n".repeat(5000), "}\n".repeat(5000));
+    merged("a.rs", deep("fn a() {}\n").as_bytes(), deep("fn b() {}\n").as_bytes(), deep("fn c() {}\n").as_bytes());
 }

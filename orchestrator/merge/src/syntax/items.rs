@@ -45,6 +45,8 @@ pub(crate) struct Body<'a> {
 pub(crate) struct Source<'a> {
     pub language: Language,
     pub text: &'a str,
+    /// How many items may still lie in each other.
+    pub depth: usize,
 }
 
 impl<'a> Source<'a> {
@@ -100,7 +102,7 @@ impl<'a> Source<'a> {
     }
 
     fn body(self, node: Node<'_>, range: Range<usize>) -> Option<Body<'a>> {
-        let inner = body_of(self.language, node)?;
+        let inner = body_of(self.language, node).filter(|_| self.depth > 0)?;
         let (start, end) = if self.language == Language::Python {
             (self.line_end(inner.prev_sibling()?.end_byte()), range.end)
         } else {
@@ -110,7 +112,7 @@ impl<'a> Source<'a> {
         let nodes: Vec<Node<'_>> = children(inner).into_iter().filter(tree_sitter::Node::is_named).collect();
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
-        let items = self.items(&nodes, start..end)?;
+        let items = Source { depth: self.depth - 1, ..self }.items(&nodes, start..end)?;
         Some(Body { head: &self.text[range.start..start], items, foot: &self.text[end..range.end] })
     }
 
@@ -184,7 +186,7 @@ mod tests {
     fn check(language: Language, text: &str, expected: &Expect) {
         let tree = language.parse(text).unwrap();
         let nodes: Vec<Node<'_>> = children(tree.root_node()).into_iter().filter(tree_sitter::Node::is_named).collect();
-        let items = Source { language, text }.items(&nodes, 0..text.len()).unwrap();
+        let items = Source { language, text, depth: 9 }.items(&nodes, 0..text.len()).unwrap();
         let joined: String = items.iter().flat_map(|item| [item.blank, item.text]).collect();
         assert_eq!(joined, text);
         expected.assert_eq(&shown(&items, ""));

@@ -24,6 +24,9 @@ use crate::{
     merge_text,
 };
 
+/// Items that lie deeper in each other are merged as text.
+const DEEPEST: usize = 40;
+
 /// The merged text, if every item could be merged.
 pub(crate) fn merge(base: &Parsed<'_>, ours: &Parsed<'_>, theirs: &Parsed<'_>) -> Option<String> {
     merge_items(&items_of(base)?, &items_of(ours)?, &items_of(theirs)?)
@@ -31,7 +34,7 @@ pub(crate) fn merge(base: &Parsed<'_>, ours: &Parsed<'_>, theirs: &Parsed<'_>) -
 
 fn items_of<'a>(parsed: &Parsed<'a>) -> Option<Vec<Item<'a>>> {
     let nodes: Vec<Node<'_>> = children(parsed.tree.root_node()).into_iter().filter(Node::is_named).collect();
-    let source = Source { language: parsed.language, text: parsed.text };
+    let source = Source { language: parsed.language, text: parsed.text, depth: DEEPEST };
     source.items(&nodes, 0..parsed.text.len())
 }
 
@@ -161,18 +164,24 @@ fn merge_bodies(base: &Body<'_>, ours: &Body<'_>, theirs: &Body<'_>) -> Option<S
 /// Items of the base that one side has under another name, where the other side changed them: new name to old.
 fn renames(base: &[Item<'_>], side: &[Item<'_>], other: &[Item<'_>]) -> HashMap<Key, Key> {
     const ALIKE: f64 = 0.6;
-    let has = |items: &[Item<'_>], key: &Key| items.iter().any(|item| item.key == *key);
-    let changed = |item: &Item<'_>| other.iter().any(|there| there.key == item.key && !same_words(there.text, item.text));
-    let missing = base.iter().filter(|item| item.key.kind != "loose" && !has(side, &item.key) && changed(item));
+    let (before, here, there) = (by_key(base), by_key(side), by_key(other));
+    let changed = |item: &Item<'_>| there.get(&item.key).is_some_and(|there| !same_words(there.text, item.text));
+    let missing = base.iter().filter(|item| item.key.kind != "loose" && !here.contains_key(&item.key) && changed(item));
     let mut renamed = HashMap::new();
     for lost in missing {
-        let new = side.iter().filter(|item| item.key.kind == lost.key.kind && !has(base, &item.key) && !has(other, &item.key));
+        let new = side
+            .iter()
+            .filter(|item| item.key.kind == lost.key.kind && !before.contains_key(&item.key) && !there.contains_key(&item.key));
         let alike = new.map(|item| (likeness(lost.text, item.text), item)).max_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((_, item)) = alike.filter(|(likeness, item)| *likeness >= ALIKE && !renamed.contains_key(&item.key)) {
             renamed.insert(item.key.clone(), lost.key.clone());
         }
     }
     renamed
+}
+
+fn by_key<'v, 'a>(items: &'v [Item<'a>]) -> HashMap<&'v Key, &'v Item<'a>> {
+    items.iter().map(|item| (&item.key, item)).collect()
 }
 
 /// The share of words that two texts have in common, from 0 to 1.
