@@ -194,6 +194,7 @@ impl Launch {
             planner_model: models.planner.filter(|_| self.settings.planner),
             rules,
             approvals: Arc::new(self.config.approvals.clone()),
+            generated: self.config.generated.clone(),
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))

@@ -17,6 +17,7 @@ use worker::{model::Model, process::end_strays};
 
 use crate::{
     approvals::Rules,
+    config::Generated,
     environment::Environment,
     error::Error,
     journal::Journal,
@@ -62,6 +63,8 @@ pub struct Site {
     pub rules: PlanRules,
     /// What a person wants to be asked about, and what nobody may do.
     pub approvals: Arc<Rules>,
+    /// Files that a command makes from others.
+    pub generated: Vec<Generated>,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
     /// What is being cleared away.

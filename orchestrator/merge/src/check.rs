@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     grammar::{Parsed, errors},
-    lex::lex,
+    lex::{Token, lex},
     names::{Names, names},
 };
 
@@ -62,14 +62,11 @@ impl Claim<'_> {
         let is_in_one = |line: &str| {
             lex(line).0.iter().filter(|token| token.is_word()).all(|token| made.contains(token.text) || is_out(token.text))
         };
-        let all = in_a_row(self.merged);
+        let (all, _) = lex(self.merged);
         let is_gone = |line: &&String| {
             let is_added =
                 [&counts.ours, &counts.theirs].iter().any(|side| counts.of(side, line) > counts.of(&counts.base, line));
-            is_added
-                && counts.of(&counts.merged, line) < counts.bounds(line).0
-                && !is_in_one(line)
-                && !all.contains(&in_a_row(line))
+            is_added && counts.of(&counts.merged, line) < counts.bounds(line).0 && !is_in_one(line) && !has_in_a_row(&all, line)
         };
         counts.all().find(is_gone).map(|line| format!("the line `{line}` is gone"))
     }
@@ -111,9 +108,12 @@ fn plain(line: &str) -> String {
     line.trim().trim_end_matches(',').to_owned()
 }
 
-/// The words and signs of a text however they are laid out.
-fn in_a_row(text: &str) -> String {
-    lex(text).0.iter().flat_map(|token| [token.text, "\0"]).collect()
+/// Whether a text has a line's words and signs from the beginning of a line on, however they are laid out.
+fn has_in_a_row(text: &[Token<'_>], line: &str) -> bool {
+    let (wanted, _) = lex(line);
+    let begins = |at: &usize| *at == 0 || text[*at].begins_line();
+    let same = |at: usize| wanted.iter().zip(&text[at..]).all(|(a, b)| a.text == b.text);
+    (0..(text.len() + 1).saturating_sub(wanted.len())).filter(begins).any(same)
 }
 
 fn count<T: std::hash::Hash + Eq>(all: impl Iterator<Item = T>) -> HashMap<T, i64> {

@@ -18,6 +18,7 @@ mod candidates;
 mod check;
 mod chunks;
 mod diff;
+mod doubt;
 mod engine;
 pub mod format;
 mod grammar;

@@ -9,6 +9,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::{
     diff::{By, Edit, Region, edits, regions},
+    doubt::is_doubtful,
     lex::{Token, lex},
     union::{Part, Whose, both},
 };
@@ -42,7 +43,7 @@ fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let three = Three { base, ours, theirs };
     let difference = |side: &[Token<'_>]| settled(coarse(edits(texts(&three.base), texts(side)), &three.base), &three.base, side);
     let found = regions(three.base.len(), &difference(&three.ours), &difference(&three.theirs));
-    if edit_one_sentence(&three, &found) {
+    if is_doubtful(&three, &found) {
         return None;
     }
     let mut out = Writer { three: &three, text: String::new(), layout: Layout::of(&three, &found) };
@@ -52,45 +53,6 @@ fn merge_lines(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let mut text = out.text;
     text.push_str(choose(base_end, ours_end, theirs_end));
     Some(text)
-}
-
-/// Whether both sides edit one line of a comment: two half sentences are no sentence.
-fn edit_one_sentence(three: &Three<'_>, found: &[Region]) -> bool {
-    let base = &three.base;
-    let mut line = 0;
-    let mut comments = Vec::new();
-    let lines: Vec<usize> = (0..base.len())
-        .map(|at| {
-            if base[at].begins_line() {
-                line += 1;
-                comments.push(is_comment(base, at));
-            }
-            line
-        })
-        .collect();
-    let edited = |region: &Region, (side, range): (&[Token<'_>], &std::ops::Range<usize>)| -> Vec<usize> {
-        let behind = region.base.is_empty() && !side.get(range.start).is_some_and(Token::begins_line);
-        let from = if behind { region.base.start.saturating_sub(1) } else { region.base.start };
-        let places = from..region.base.end.max(if behind { from + 1 } else { from });
-        let mut touched: Vec<usize> = places.filter_map(|at| lines.get(at).copied()).collect();
-        touched.dedup();
-        touched.retain(|line| line.checked_sub(1).and_then(|line| comments.get(line)) == Some(&true));
-        touched
-    };
-    let by = |who: By| found.iter().filter(move |region| region.by == who || region.by == By::Both);
-    let ours: Vec<usize> = by(By::Ours).flat_map(|region| edited(region, (&three.ours, &region.ours))).collect();
-    !ours.is_empty()
-        && by(By::Theirs).flat_map(|region| edited(region, (&three.theirs, &region.theirs))).any(|line| ours.contains(&line))
-}
-
-/// Whether a line that begins here is a comment.
-pub(crate) fn is_comment(tokens: &[Token<'_>], at: usize) -> bool {
-    let is_attribute = tokens.get(at + 1).is_some_and(|next| matches!(next.text, "[" | "!"));
-    match tokens[at].text {
-        "//" | "/*" | "/**" | "*" => true,
-        "#" => !is_attribute,
-        _ => false,
-    }
 }
 
 fn texts<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = &'t str> {

@@ -6,11 +6,7 @@
 
 use std::ops::Range;
 
-use crate::{
-    diff::Region,
-    lex::Token,
-    tokens::{Three, is_comment},
-};
+use crate::{diff::Region, doubt::is_comment, lex::Token, tokens::Three};
 
 /// A side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

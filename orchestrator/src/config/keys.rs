@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Flag,
     /// `{ hit = …, miss = …, output = … }`, in dollars a million tokens.
     Price,
+    /// A list of `{ files = "glob", command = "…" }`.
+    Generators,
     /// Any table, as JSON.
     Table,
 }
@@ -149,6 +151,19 @@ pub(super) const KEYS: &[Key] = &[
         ),
     ),
     key("gate.timeout", Kind::Duration, "INSPAN_GATE_TIMEOUT", Some(r#""20m""#), "How long each of these commands may take."),
+    such_as(
+        r#"[{ files = "api/*.pb.go", command = "make api" }]"#,
+        Key {
+            variable: None,
+            ..key(
+                "merge.generated",
+                Kind::Generators,
+                "",
+                None,
+                "Files that a command makes from others: where two tasks conflict in one, it is made anew instead of merged.",
+            )
+        },
+    ),
     key(
         "landing.batch",
         Kind::Count(1),

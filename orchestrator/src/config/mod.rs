@@ -39,7 +39,7 @@ pub use model::{Dialect, ModelChoice, Role};
 pub use origin::Origin;
 pub use overrides::Overrides;
 pub use secret::Secret;
-pub use settings::{GateSettings, LandingSettings, Review, RunSettings, SandboxSettings};
+pub use settings::{GateSettings, Generated, LandingSettings, Review, RunSettings, SandboxSettings};
 pub use show::commented_defaults;
 
 use environment::Endpoint;
@@ -73,6 +73,8 @@ pub struct Config {
     pub task: shared::Limits,
     /// The gate, where it is not to be guessed.
     pub gate: GateSettings,
+    /// Files that a command makes from others, and is to make anew where tasks conflict in them.
+    pub generated: Vec<Generated>,
     /// How finished tasks come to the run branch.
     pub landing: LandingSettings,
     /// What bounds the commands of workers.
@@ -201,6 +203,7 @@ impl Config {
             run: settings::run(&settings),
             task: settings::task(&settings),
             gate: settings::gate(&settings),
+            generated: settings::generated(&settings),
             landing: settings::landing(&settings),
             approvals: settings::approvals(&settings),
             worktrees: settings::worktrees(&settings, home),

@@ -98,6 +98,15 @@ pub struct SandboxSettings {
     pub limits: CommandLimits,
 }
 
+/// Files that a command makes from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Which.
+    pub files: Glob,
+    /// What makes them, at the top of the repository.
+    pub command: String,
+}
+
 /// The defaults of the key table.
 pub(super) fn defaults() -> Settings {
     let default = |text: &str, kind| {
@@ -204,6 +213,14 @@ pub(super) fn approvals(settings: &Settings) -> Rules {
         paths: PathRules { ask: globs("approvals.ask_paths"), deny: globs("approvals.deny_paths") },
         unattended: verdict("approvals.unattended", usual.unattended),
         deadline: duration(settings, "approvals.deadline").unwrap_or(usual.deadline),
+    }
+}
+
+/// The person's rules about generated files.
+pub(super) fn generated(settings: &Settings) -> Vec<Generated> {
+    match settings.get("merge.generated").map(|setting| &setting.value) {
+        Some(Value::Generators(rules)) => rules.clone(),
+        _ => Vec::new(),
     }
 }
 

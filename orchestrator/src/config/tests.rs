@@ -115,3 +115,15 @@ fn variables_that_mean_nothing_are_warned_of_and_those_of_children_are_not() {
     let config = loaded("## env\nINSPAN_WORKER=3\nINSPAN_ATTEMPT=1\nINSPAN_PORT_2=1\nINSPAN_BRIEF=x\nPATH=/bin\n");
     assert_eq!(config.warnings, ["the variable INSPAN_WORKER means nothing to inspan; did you mean INSPAN_WORKERS?"]);
 }
+
+#[test]
+fn rules_about_generated_files_are_a_list_or_tables_of_their_own() {
+    let list = loaded("## inspan.toml\n[merge]\ngenerated = [{ files = \"api/*.go\", command = \"make api\" }]\n");
+    let tables = loaded("## inspan.toml\n[[merge.generated]]\nfiles = \"api/*.go\"\ncommand = \"make api\"\n");
+    assert_eq!(list.generated, tables.generated);
+    let rule = &list.generated[0];
+    assert_eq!((rule.files.as_str(), rule.command.as_str()), ("api/*.go", "make api"));
+    let shown = list.settings["merge.generated"].value.to_toml();
+    assert_eq!(shown, "[{ files = \"api/*.go\", command = \"make api\" }]");
+    assert_eq!(loaded("").generated, []);
+}

@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value as Json};
 use shared::{Glob, Money, Price, Secrecy};
 use toml_edit::{Item, TableLike, Value as Toml};
 
-use super::keys::Kind;
+use super::{Generated, keys::Kind};
 use crate::approvals::Prefix;
 
 /// A value that fits its key.
@@ -20,6 +20,7 @@ pub(super) enum Value {
     Flag(bool),
     Price(Price),
     Table(Map<String, Json>),
+    Generators(Vec<Generated>),
 }
 
 impl Value {
@@ -36,6 +37,7 @@ impl Value {
                     .ok_or_else(|| "give a list of texts, such as [\"a\", \"b\"]".to_owned())
                     .and_then(|list| list.filled(kind))
             }
+            Kind::Generators => generators(item).map(Self::Generators),
             Kind::Flag => item.as_bool().map(Self::Flag).ok_or_else(|| "give true or false".to_owned()),
             Kind::Count(_) => Self::from_text(kind, &item.as_integer().map(|n| n.to_string()).unwrap_or_default()),
             Kind::Usd => dollars(item).map(Self::Usd),
@@ -61,7 +63,7 @@ impl Value {
             Kind::Folder => (text.starts_with('/') || text.starts_with("~/")).then(|| Self::Text(text.to_owned())),
             Kind::Url => url(text).map(Self::Text),
             Kind::Flag => text.parse().ok().map(Self::Flag),
-            Kind::Price | Kind::Table => None,
+            Kind::Price | Kind::Table | Kind::Generators => None,
         };
         value.ok_or_else(|| format!("give {}", wanted(kind)))
     }
@@ -105,6 +107,12 @@ impl Value {
                 format!("{{ hit = {}, miss = {}, output = {} }}", price.hit.usd(), price.miss.usd(), price.output.usd())
             }
             Self::Table(table) => Json::Object(table.clone()).to_string(),
+            Self::Generators(list) => {
+                let text = |text: &str| Toml::from(text).to_string();
+                let one =
+                    |rule: &Generated| format!("{{ files = {}, command = {} }}", text(rule.files.as_str()), text(&rule.command));
+                format!("[{}]", list.iter().map(one).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 
@@ -121,6 +129,10 @@ impl Value {
                 serde_json::json!({ "hit": price.hit.usd(), "miss": price.miss.usd(), "output": price.output.usd() })
             }
             Self::Table(table) => Json::Object(table.clone()),
+            Self::Generators(list) => {
+                let one = |rule: &Generated| serde_json::json!({ "files": rule.files.as_str(), "command": rule.command });
+                list.iter().map(one).collect()
+            }
         }
     }
 
@@ -146,7 +158,7 @@ fn wanted(kind: Kind) -> String {
         Kind::Folder => "an absolute path, or one that begins with ~/".to_owned(),
         Kind::Url => "an address such as https://example.org/v1, without the key and without /chat/completions".to_owned(),
         Kind::Flag => "true or false".to_owned(),
-        Kind::Price | Kind::Table => "it in a file".to_owned(),
+        Kind::Price | Kind::Table | Kind::Generators => "it in a file".to_owned(),
     }
 }
 
@@ -162,6 +174,32 @@ fn dollars(item: &Item) -> Result<Money, String> {
     #[expect(clippy::cast_precision_loss, reason = "amounts above ten million dollars are refused anyway")]
     let usd = item.as_float().or_else(|| item.as_integer().map(|n| n as f64));
     usd.and_then(Money::from_usd).ok_or_else(|| format!("give {}", wanted(Kind::Usd)))
+}
+
+/// Rules about generated files, as a list of inline tables or as tables of their own.
+fn generators(item: &Item) -> Result<Vec<Generated>, String> {
+    const WANTED: &str = "give a list such as [{ files = \"api/*.pb.go\", command = \"make api\" }]";
+    let tables: Option<Vec<&dyn TableLike>> = match item {
+        Item::ArrayOfTables(tables) => Some(tables.iter().map(|table| table as &dyn TableLike).collect()),
+        Item::Value(Toml::Array(list)) => {
+            list.iter().map(|value| value.as_inline_table().map(|table| table as &dyn TableLike)).collect()
+        }
+        _ => None,
+    };
+    tables.ok_or(WANTED)?.into_iter().map(generator).collect()
+}
+
+fn generator(table: &dyn TableLike) -> Result<Generated, String> {
+    const WANTED: &str = "give { files = \"glob\", command = \"…\" }";
+    if let Some((other, _)) = table.iter().find(|(name, _)| !["files", "command"].contains(name)) {
+        return Err(format!("`{other}` is no part of a rule about generated files; {WANTED}"));
+    }
+    let text = |name: &str| {
+        let text = table.get(name).and_then(Item::as_str).filter(|text| !text.trim().is_empty());
+        text.ok_or_else(|| format!("`{name}` is missing; {WANTED}"))
+    };
+    let files = Glob::new(text("files")?).map_err(|error| error.to_string())?;
+    Ok(Generated { files, command: text("command")?.to_owned() })
 }
 
 fn price(item: &Item) -> Result<Price, String> {

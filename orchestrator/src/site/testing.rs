@@ -53,6 +53,7 @@ impl Ground {
             planner_model: None,
             rules: PlanRules::default(),
             approvals: Arc::default(),
+            generated: Vec::new(),
             board: Arc::default(),
             chores: tokio_util::task::TaskTracker::new(),
             repository,

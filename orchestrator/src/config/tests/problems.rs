@@ -127,3 +127,32 @@ fn an_empty_list_of_gate_commands_is_refused() {
         &expect!["inspan.toml:1: `gate.commands`: the list is empty; take the key out"],
     );
 }
+
+#[test]
+fn rules_about_generated_files_that_do_not_fit_are_told() {
+    for (rules, expected) in [
+        (
+            "generated = 3",
+            expect![
+                "inspan.toml:2: `merge.generated`: give a list such as [{ files = \"api/*.pb.go\", command = \"make api\" }]"
+            ],
+        ),
+        (
+            "generated = [{ files = \"a\" }]",
+            expect![[r#"inspan.toml:2: `merge.generated`: `command` is missing; give { files = "glob", command = "…" }"#]],
+        ),
+        (
+            "generated = [{ files = \"a\", command = \"x\", when = 1 }]",
+            expect![[
+                r#"inspan.toml:2: `merge.generated`: `when` is no part of a rule about generated files; give { files = "glob", command = "…" }"#
+            ]],
+        ),
+        (
+            "generated = [{ files = \"../a\", command = \"x\" }]",
+            expect!["inspan.toml:2: `merge.generated`: `../a` leads out of the repository"],
+        ),
+        ("generate = []", expect!["inspan.toml:2: there is no key `merge.generate`; did you mean `merge.generated`?"]),
+    ] {
+        check(&format!("## inspan.toml\n[merge]\n{rules}\n"), &expected);
+    }
+}

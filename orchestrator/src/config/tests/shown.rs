@@ -42,6 +42,7 @@ fn effective_values_are_shown_with_their_origins() {
         task.minutes           = 30                                default
         gate.commands          = ['make "all"', "make test"]       inspan.toml:3
         gate.timeout           = "20m"                             default
+        merge.generated        = -                                 not set
         landing.batch          = 32                                default
         landing.speculate      = true                              default
         env.pass               = []                                default
