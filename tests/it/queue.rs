@@ -140,7 +140,8 @@ fn a_gate_that_hangs_halts_the_run_and_a_resume_lands_everything() {
         landing_started a #1
         landing_put_back a #1
         run_halted
-    "#]].assert_eq(&s.history().outline());
+    "#]]
+    .assert_eq(&s.history().outline());
     std::fs::remove_file(s.meeting_place().join("hang")).expect("it is there");
     s.inspan(&["resume", "--yes"]).code(0);
     assert_eq!(s.result(), "## README\nhello\n## a\n\n");
