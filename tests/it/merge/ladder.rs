@@ -1,7 +1,6 @@
 //! The ladder through the whole program: what lands without a model although tasks wrote in one place, and what does not.
 
 use ::plans::event::Event;
-use expect_test::expect;
 use tests::{Scenario, branch};
 
 use super::{TOGETHER, together};
@@ -39,11 +38,7 @@ fn an_edit_that_nobody_met_is_told_to_be_as_it_was_made() {
     let s = Scenario::new("## a.txt\na\n");
     s.run_plan("a | write a.txt | run echo b >> a.txt", &[]).code(0);
     let told = s.inspan(&["diff", "--task", "a"]).code(0).out();
-    expect![[r#"
-         What became of this change on the run branch:
-          1 file is there as the task made it
-    "#]]
-    .assert_eq(&format!(" What became{}", told.split("What became").nth(1).unwrap_or_default()));
+    assert!(told.ends_with("What became of this change on the run branch:\n  1 file is there as the task made it\n"), "{told}");
 }
 
 #[test]

@@ -429,18 +429,18 @@ async fn a_conflict_has_proposals_and_both_sides_are_kept_for_the_person() {
 
 #[tokio::test]
 async fn large_files_are_joined_in_no_time_and_larger_ones_are_a_conflict() {
-    let base = "seq 700000 > f; seq 1000000 > g";
-    let ours = "sed -i 's/^7$/seven/; s/^500$/ours/' f; sed -i 's/^500$/ours/' g";
-    let theirs = "sed -i 's/^699999$/last/; s/^500$/theirs/' f; sed -i 's/^500$/theirs/' g";
+    let base = "seq -f %060.0f 80000 > f; seq 1000000 > g";
+    let ours = "sed -i 's/^0*7$/seven/; s/^0*500$/ours/' f; sed -i 's/^500$/ours/' g";
+    let theirs = "sed -i 's/^0*79999$/last/; s/^0*500$/theirs/' f; sed -i 's/^500$/theirs/' g";
     check(
         base,
         ours,
         theirs,
         "f",
         expect![[r#"
-            conflict in f: both sides change `500`
+            conflict in f: both sides change `000000000000000000000000000000000000000000000000000000000500`
             conflict in g: both changed it, and it is too large to be merged
-            (4788962 bytes)"#]],
+            (4879954 bytes)"#]],
     )
     .await;
 }
