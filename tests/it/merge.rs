@@ -50,10 +50,10 @@ fn disjoint_work_lands_as_one_commit_a_task_with_trailers() {
 #[test]
 fn edits_of_different_places_of_one_shared_file_merge() {
     let lines = (1..=20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
-    let s = Scenario::new(&format!("## list.txt\n{lines}\n"));
+    let s = Scenario::new(&format!("## list.dat\n{lines}\n"));
     s.run_plan(
-        "a | write a.txt | shared list.txt | run sed -i 's/^line 2$/two/' list.txt; touch a.txt
-         b | write b.txt | shared list.txt | run sed -i 's/^line 19$/nineteen/' list.txt; touch b.txt",
+        "a | write a.txt | shared list.dat | run sed -i 's/^line 2$/two/' list.dat; touch a.txt
+         b | write b.txt | shared list.dat | run sed -i 's/^line 19$/nineteen/' list.dat; touch b.txt",
         &[],
     )
     .code(0);
@@ -64,19 +64,19 @@ fn edits_of_different_places_of_one_shared_file_merge() {
 }
 
 fn keep_both() -> [Turn; 3] {
-    let read = call("read_file", json!({ "path": "list.txt" }));
-    [read, write("list.txt", "from a, from b\n"), finish("Kept both.")]
+    let read = call("read_file", json!({ "path": "list.dat" }));
+    [read, write("list.dat", "from a, from b\n"), finish("Kept both.")]
 }
 
 /// The file is to have one line, so that both texts, one after the other, are not what the tasks mean.
-const ONE_LINE: &str = "a | shared list.txt | write a/** | deliver list.txt | verify test $(wc -l < list.txt) = 1
-                        b | shared list.txt | write b/** | deliver list.txt | verify test $(wc -l < list.txt) = 1";
+const ONE_LINE: &str = "a | shared list.dat | write a/** | deliver list.dat | verify test $(wc -l < list.dat) = 1
+                        b | shared list.dat | write b/** | deliver list.dat | verify test $(wc -l < list.dat) = 1";
 
 /// Two agents write the same new file; whoever lands second keeps what the first wrote.
 fn conflict_script() -> Script {
     Script::new()
-        .worker("a", 1, [write("list.txt", "from a\n"), hand_off("Wrote a.", "The list says `from a`.")])
-        .worker("b", 1, [write("list.txt", "from b\n"), finish("Wrote b.")])
+        .worker("a", 1, [write("list.dat", "from a\n"), hand_off("Wrote a.", "The list says `from a`.")])
+        .worker("b", 1, [write("list.dat", "from b\n"), finish("Wrote b.")])
         .worker("a", 2, keep_both())
         .worker("b", 2, keep_both())
 }
@@ -89,7 +89,7 @@ fn an_agent_is_told_both_sides_of_a_conflict_and_goes_on_in_its_own_conversation
     expect![[r#"
         ## README
         hello
-        ## list.txt
+        ## list.dat
         from a, from b
     "#]]
     .assert_eq(&s.result());
@@ -103,7 +103,7 @@ fn an_agent_is_told_both_sides_of_a_conflict_and_goes_on_in_its_own_conversation
     let known = last.messages();
     assert_eq!(&first.messages()[..known.len()], known, "the conversation is only ever appended to");
     let told = first.last();
-    for wanted in [format!("from {early}"), format!("from {late}"), format!("`{early}`"), "list.txt".to_owned()] {
+    for wanted in [format!("from {early}"), format!("from {late}"), format!("`{early}`"), "list.dat".to_owned()] {
         assert!(told.contains(&wanted), "`{wanted}` is missing in:\n{told}");
     }
     branch::assert_always_green(&s);
@@ -137,14 +137,14 @@ fn together(s: Scenario) -> Scenario {
 
 #[test]
 fn a_command_worker_whose_change_conflicts_is_run_again_on_the_new_tip() {
-    let s = together(Scenario::new("## list.txt\nstart\n"));
-    let worker = format!("{TOGETHER}; echo $INSPAN_TASK >> list.txt");
+    let s = together(Scenario::new("## list.dat\nstart\n"));
+    let worker = format!("{TOGETHER}; echo $INSPAN_TASK >> list.dat");
     // Whoever lands second wants to be the last: neither order of both, put together without it, will do.
     let task = |name| {
-        format!("{name} | shared list.txt | write {name}/** | verify test \"$(tail -n 1 list.txt)\" = {name} | run {worker}\n")
+        format!("{name} | shared list.dat | write {name}/** | verify test \"$(tail -n 1 list.dat)\" = {name} | run {worker}\n")
     };
     s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
-    let result = s.repository().git(&["show", &format!("inspan/{}:list.txt", s.run_id())]);
+    let result = s.repository().git(&["show", &format!("inspan/{}:list.dat", s.run_id())]);
     let mut lines: Vec<&str> = result.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["a", "b", "start"], "nothing of either is lost");
@@ -155,35 +155,35 @@ fn a_command_worker_whose_change_conflicts_is_run_again_on_the_new_tip() {
 #[test]
 fn a_task_that_conflicts_as_often_as_it_may_ends_as_conflict_and_the_rest_lands() {
     // Everybody wants to be the last one, so that nothing can be put together.
-    const LAST: &str = "test \"$(tail -n 1 list.txt)\" = ";
+    const LAST: &str = "test \"$(tail -n 1 list.dat)\" = ";
     // Each time that `b` is at it, the next of the others lands: its gate says so, and only then does `b` write.
-    let gate = "touch \"$TOGETHER/gate-$(grep -c '^a' list.txt)\"";
+    let gate = "touch \"$TOGETHER/gate-$(grep -c '^a' list.dat)\"";
     let b = "n=1; while test -e \"$TOGETHER/b-$n\"; do n=$((n+1)); done; touch \"$TOGETHER/b-$n\"; \
-             until test -e \"$TOGETHER/gate-$n\"; do :; done; echo b >> list.txt";
-    let a = |n: usize| format!("until test -e \"$TOGETHER/b-{n}\"; do :; done; echo a{n} >> list.txt");
+             until test -e \"$TOGETHER/gate-$n\"; do :; done; echo b >> list.dat";
+    let a = |n: usize| format!("until test -e \"$TOGETHER/b-{n}\"; do :; done; echo a{n} >> list.dat");
     let plan = format!(
         "gate | {gate}
-         a1 | write a1/** | shared list.txt | verify {LAST}a1 | run {}
-         a2 | after a1 | write a2/** | shared list.txt | verify {LAST}a2 | run {}
-         a3 | after a2 | write a3/** | shared list.txt | verify {LAST}a3 | run {}
-         b | write b/** | shared list.txt | verify test \"$(tail -n 1 list.txt)\" = b | run {b}",
+         a1 | write a1/** | shared list.dat | verify {LAST}a1 | run {}
+         a2 | after a1 | write a2/** | shared list.dat | verify {LAST}a2 | run {}
+         a3 | after a2 | write a3/** | shared list.dat | verify {LAST}a3 | run {}
+         b | write b/** | shared list.dat | verify test \"$(tail -n 1 list.dat)\" = b | run {b}",
         a(1),
         a(2),
         a(3)
     );
-    let s = together(Scenario::new("## list.txt\nstart\n"));
+    let s = together(Scenario::new("## list.dat\nstart\n"));
     s.run_plan(&plan, &[]).code(3);
-    assert_eq!(s.result(), "## list.txt\nstart\na1\na2\na3\n");
+    assert_eq!(s.result(), "## list.dat\nstart\na1\na2\na3\n");
     let state = s.state();
     let record = state.tasks().iter().find(|record| record.id.as_str() == "b").expect("it is in the plan");
     assert_eq!(record.state.name(), "conflict");
     assert_eq!(s.history().count(|event| matches!(event, Event::LandingConflicted { .. })), 3);
     let kept = format!("refs/inspan/{}/b/conflict", s.run_id());
     assert!(record.why.contains(&kept), "{}", record.why);
-    assert!(s.repository().git(&["show", &format!("{kept}:list.txt")]).contains("=======\nb\n>>>>>>> b"));
+    assert!(s.repository().git(&["show", &format!("{kept}:list.dat")]).contains("=======\nb\n>>>>>>> b"));
     assert!(["b/1", "b/2", "b/3"].iter().all(|attempt| s.attempts().contains(&(*attempt).to_owned())), "nothing is lost");
     let setbacks = ::plans::evidence::account(&state);
-    assert!(record.setbacks.len() == 3 && record.why.contains("list.txt"), "{setbacks}");
+    assert!(record.setbacks.len() == 3 && record.why.contains("list.dat"), "{setbacks}");
 }
 
 #[test]

@@ -178,11 +178,18 @@ async fn a_partner_is_found_among_what_landed_since_the_work_began() {
 
 #[tokio::test]
 async fn a_conflict_within_a_batch_is_none_yet_and_one_with_the_tip_is() {
-    check(&["a: echo a > f", "b: echo b > f", "c: touch c"], "true", "a, c, b goes back").await;
+    check(&["a: ln -s a f", "b: ln -s b f", "c: touch c"], "true", "a, c, b goes back").await;
     let mut bench = Bench::new().await;
-    let (a, b) = (bench.ground.commit("a", "echo a > f").await, bench.ground.commit("b", "echo b > f").await);
+    let (a, b) = (bench.ground.commit("a", "ln -s a f").await, bench.ground.commit("b", "ln -s b f").await);
     let batch = bench.batch(vec![bench.landing("a", &a), bench.landing("b", &b)], "true");
     assert_eq!(told(&bench.judged(Batch { onto: a, ..batch }).await), "a, b conflicts");
+}
+
+#[tokio::test]
+async fn what_could_be_the_merge_of_two_lands_with_the_batch_only_if_it_passes() {
+    let tasks = ["a: echo a = 1 > f.py", "b: echo b = 2 > f.py", "c: touch c"];
+    check(&tasks, "true", "a, b, c").await;
+    check(&tasks, "! grep -q a f.py || ! grep -q b f.py", "a, c, b goes back").await;
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ fn what_git_leaves_is_merged_by_syntax_and_what_is_left_is_gits_conflict() {
 fn a_missing_base_is_an_empty_one() {
     let versions = Versions::new(b"", b"a\n", b"b\n");
     fs::remove_file(versions.path("base")).expect("it is ours");
-    versions.merge(&["-o", "-"]).code(1).prints("<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n");
+    versions.merge(&["--path", "x.dat", "-o", "-"]).code(1).prints("<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n");
     fs::write(versions.path("theirs"), "a\n").expect("it is ours");
     versions.merge(&["-o", "-"]).code(0).prints("a\n");
 }

@@ -1,7 +1,6 @@
 //! The ladder through the whole program: what lands without a model although tasks wrote in one place, and what does not.
 
 use ::plans::event::Event;
-use expect_test::expect;
 use tests::{Scenario, branch};
 
 use super::{TOGETHER, together};
@@ -39,29 +38,25 @@ fn an_edit_that_nobody_met_is_told_to_be_as_it_was_made() {
     let s = Scenario::new("## a.txt\na\n");
     s.run_plan("a | write a.txt | run echo b >> a.txt", &[]).code(0);
     let told = s.inspan(&["diff", "--task", "a"]).code(0).out();
-    expect![[r#"
-         What became of this change on the run branch:
-          1 file is there as the task made it
-    "#]]
-    .assert_eq(&format!(" What became{}", told.split("What became").nth(1).unwrap_or_default()));
+    assert!(told.ends_with("What became of this change on the run branch:\n  1 file is there as the task made it\n"), "{told}");
 }
 
 #[test]
 fn three_tasks_that_append_to_one_file_all_land_at_the_first_try() {
-    let s = Scenario::new("## list.txt\nstart\n").with_meeting_place();
+    let s = Scenario::new("## list.dat\nstart\n").with_meeting_place();
     let place = s.meeting_place();
     let s = s.env("TOGETHER", place).config("[env]\npass = [\"TOGETHER\"]");
     let task = |name: &str| {
         format!(
-            "{name} | shared list.txt | write {name}/** | verify grep -qx {name} list.txt | run touch \"$TOGETHER/{name}\"; \
-             until test -e \"$TOGETHER/a\" && test -e \"$TOGETHER/b\" && test -e \"$TOGETHER/c\"; do :; done; echo {name} >> list.txt\n"
+            "{name} | shared list.dat | write {name}/** | verify grep -qx {name} list.dat | run touch \"$TOGETHER/{name}\"; \
+             until test -e \"$TOGETHER/a\" && test -e \"$TOGETHER/b\" && test -e \"$TOGETHER/c\"; do :; done; echo {name} >> list.dat\n"
         )
     };
     s.run_plan(&["a", "b", "c"].map(task).concat(), &["--workers", "3"]).code(0);
     let result = s.result();
     let mut lines: Vec<&str> = result.lines().collect();
     lines[2..].sort_unstable();
-    assert_eq!(lines, ["## list.txt", "start", "a", "b", "c"]);
+    assert_eq!(lines, ["## list.dat", "start", "a", "b", "c"]);
     assert_eq!(conflicts(&s), 0, "{}", s.history().outline());
     branch::assert_always_green(&s);
 }
@@ -69,10 +64,10 @@ fn three_tasks_that_append_to_one_file_all_land_at_the_first_try() {
 #[test]
 fn a_candidate_lands_only_if_the_proofs_of_both_tasks_pass_on_it() {
     // Each wants its own line to be the last one: in one order the other's proof fails, in the other its own.
-    let s = together(Scenario::new("## list.txt\nstart\n"));
+    let s = together(Scenario::new("## list.dat\nstart\n"));
     let task = |name: &str| {
         format!(
-            "{name} | shared list.txt | write {name}/** | verify test \"$(tail -n 1 list.txt)\" = {name} | run {TOGETHER}; echo {name} >> list.txt\n"
+            "{name} | shared list.dat | write {name}/** | verify test \"$(tail -n 1 list.dat)\" = {name} | run {TOGETHER}; echo {name} >> list.dat\n"
         )
     };
     s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
@@ -85,7 +80,7 @@ fn a_candidate_lands_only_if_the_proofs_of_both_tasks_pass_on_it() {
     let result = s.result();
     let mut lines: Vec<&str> = result.lines().collect();
     lines[2..].sort_unstable();
-    assert_eq!(lines, ["## list.txt", "start", "a", "b"], "nothing of either is lost");
+    assert_eq!(lines, ["## list.dat", "start", "a", "b"], "nothing of either is lost");
 }
 
 #[test]

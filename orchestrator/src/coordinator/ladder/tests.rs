@@ -123,34 +123,34 @@ async fn an_edit_follows_a_renamed_file() {
         "mkdir d; git mv f d/f; sed -i 's/^2$/zwei/' d/f",
         "d/f",
         expect![[r#"
-        conflict in d/f: both changed the same part of it
-        1
-        <<<<<<< landed
-        two
-        ||||||| before
-        2
-        =======
-        zwei
-        >>>>>>> theirs
-        3
-        4
-        5
-        6
-        7
-        8
-        9
-        10
-        11
-        12
-        13
-        14
-        15
-        16
-        17
-        18
-        19
-        20
-    "#]],
+            conflict in d/f: both sides change `2`
+            1
+            <<<<<<< landed
+            two
+            ||||||| before
+            2
+            =======
+            zwei
+            >>>>>>> theirs
+            3
+            4
+            5
+            6
+            7
+            8
+            9
+            10
+            11
+            12
+            13
+            14
+            15
+            16
+            17
+            18
+            19
+            20
+        "#]],
     )
     .await;
 }
@@ -391,7 +391,7 @@ async fn a_conflict_has_proposals_and_both_sides_are_kept_for_the_person() {
     let site = &field.ground.site;
     let told = evidence(field.git(), &sides, left, &site.secrecy).await.unwrap();
     expect![[r#"
-        --- f.txt: both changed the same part of it
+        --- f.txt: both sides change the same words at `total = 1`
         total = 1
         <<<<<<< on the run branch now
         ours = 2
@@ -429,18 +429,18 @@ async fn a_conflict_has_proposals_and_both_sides_are_kept_for_the_person() {
 
 #[tokio::test]
 async fn large_files_are_joined_in_no_time_and_larger_ones_are_a_conflict() {
-    let base = "seq 700000 > f; seq 1000000 > g";
-    let ours = "sed -i 's/^7$/seven/; s/^500$/ours/' f; sed -i 's/^500$/ours/' g";
-    let theirs = "sed -i 's/^699999$/last/; s/^500$/theirs/' f; sed -i 's/^500$/theirs/' g";
+    let base = "seq -f %060.0f 80000 > f; seq 1000000 > g";
+    let ours = "sed -i 's/^0*7$/seven/; s/^0*500$/ours/' f; sed -i 's/^500$/ours/' g";
+    let theirs = "sed -i 's/^0*79999$/last/; s/^0*500$/theirs/' f; sed -i 's/^500$/theirs/' g";
     check(
         base,
         ours,
         theirs,
         "f",
         expect![[r#"
-        conflict in f: both changed the same part of it
-        conflict in g: both changed it, and it is too large to be merged
-        (4788962 bytes)"#]],
+            conflict in f: both sides change `000000000000000000000000000000000000000000000000000000000500`
+            conflict in g: both changed it, and it is too large to be merged
+            (4879954 bytes)"#]],
     )
     .await;
 }
