@@ -42,9 +42,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use base::{BaseJudged, ProveBase};
-#[cfg(test)]
-use batch::Passed;
-pub use batch::{Batch, Chain, Fate, Judged};
+pub use batch::{Batch, Chain, Fate, Judged, Passed};
 pub use landing::Landing;
 
 use self::verdicts::Verdicts;
