@@ -119,6 +119,24 @@ impl Journal {
         Ok(entry)
     }
 
+    /// Adds several events, all or none. When this returns, they survive a crash; it costs hardly more than one.
+    pub fn append_all(&mut self, events: &[Event]) -> Result<Vec<Entry>, JournalError> {
+        let path = self.path.clone();
+        let say = |connection: &Connection, what: &str| {
+            connection.execute_batch(what).map_err(|source| JournalError::Database { path: path.clone(), source })
+        };
+        let first = self.next;
+        say(&self.connection, "begin immediate")?;
+        let entries = events.iter().map(|event| self.append(event)).collect::<Result<Vec<_>, _>>();
+        let done = entries.and_then(|entries| say(&self.connection, "commit").map(|()| entries));
+        if done.is_err() {
+            self.next = first;
+            // What cannot be taken back is gone with the process.
+            let _ = say(&self.connection, "rollback");
+        }
+        done
+    }
+
     /// The first event, if there is one.
     pub fn first(&self) -> Result<Option<Entry>, JournalError> {
         let database = |source| JournalError::Database { path: self.path.clone(), source };
@@ -170,6 +188,19 @@ mod tests {
         drop(journal);
         let next = Journal::open(folder.path(), run).unwrap().append(&Event::CancelRequested).unwrap();
         assert_eq!(next.seq, 4);
+    }
+
+    #[test]
+    fn of_events_that_belong_together_all_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), RunId::new("abcdefgh").unwrap()).unwrap();
+        let (one, two) = (Event::CancelRequested, Event::RunHalted { why: "w".to_owned() });
+        assert_eq!(journal.append_all(&[one.clone(), two]).unwrap().len(), 2);
+        let refuse = "create trigger no before insert on event when new.type = 'run_halted' begin select raise(abort, 'no'); end";
+        journal.connection.execute_batch(refuse).unwrap();
+        assert!(journal.append_all(&[one.clone(), Event::RunHalted { why: String::new() }]).is_err());
+        assert_eq!(journal.after(0).unwrap().len(), 2, "the first of them is taken back");
+        assert_eq!(journal.append(&one).unwrap().seq, 3);
     }
 
     #[test]

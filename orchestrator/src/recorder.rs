@@ -9,7 +9,7 @@
 
 mod masked;
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use plans::{
     event::{Entry, Event},
@@ -88,6 +88,26 @@ impl Recorder {
         let entry = self.journal.append(event).inspect_err(|_| self.closed = true)?;
         // Nobody listening is fine.
         let _ = self.listeners.send(Arc::new(entry));
+        Ok(())
+    }
+
+    /// The same of several events that belong together: all of them, or none.
+    pub fn record_all(&mut self, events: &[Event]) -> Result<(), RecordError> {
+        if self.closed {
+            return Err(RecordError::Closed);
+        }
+        let masked = events.iter().map(|event| masked::masked(event, &self.secrecy).map(Cow::into_owned));
+        let events = masked.collect::<Result<Vec<Event>, _>>().map_err(RecordError::Unmasked)?;
+        let mut state = self.state.clone();
+        for event in &events {
+            state.apply(event)?;
+        }
+        let entries = self.journal.append_all(&events).inspect_err(|_| self.closed = true)?;
+        self.state = state;
+        for entry in entries {
+            // Nobody listening is fine.
+            let _ = self.listeners.send(Arc::new(entry));
+        }
         Ok(())
     }
 

@@ -85,7 +85,7 @@ fn two_tasks_that_are_green_alone_and_red_together_are_named_as_a_pair_and_the_l
     let record = state.task(&key.task).expect("it is in the plan");
     assert_eq!((record.tries, record.conflicts, record.attempts), (0, 1, 2), "nobody is blamed");
     let task = state.plan().and_then(|plan| plan.get(&key.task)).expect("it is in the plan");
-    assert_eq!(task.depends_on, [with.clone()], "the plan says what was seen");
+    assert_eq!(task.depends_on, std::slice::from_ref(with), "the plan says what was seen");
     assert_eq!(s.repository().git(&["show", &format!("inspan/{}:{}", s.run_id(), key.task)]), "beside");
     branch::assert_always_green(&s);
 }

@@ -43,9 +43,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use base::{BaseJudged, ProveBase};
-#[cfg(test)]
-use batch::Passed;
-pub use batch::{Batch, Chain, Fate, Judged, LandedProof};
+pub use batch::{Batch, Chain, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
 
 use self::verdicts::Verdicts;

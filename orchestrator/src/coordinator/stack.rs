@@ -50,13 +50,14 @@ impl<'b> Stack<'b> {
             }
             match landing.settle(lane, stack.tip()).await? {
                 Settled::There(candidate, joined) => stack.layers.push(Layer { landing, candidate, joined: Some(joined) }),
-                Settled::Conflicted(misfit) => match stack.proposed(landing, lane, &misfit).await? {
-                    Some(candidate) => stack.layers.push(Layer { landing, candidate, joined: None }),
-                    None => {
-                        let fate = stack.fate_of_conflict(landing, lane, *misfit).await?;
-                        stack.fates.push((landing.key.clone(), fate));
+                Settled::Conflicted(misfit) => {
+                    if let Some(candidate) = stack.proposed(landing, lane, &misfit).await? {
+                        stack.layers.push(Layer { landing, candidate, joined: None });
+                        continue;
                     }
-                },
+                    let fate = stack.fate_of_conflict(landing, lane, *misfit).await?;
+                    stack.fates.push((landing.key.clone(), fate));
+                }
             }
         }
         Ok(stack)

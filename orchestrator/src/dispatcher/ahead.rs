@@ -109,9 +109,7 @@ impl Dispatcher {
         let Some((place, chain)) = first.and_then(|first| Some((first.place, first.slow.clone()?))) else { return Ok(()) };
         let (finished, tip) = (self.state().next_batch(), self.state().tip().clone());
         let Some((_, onto)) = chain.last().cloned().filter(|_| !finished.is_empty() && self.end.is_some()) else { return Ok(()) };
-        for finished in &finished {
-            self.record(&Event::LandingStarted { key: finished.key.clone(), onto: tip.clone() })?;
-        }
+        self.announce(&finished, &tip)?;
         let mut batch = Batch { place: 1 - place, ..self.batch(finished, onto)? };
         // Whoever lands before it may be its partner in a clash.
         batch.landed.extend(chain);

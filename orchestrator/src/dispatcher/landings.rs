@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     coordinator::{
-        BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, ProveBase,
+        BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, Passed,
+        ProveBase,
     },
     error::Error,
 };
@@ -58,6 +59,11 @@ impl Dispatcher {
         self.coordinator(me).tell(ProveBase(gate)).await.map_err(|error| Error::Defect(error.to_string()))
     }
 
+    pub(super) fn announce(&mut self, finished: &[Finished], onto: &CommitId) -> Result<(), Error> {
+        let start = |finished: &Finished| Event::LandingStarted { key: finished.key.clone(), onto: onto.clone() };
+        self.record_all(&finished.iter().map(start).collect::<Vec<_>>())
+    }
+
     pub(super) async fn send(&mut self, batch: Batch, me: &ActorRef<Self>) -> Result<(), Error> {
         self.coordinator(me).tell(Land(Box::new(batch))).await.map_err(|error| Error::Defect(error.to_string()))
     }
@@ -65,9 +71,7 @@ impl Dispatcher {
     /// Has the coordinator land these, when nothing else is landing.
     pub(super) async fn land(&mut self, finished: Vec<Finished>, me: &ActorRef<Self>) -> Result<(), Error> {
         let onto = self.state().tip().clone();
-        for Finished { key, .. } in &finished {
-            self.record(&Event::LandingStarted { key: key.clone(), onto: onto.clone() })?;
-        }
+        self.announce(&finished, &onto)?;
         let batch = self.batch(finished, onto)?;
         self.landings.under_way.begin(&batch);
         self.send(batch, me).await
@@ -139,9 +143,8 @@ impl Dispatcher {
                 None => return Ok(()),
             },
             LandingStep::Moved(judged) => {
-                for passed in &judged.passed {
-                    self.record(&Event::TaskLanded { key: passed.key.clone(), commit: passed.commit.clone() })?;
-                }
+                let landed = |passed: &Passed| Event::TaskLanded { key: passed.key.clone(), commit: passed.commit.clone() };
+                self.record_all(&judged.passed.iter().map(landed).collect::<Vec<_>>())?;
                 self.set_back(*judged)?;
                 self.grant_what_is_free_now()?;
                 self.take_up_what_is_ahead(me).await?;
@@ -174,10 +177,11 @@ impl Dispatcher {
             // What is ahead of it was proved on a tip that never comes, or on this one.
             return Box::pin(self.take_up_what_is_ahead(me)).await;
         }
-        for passed in &judged.passed {
-            let (key, onto, commit) = (passed.key.clone(), passed.onto.clone(), passed.commit.clone());
-            self.record(&Event::GatePassed { key, onto, commit, mended: passed.mended.clone() })?;
-        }
+        let gate_passed = |passed: &Passed| {
+            let Passed { key, onto, commit, mended } = passed.clone();
+            Event::GatePassed { key, onto, commit, mended }
+        };
+        self.record_all(&judged.passed.iter().map(gate_passed).collect::<Vec<_>>())?;
         self.coordinator(me).tell(MoveBranch(judged)).await.map_err(|error| Error::Defect(error.to_string()))
     }
 

@@ -224,6 +224,14 @@ impl Dispatcher {
         Ok(self.recorder.record(event)?)
     }
 
+    /// The same of several events that belong together.
+    fn record_all(&mut self, events: &[Event]) -> Result<(), Error> {
+        if self.end.is_none() {
+            return Err(Error::Interrupted);
+        }
+        Ok(self.recorder.record_all(events)?)
+    }
+
     /// Records and goes on, or gives up where the journal cannot be written.
     async fn record_and_pursue(&mut self, event: &Event, me: &ActorRef<Self>) {
         match self.record(event) {

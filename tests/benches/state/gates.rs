@@ -1,5 +1,7 @@
 //! How often a slow gate runs: 200 tasks on 8 workers and a gate of 10 s, each task alone beside batches (target: below a quarter of the tasks).
 
+#![expect(clippy::print_stdout, reason = "a table of counts is what this benchmark is for")]
+
 use plans::{
     event::{Event, Settings},
     run_state::Phase,

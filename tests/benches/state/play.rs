@@ -48,15 +48,16 @@ pub struct Played {
     pub makespan: u64,
 }
 
-/// The state of a run whose plan has just been approved, and the events that led there.
+/// The state of a run whose plan has just been approved and whose base is green, and the events that led there.
 pub fn approved(plan: &Plan, settings: Settings) -> (RunState, Vec<Event>) {
     let (goal, base) = (plan.goal().to_owned(), commit(0));
     let first = Event::RunStarted { goal, base: base.clone(), head: base, snapshot: false, settings, program: String::new() };
     let proposed = Event::PlanProposed { revision: 1, plan: Box::new(plan.clone()), author: Author::File, warnings: Vec::new() };
     let mut state = RunState::begin(&first).expect("the first event is a beginning");
-    let events = vec![first, proposed, Event::PlanApproved { revision: 1, by: Approver::Policy }];
+    let approved = Event::PlanApproved { revision: 1, by: Approver::Policy };
+    let events = vec![first, proposed, approved, Event::BaseProved { red: Vec::new() }];
     for event in &events[1..] {
-        state.apply(event).expect("a plan is proposed, then approved");
+        state.apply(event).expect("a plan is proposed, then approved, and its base is green");
     }
     (state, events)
 }

@@ -96,8 +96,11 @@ impl<'a> Source<'a> {
         let blank = whole[..code].rfind('\n').map_or(0, |end| end + 1);
         let text = &whole[blank..];
         let body = node.and_then(|node| self.body(node, range.start + blank..range.end));
-        let import =
-            node.and_then(|node| Import::of(self.language, node, self.text, &self.text[range.start + blank..node.start_byte()]));
+        let import = match node {
+            // A node can begin in what only looks like space; nothing is told of such a text.
+            Some(node) => Import::of(self.language, node, self.text, self.text.get(range.start + blank..node.start_byte())?),
+            None => None,
+        };
         Some(Item { key, blank: &whole[..blank], text, body, import })
     }
 
@@ -113,7 +116,7 @@ impl<'a> Source<'a> {
         // Comments before the first statement of a class stand beside its block.
         nodes.first().is_none_or(|first| first.start_byte() >= start).then_some(())?;
         let items = Source { depth: self.depth - 1, ..self }.items(&nodes, start..end)?;
-        Some(Body { head: &self.text[range.start..start], items, foot: &self.text[end..range.end] })
+        Some(Body { head: self.text.get(range.start..start)?, items, foot: self.text.get(end..range.end)? })
     }
 
     /// Behind the end of the line.
