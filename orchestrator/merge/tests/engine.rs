@@ -140,3 +140,8 @@ fn a_deeply_nested_file_is_a_conflict_or_merged_and_no_crash() {
     let deep = |inner: &str| format!("{}{inner}{}", "mod a {\n".repeat(5000), "}\n".repeat(5000));
     merged("a.rs", deep("fn a() {}\n").as_bytes(), deep("fn b() {}\n").as_bytes(), deep("fn c() {}\n").as_bytes());
 }
+
+#[test]
+fn a_brace_that_is_missing_in_the_middle_of_a_letter_is_no_crash() {
+    merged("a.ts", "class A:\n{fn f() {\n}\né\u{1F600}\n".as_bytes(), b"", b"use a::{b, c};\n");
+}

@@ -108,7 +108,7 @@ impl Import {
         let names = list.names.iter().flat_map(|name| flat(&words(*name, text))).collect();
         let head = text.get(node.start_byte()..list.start)?;
         let bracketed = head.trim_end().ends_with(['{', '(']);
-        let line_end = text[node.end_byte()..].find('\n').map_or(text.len(), |end| node.end_byte() + end + 1);
+        let line_end = text.get(node.end_byte()..)?.find('\n').map_or(text.len(), |end| node.end_byte() + end + 1);
         Some(Self {
             before: format!("{before}{}", head.trim_end()),
             names,

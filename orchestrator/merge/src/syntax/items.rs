@@ -122,11 +122,13 @@ impl<'a> Source<'a> {
     /// Behind the end of the line.
     fn line_end(self, at: usize) -> usize {
         let is_behind = at > 0 && self.text.as_bytes().get(at - 1) == Some(&b'\n');
-        if is_behind { at } else { self.text[at..].find('\n').map_or(self.text.len(), |end| at + end + 1) }
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        if is_behind { at } else { rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |end| at + end + 1) }
     }
 
     fn line_start(self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |end| end + 1)
+        // In bytes: what a brace that is missing stands for may begin in the middle of a letter.
+        self.text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
     }
 }
 
