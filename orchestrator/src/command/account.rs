@@ -55,6 +55,7 @@ fn way_in_words(way: Way) -> String {
         Way::Git => "by git".to_owned(),
         Way::Rung(rung) => format!("by {rung}"),
         Way::Proposal => "by a candidate that both proofs accepted".to_owned(),
+        Way::Tool => "by the tool that makes it".to_owned(),
         Way::Unknown => "in a way that is not known any more".to_owned(),
     }
 }

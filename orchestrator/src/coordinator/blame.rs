@@ -59,6 +59,10 @@ impl Inquiry<'_, '_> {
     /// Judges the layer at this place, which is red on top of the green ones below it.
     pub(super) async fn judge(&mut self, at: usize, fault: Fault) -> Result<Judgement, Error> {
         let (landing, batch) = (self.stack.layers[at].landing, self.stack.batch);
+        // The proof of a task that has landed was green with it.
+        if let Some(owner) = fault.claim.of.as_ref().filter(|owner| batch.landed.iter().any(|(task, _)| task == *owner)) {
+            return Ok(Judgement::Fate(self.clash(owner.clone(), &fault)));
+        }
         let alone = if at == 0 {
             Some(fault.clone())
         } else {

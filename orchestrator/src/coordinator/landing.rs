@@ -141,6 +141,21 @@ impl Landing {
         Ok(Fate::Conflicted { paths: misfit.paths, with, detail })
     }
 
+    /// The proofs of tasks that have landed since this one began and changed the same files: what git can merge can be wrong together. Of
+    /// many, those that landed last.
+    pub(super) async fn proofs_met(&self, batch: &Batch, git: &Git, joined: &Joined) -> Result<Vec<Claim>, Error> {
+        const MOST: usize = 8;
+        let Joined::Clean(clean) = joined else { return Ok(Vec::new()) };
+        let paths: Vec<RepoPath> = clean.accounts.iter().map(|file| file.path.shown().clone()).collect();
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let with = self.met(batch, git, &paths).await?;
+        let last = with.iter().rev().take(MOST);
+        let proofs = last.filter_map(|task| batch.landed_proofs.iter().find(|proof| proof.task == *task));
+        Ok(proofs.flat_map(|proof| proof.claims(batch)).collect())
+    }
+
     /// Tasks that have landed since this one began and touched these files.
     pub(super) async fn met(&self, batch: &Batch, git: &Git, paths: &[RepoPath]) -> Result<Vec<TaskId>, Error> {
         let range = format!("{}..{}", self.base, batch.onto);

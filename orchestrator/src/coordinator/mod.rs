@@ -67,6 +67,8 @@ pub struct Lane {
     base: CommitId,
     /// Where proofs run, once something was to be proved: the usual place, and one for what is proved ahead.
     gates: [Mutex<Option<Gate>>; 2],
+    /// Where tools make files anew: one at a time.
+    workshop: Mutex<()>,
     /// What was proved.
     verdicts: Verdicts,
     /// Ends whatever is under way.
@@ -79,7 +81,7 @@ const HOLDERS: [&str; 2] = ["_gate", "_gate_ahead"];
 impl Lane {
     /// Nothing is opened yet: that takes a whole checkout, which is the first landing's work.
     pub fn new(site: Arc<Site>, base: CommitId, cancel: CancellationToken) -> Self {
-        Self { site, base, gates: Default::default(), verdicts: Verdicts::default(), cancel }
+        Self { site, base, gates: Default::default(), workshop: Mutex::default(), verdicts: Verdicts::default(), cancel }
     }
 
     /// A place to prove things in, open and for oneself.

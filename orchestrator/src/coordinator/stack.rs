@@ -10,7 +10,7 @@ use shared::AttemptKey;
 
 use super::{
     Batch, Fate, Landing, Lane,
-    ladder::Joined,
+    ladder::{Joined, regenerate::Workshop},
     landing::{Misfit, Settled},
     proof::{Candidate, Finding, Flake, Prover, distinct},
 };
@@ -21,8 +21,10 @@ pub(super) struct Layer<'b> {
     pub(super) landing: &'b Landing,
     /// The commit, on top of the layer below.
     pub(super) candidate: Candidate,
-    /// How it was joined; none where it was proposed, and is proved.
+    /// How it was joined; none where it was proposed, and is proved, or where a tool made what was in conflict.
     pub(super) joined: Option<Joined>,
+    /// The proofs of tasks that have landed since its work began and that changed the same files.
+    pub(super) met: Vec<Claim>,
 }
 
 /// What of a batch goes together.
@@ -49,10 +51,17 @@ impl<'b> Stack<'b> {
                 return Err(Error::Interrupted);
             }
             match landing.settle(lane, stack.tip()).await? {
-                Settled::There(candidate, joined) => stack.layers.push(Layer { landing, candidate, joined: Some(joined) }),
+                Settled::There(candidate, joined) => {
+                    let met = landing.proofs_met(batch, &lane.site.repository.git, &joined).await?;
+                    stack.layers.push(Layer { landing, candidate, joined: Some(joined), met });
+                }
                 Settled::Conflicted(misfit) => {
-                    if let Some(candidate) = stack.proposed(landing, lane, &misfit).await? {
-                        stack.layers.push(Layer { landing, candidate, joined: None });
+                    let candidate = match made_anew(batch, landing, lane, &misfit).await? {
+                        Some(candidate) => Some(candidate),
+                        None => stack.proposed(landing, lane, &misfit).await?,
+                    };
+                    if let Some(candidate) = candidate {
+                        stack.layers.push(Layer { landing, candidate, joined: None, met: Vec::new() });
                         continue;
                     }
                     let fate = stack.fate_of_conflict(landing, lane, *misfit).await?;
@@ -156,11 +165,26 @@ impl<'b> Stack<'b> {
         }
     }
 
-    /// What has to hold of the lowest layers together: the proof of each of them, and the gate.
+    /// What has to hold of the lowest layers together: the proof of each of them, and of what they met, and the gate.
     pub(super) fn claims(&self, layers: usize) -> Vec<Claim> {
-        let own = self.layers[..layers].iter().flat_map(|layer| layer.landing.own_claims(self.batch));
-        distinct(own.chain(self.batch.gate_claims()))
+        let layers = &self.layers[..layers];
+        let own = layers.iter().flat_map(|layer| layer.landing.own_claims(self.batch));
+        let met = layers.iter().flat_map(|layer| layer.met.iter().cloned());
+        distinct(own.chain(self.batch.gate_claims()).chain(met))
     }
+}
+
+/// A landing whose conflicts are all in files that tools make, with these made anew.
+async fn made_anew(batch: &Batch, landing: &Landing, lane: &Lane, misfit: &Misfit) -> Result<Option<Candidate>, Error> {
+    let Some(Joined::Conflicted(left)) = &misfit.joined else { return Ok(None) };
+    let _alone = lane.workshop.lock().await;
+    let (network, timeout, cancel) = (batch.network, batch.timeout, batch.cancel.clone());
+    let workshop = Workshop { site: &lane.site, onto: &misfit.onto, network, timeout, cancel };
+    let tree = left.made_anew(&lane.site.repository.git, &landing.sides(&misfit.onto), &workshop).await?;
+    Ok(match tree {
+        Some(tree) => landing.commit_on(lane, &misfit.onto, tree).await?.ok(),
+        None => None,
+    })
 }
 
 /// Whether the ladder has something to propose.

@@ -130,3 +130,40 @@ fn an_edit_of_a_file_that_another_task_moved_follows_it() {
     assert!(result.starts_with("## new.txt\none\nline 2\n") && result.ends_with("line 19\ntwenty\n"), "{result}");
     assert_eq!(conflicts(&s), 0);
 }
+
+#[test]
+fn a_file_that_a_command_makes_is_made_anew_when_two_tasks_made_it() {
+    let s = together(Scenario::new("## parts/one\n1\n## all.txt\none 1\n"));
+    let s = s.config("[merge]\ngenerated = [{ files = \"all.txt\", command = \"sh make.sh\" }]");
+    let make = "for f in parts/*; do echo \"$(basename $f) $(cat $f)\"; done > all.txt";
+    s.repository().write_all(&format!("## make.sh\n{make}\n")).commit("How all.txt is made");
+    let part = |name: &str| {
+        format!(
+            "echo {name} > parts/{name}; sed -i '1s/.*/{name} was here/' all.txt; {make}; sed -i '1s/one/ONE-{name}/' all.txt"
+        )
+    };
+    let task = |name: &str| format!("{name} | shared all.txt | write parts/{name} | run {TOGETHER}; {}\n", part(name));
+    s.run_plan(&["a", "b"].map(task).concat(), &[]).code(0);
+    let result = s.result();
+    assert!(
+        result.contains("## all.txt\na a\nb b\none 1\n"),
+        "what the command makes of both, and nothing of either's own: {result}"
+    );
+    assert_eq!(conflicts(&s), 0, "{}", s.history().outline());
+    branch::assert_always_green(&s);
+}
+
+#[test]
+fn what_git_merges_in_one_file_has_to_pass_the_proof_of_the_task_that_was_there_before() {
+    // Git merges the two edits; together they break what the first one proves, which the second one's proof and the gate do not see.
+    let s = together(Scenario::new("## n.txt\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"));
+    let gate = "gate | if test -e a/x; then touch \"$TOGETHER/seen\"; fi\n";
+    let a = "a | shared n.txt | write a/** | verify ! grep -q by-b n.txt | run mkdir -p a; echo x > a/x; sed -i '1s/$/ by-a/' n.txt; \
+             touch \"$TOGETHER/a\"; until test -e \"$TOGETHER/b\"; do :; done\n";
+    let b = "b | shared n.txt | write b/** | run mkdir -p b; echo x > b/x; touch \"$TOGETHER/b\"; grep -q by-a n.txt || \
+             { until test -e \"$TOGETHER/seen\"; do :; done; echo by-b >> n.txt; }\n";
+    s.run_plan(&format!("{gate}{a}{b}"), &["--workers", "2"]).code(0);
+    let history = s.history();
+    let clashed = history.count(|event| matches!(event, Event::TasksClashed { .. }));
+    assert_eq!(clashed, 1, "{}", history.outline());
+}

@@ -22,6 +22,8 @@ pub enum Way {
     Rung(merge::Rung),
     /// A mechanical candidate.
     Proposal,
+    /// The tool that makes the file made it anew.
+    Tool,
     /// Another version of this program, or a person.
     Unknown,
 }

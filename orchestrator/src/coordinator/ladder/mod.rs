@@ -1,7 +1,7 @@
 //! The ladder: how a task's change and the run branch become one tree, the cheapest way that loses nothing.
 //!
 //! Rung 1 is git's own merge of trees, with renames (`trees`). Each file that it leaves in conflict and that is text goes to the
-//! crate `merge`: lines, items, tokens, formats (rungs 2 and 3, `files`). What is then left is a value with its kind in words, and may
+//! crate `merge`: lines, items, tokens, formats (rungs 2 and 3, `files`); what a tool makes is made anew (`regenerate`). What is then left is a value with its kind in words, and may
 //! have mechanical candidates (rung 4, `proposals`) that somebody has to prove. Redoing, re-planning and the person (rungs 5 to 7) get
 //! what `handing_on` writes down for them.
 //!
@@ -18,7 +18,6 @@ mod handing_on;
 mod kind;
 mod objects;
 mod proposals;
-#[cfg_attr(not(test), expect(dead_code, reason = "the join of trees calls it"))]
 pub mod regenerate;
 mod trees;
 
@@ -29,8 +28,15 @@ pub use proposals::Proposal;
 
 use plans::event::CommitId;
 
-use self::{files::Outcome, objects::Objects, proposals::Open, trees::Unmerged};
+use self::{
+    files::Outcome,
+    objects::Objects,
+    proposals::Open,
+    regenerate::{Workshop, regenerate},
+    trees::Unmerged,
+};
 use crate::{
+    error::Error,
     git::{Git, GitError},
     tree_path::TreePath,
 };
@@ -85,6 +91,30 @@ pub struct Conflicted {
 }
 
 impl Conflicted {
+    /// The tree with all that is in conflict made anew by tools; none where a file is not made by one, or where one fails.
+    pub async fn made_anew(&self, git: &Git, sides: &Sides<'_>, workshop: &Workshop<'_>) -> Result<Option<String>, Error> {
+        let mut versions = Vec::new();
+        for conflict in &self.conflicts {
+            let Some(texts) = &conflict.versions else { return Ok(None) };
+            versions.push(texts.versions(conflict.path.shown().as_str()));
+        }
+        let (ours, theirs) =
+            tokio::try_join!(git.changes(&sides.base.0, &sides.ours.0), git.changes(&sides.base.0, &sides.theirs.0))?;
+        let [ours, theirs] =
+            [&ours, &theirs].map(|all| all.iter().map(|change| change.path.shown().as_str()).collect::<Vec<_>>());
+        let Some(stale) = workshop.stale(&versions, [&ours, &theirs]) else { return Ok(None) };
+        let done = regenerate(workshop, &self.tree, &stale).await?;
+        if !done.left.is_empty() {
+            return Ok(None);
+        }
+        let mode_of = |path: &shared::RepoPath| {
+            let conflict = self.conflicts.iter().find(|conflict| conflict.path.shown() == path)?;
+            Some((conflict.path.clone(), conflict.versions.as_ref()?.mode.clone()))
+        };
+        let made = done.made.into_iter().filter_map(|made| mode_of(&made.path).map(|(path, mode)| (path, mode, made.blob)));
+        Ok(Some(Objects::new(git).tree_of(&self.tree, made.collect()).await?))
+    }
+
     /// Whether all that is in conflict is text, of which a merge could be proposed.
     pub fn may_be_proposed(&self) -> bool {
         self.conflicts.iter().all(|conflict| conflict.versions.is_some() && proposals::may_be_proposed(&conflict.kind))
@@ -164,7 +194,10 @@ pub async fn accounts_of(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec
         return Ok(others.chain(proposal.accounts.iter().cloned()).collect());
     }
     let met = accounts::of_git_merges(&Objects::new(git), sides, tree, &[]).await?;
-    Ok(met.into_iter().map(|(file, _)| FileAccount { way: Way::Unknown, ..file }).collect())
+    let way = |file: &FileAccount| {
+        if merge::format::regenerator(file.path.shown().as_str()).is_some() { Way::Tool } else { Way::Unknown }
+    };
+    Ok(met.into_iter().map(|(file, _)| FileAccount { way: way(&file), ..file }).collect())
 }
 
 impl Clean {

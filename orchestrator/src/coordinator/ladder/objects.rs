@@ -90,11 +90,19 @@ impl<'a> Objects<'a> {
         if entries.is_empty() {
             return Ok(tree.to_owned());
         }
+        let mut ids = Vec::new();
+        for Entry { path, mode, text } in entries {
+            ids.push((path.clone(), mode.clone(), self.write(text).await?));
+        }
+        self.tree_of(tree, ids).await
+    }
+
+    /// A tree with other blobs at some paths: path, mode, blob.
+    pub(super) async fn tree_of(&self, tree: &str, entries: Vec<(TreePath, String, String)>) -> Result<String, GitError> {
         let mut lines = Vec::new();
-        for entry in entries {
-            let id = self.write(&entry.text).await?;
-            lines.extend(format!("{} {id}\t", entry.mode).into_bytes());
-            lines.extend(entry.path.bytes());
+        for (path, mode, id) in entries {
+            lines.extend(format!("{mode} {id}\t").into_bytes());
+            lines.extend(path.bytes());
             lines.push(0);
         }
         let index = Index::new(self.git);

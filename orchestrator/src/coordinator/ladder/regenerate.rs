@@ -66,6 +66,8 @@ pub struct Workshop<'a> {
     pub network: Network,
     /// For each command.
     pub timeout: Duration,
+    /// Ends what runs there.
+    pub cancel: CancellationToken,
 }
 
 impl Workshop<'_> {
@@ -113,16 +115,11 @@ fn in_folder_of(path: &RepoPath, command: &str) -> String {
 }
 
 /// Makes files anew in a merged tree. Nothing else in the tree may be in conflict: tools cannot read markers.
-pub async fn regenerate(
-    workshop: &Workshop<'_>,
-    tree: &str,
-    stale: &[Stale],
-    cancel: &CancellationToken,
-) -> Result<Regenerated, Error> {
+pub async fn regenerate(workshop: &Workshop<'_>, tree: &str, stale: &[Stale]) -> Result<Regenerated, Error> {
     let mut bench = Bench::open(workshop, tree).await?;
     let mut done = Regenerated::default();
     for (command, files) in by_command(stale) {
-        match bench.run(&command, &files, stale, cancel).await? {
+        match bench.run(&command, &files, stale).await? {
             Ok(blobs) => done.made.extend(blobs),
             Err(Trouble::Missing(why)) => bench.take_otherwise(&files, &why, &mut done).await?,
             Err(Trouble::Other(why)) => done.left.extend(files.iter().map(|file| (file.path.clone(), why.clone()))),
@@ -179,15 +176,9 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs one command, and takes the files that it was asked for.
-    async fn run(
-        &mut self,
-        command: &str,
-        asked: &[&Stale],
-        all: &[Stale],
-        cancel: &CancellationToken,
-    ) -> Result<Result<Vec<Made>, Trouble>, Error> {
+    async fn run(&mut self, command: &str, asked: &[&Stale], all: &[Stale]) -> Result<Result<Vec<Made>, Trouble>, Error> {
         let before = self.lay_out(all).await?;
-        let end = self.shell.run(command, self.workshop.timeout, cancel).await;
+        let end = self.shell.run(command, self.workshop.timeout, &self.workshop.cancel).await;
         end_strays(&self.mark);
         let said = last_lines(&self.workshop.site.secrecy.mask(&self.shell.output_of(&end)));
         match &end.status {

@@ -13,11 +13,17 @@ async fn tree(ground: &Ground, name: &str, script: &str) -> String {
 }
 
 fn workshop(ground: &Ground) -> Workshop<'_> {
-    Workshop { site: &ground.site, onto: &ground.base, network: Network::default(), timeout: Duration::from_secs(120) }
+    Workshop {
+        site: &ground.site,
+        onto: &ground.base,
+        network: Network::default(),
+        timeout: Duration::from_secs(120),
+        cancel: CancellationToken::new(),
+    }
 }
 
 async fn made_anew(ground: &Ground, tree: &str, stale: &[Stale]) -> Regenerated {
-    regenerate(&workshop(ground), tree, stale, &CancellationToken::new()).await.unwrap()
+    regenerate(&workshop(ground), tree, stale).await.unwrap()
 }
 
 fn stale_file(path: &str, text: &str, command: &str) -> Stale {
