@@ -55,8 +55,17 @@ pub enum Said {
     Green,
     /// It did not.
     Red(Red),
-    /// Nothing: it is the machine that failed. What happened and what to do.
-    Nothing(String),
+    /// Nothing: it is the machine that failed.
+    Nothing(Silence),
+}
+
+/// Why a command has said nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// What happened and what to do.
+    pub why: String,
+    /// Whether it may have to do with the tree: with other files the command may come to its end.
+    pub may_be_the_tree: bool,
 }
 
 /// A command that failed.
@@ -107,7 +116,10 @@ impl Gate {
         let (command, status) = (claim.command.as_str(), &end.status);
         let failure = Failure { proof: claim.proof, command, status, output: &output, disk_is_full, has_tool: &has_tool };
         match classify(&failure) {
-            Some(trouble) => Said::Nothing(Trouble::in_words(&trouble, command, &status.to_string())),
+            Some(trouble) => Said::Nothing(Silence {
+                why: trouble.in_words(command, &status.to_string()),
+                may_be_the_tree: matches!(trouble, Trouble::TimedOut | Trouble::OutOfMemory),
+            }),
             None => Said::Red(Red {
                 verdict: RedVerdict {
                     proof: claim.proof,
@@ -148,7 +160,7 @@ mod tests {
             match gate.run(&commit, &claim, &CancellationToken::new()).await.unwrap() {
                 Said::Green => {}
                 Said::Red(red) => return Some(red.verdict),
-                Said::Nothing(why) => panic!("{why}"),
+                Said::Nothing(silence) => panic!("{}", silence.why),
             }
         }
         None

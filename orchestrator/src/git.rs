@@ -149,6 +149,19 @@ impl Git {
         self.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")]).await
     }
 
+    /// Whether a commit is in the history of another.
+    pub async fn is_ancestor(&self, commit: &CommitId, of: &str) -> Result<bool, GitError> {
+        let out = self.call().args(["merge-base", "--is-ancestor", &commit.0, of]).output().await?;
+        match out.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(GitError::Failed {
+                call: "merge-base --is-ancestor".to_owned(),
+                said: String::from_utf8_lossy(&out.stderr).trim().to_owned(),
+            }),
+        }
+    }
+
     /// Makes a commit of a tree.
     pub async fn commit_tree(&self, tree: &str, parents: &[&CommitId], message: &str) -> Result<CommitId, GitError> {
         let parents = parents.iter().flat_map(|parent| ["-p", &parent.0]);

@@ -148,7 +148,7 @@ async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Erro
     let passed: Vec<(AttemptKey, CommitId)> = recorder.state().landings().filter_map(passed).collect();
     let git = &site.repository.git;
     for (key, commit) in passed {
-        if git.text(["merge-base", "--is-ancestor", &commit.0, &site.branch_ref()]).await.is_err() {
+        if !git.is_ancestor(&commit, &site.branch_ref()).await? {
             break;
         }
         recorder.record(&Event::TaskLanded { key, commit })?;

@@ -134,14 +134,25 @@ impl Writer<'_, '_> {
                     self.text.push_str(base.text);
                 }
             }
-            By::Ours => self.part(&Part { whose: Whose::Ours, tokens: region.ours.clone() }),
-            By::Theirs => self.part(&Part { whose: Whose::Theirs, tokens: region.theirs.clone() }),
+            By::Ours => self.one_sided(Part { whose: Whose::Ours, tokens: region.ours.clone() })?,
+            By::Theirs => self.one_sided(Part { whose: Whose::Theirs, tokens: region.theirs.clone() })?,
             By::Both => {
                 for part in both(self.three, region)? {
                     self.part(&part);
                 }
             }
         }
+        Some(())
+    }
+
+    /// Where layout is all that tells which block a line is in, a line between two blocks that the other side moved apart is anybody's.
+    fn one_sided(&mut self, part: Part) -> Option<()> {
+        let begins_line = self.three.side(part.whose).get(part.tokens.start).is_some_and(Token::begins_line);
+        let has_braces = self.three.base.iter().any(|token| matches!(token.text, "{" | "}" | ";"));
+        if begins_line && !part.tokens.is_empty() && !has_braces && self.layout.is_between_blocks(part.whose, &part.tokens) {
+            return None;
+        }
+        self.part(&part);
         Some(())
     }
 
@@ -212,6 +223,23 @@ impl<'t, 'a> Layout<'t, 'a> {
         }
         let above = &token.space[..token.space.len() - token.indent().len()];
         format!("{above}{}", shifted(token.indent(), base, other)).into()
+    }
+
+    /// Whether the other side has moved the line before these tokens otherwise than the line behind them, so that nobody can tell where they
+    /// belong.
+    fn is_between_blocks(&self, whose: Whose, tokens: &Range<usize>) -> bool {
+        let place = |anchor: &Anchor<'_, '_>| if whose == Whose::Ours { anchor.ours } else { anchor.theirs };
+        let moved = |anchor: &Anchor<'t, 'a>| {
+            let other = if whose == Whose::Ours { &self.three.theirs[anchor.theirs] } else { &self.three.ours[anchor.ours] };
+            (anchor.base.indent() != other.indent()).then(|| (anchor.base.indent().len(), other.indent().len()))
+        };
+        let behind = self.anchors.partition_point(|anchor| place(anchor) < tokens.start);
+        let before = behind.checked_sub(1).and_then(|at| self.anchors.get(at));
+        match (before.map(moved), self.anchors.get(behind).map(moved)) {
+            (Some(before), Some(behind)) => before != behind,
+            (Some(Some(_)), None) => true,
+            _ => false,
+        }
     }
 
     /// Of the nearest line before and the nearest behind, the one that is indented as this one: its indentation in the base, on this side

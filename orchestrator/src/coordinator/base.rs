@@ -13,7 +13,7 @@ use shared::Network;
 use super::{
     Coordinator, LandingStep, Lane,
     landing::{cut, with_readable_output},
-    proof::{Candidate, Finding, Flake, Prover},
+    proof::{Candidate, Flake, Prover},
 };
 use crate::{error::Error, gate::Claim};
 
@@ -54,18 +54,10 @@ impl Lane {
         let held = self.gate(0, &self.cancel).await?;
         let gate = held.as_ref().expect("it was opened");
         let mut prover = Prover::new(gate, &self.verdicts, BTreeSet::new(), self.cancel());
-        let mut judged = BaseJudged { red: Vec::new(), flakes: Vec::new(), trouble: None };
-        for command in &plan.commands {
-            let claim = claim(command, plan.timeout, plan.network);
-            match prover.prove(&base, &[claim]).await? {
-                Finding::Green { .. } => {}
-                Finding::Red { red, .. } => judged.red.push(with_readable_output(red.verdict, &self.site.secrecy)),
-                Finding::Trouble(why) => {
-                    judged.trouble = Some(why);
-                    break;
-                }
-            }
-        }
+        let claims: Vec<Claim> = plan.commands.iter().map(|command| claim(command, plan.timeout, plan.network)).collect();
+        let (red, silence) = prover.each(&base, &claims).await?;
+        let red = red.into_iter().map(|red| with_readable_output(red.verdict, &self.site.secrecy)).collect();
+        let mut judged = BaseJudged { red, flakes: Vec::new(), trouble: silence.map(|silence| silence.why) };
         let mask = |flake: Flake| Flake { output: cut(&self.site.secrecy.mask(&flake.output), 4 << 10), ..flake };
         judged.flakes = prover.flakes.into_iter().map(mask).collect();
         Ok(judged)

@@ -179,6 +179,8 @@ struct Known {
     green: BTreeMap<usize, BTreeSet<String>>,
     /// What fails where a number of layers is red.
     red: BTreeMap<usize, Fault>,
+    /// Where nobody could tell, and it may have to do with the tree.
+    silent: BTreeMap<usize, String>,
 }
 
 impl Batch {
@@ -234,8 +236,13 @@ impl Batch {
                         bisect.take(at, false);
                         known.red.insert(at, Fault { red, claim });
                     }
-                    Finding::Trouble(why) => {
-                        put_all_back(stack, why, judged);
+                    // What hangs with everybody's work may not with less of it, and that can land.
+                    Finding::Trouble(silence) if silence.may_be_the_tree => {
+                        bisect.take(at, false);
+                        known.silent.insert(at, silence.why);
+                    }
+                    Finding::Trouble(silence) => {
+                        put_all_back(stack, silence.why, judged);
                         return Ok(());
                     }
                 },
@@ -243,6 +250,12 @@ impl Batch {
         };
         let mut green = bisect.green();
         let mut culprit = culprit;
+        if let Some(why) = culprit.and_then(|at| known.silent.remove(&at)) {
+            judged.passed = self.chain(stack, green, known.green.get(&green));
+            put_back(stack, green, "it could not be proved", judged);
+            judged.trouble = Some(why);
+            return Ok(());
+        }
         if let Some(at) = culprit
             && let Some((candidate, still_red)) = stack.otherwise(at, lane, prover).await?
         {

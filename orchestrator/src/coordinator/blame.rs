@@ -73,7 +73,7 @@ impl Inquiry<'_, '_> {
                 Settled::There(candidate, _) => match self.prover.prove(&candidate, &landing.claims(batch)).await? {
                     Finding::Green { .. } => None,
                     Finding::Red { red, claim } => Some(Fault { red, claim }),
-                    Finding::Trouble(why) => return Ok(Judgement::Trouble(why)),
+                    Finding::Trouble(silence) => return Ok(Judgement::Trouble(silence.why)),
                 },
             }
         };
@@ -86,9 +86,11 @@ impl Inquiry<'_, '_> {
     /// Green alone on the tip: it does not go together with a layer below it.
     async fn clash_within(&mut self, at: usize, fault: Fault) -> Result<Judgement, Error> {
         let layers = &self.stack.layers[..at];
-        if let Some(owner) = fault.claim.of.as_ref().filter(|owner| layers.iter().any(|layer| layer.landing.key.task == **owner))
-        {
-            return Ok(Judgement::Fate(self.clash(owner.clone(), &fault)));
+        // A command that proves one task alone names it.
+        let has = |landing: &Landing| landing.verify.contains(&fault.claim.command);
+        let mut owners = layers.iter().filter(|layer| has(layer.landing));
+        if let (Some(owner), None, false) = (owners.next(), owners.next(), has(self.stack.layers[at].landing)) {
+            return Ok(Judgement::Fate(self.clash(owner.landing.key.task.clone(), &fault)));
         }
         let steps = layers.iter().map(|layer| (layer.landing.key.task.clone(), layer.candidate.commit.clone())).collect();
         let line = Line { from: self.stack.batch.onto.clone(), steps };
@@ -138,12 +140,30 @@ impl Inquiry<'_, '_> {
         self.passes(&candidate, claim).await
     }
 
+    /// Whether a claim holds of a tree, after those that come before it in its proof.
     async fn passes(&mut self, candidate: &Candidate, claim: &Claim) -> Result<Result<bool, String>, Error> {
-        Ok(match self.prover.prove(candidate, std::slice::from_ref(claim)).await? {
+        let claims = self.leading_to(claim);
+        Ok(match self.prover.prove(candidate, &claims).await? {
             Finding::Green { .. } => Ok(true),
             Finding::Red { .. } => Ok(false),
-            Finding::Trouble(why) => Err(why),
+            Finding::Trouble(silence) => Err(silence.why),
         })
+    }
+
+    /// A claim with those before it in the same proof, whose builds it may need.
+    fn leading_to(&self, claim: &Claim) -> Vec<Claim> {
+        let batch = self.stack.batch;
+        let whole: Vec<Claim> = match &claim.of {
+            None => batch.gate_claims().collect(),
+            Some(task) => {
+                let own =
+                    batch.landings.iter().find(|landing| landing.key.task == *task).map(|landing| landing.own_claims(batch));
+                let landed = || batch.landed_proofs.iter().find(|proof| proof.task == *task).map(|proof| proof.claims(batch));
+                own.or_else(landed).unwrap_or_default()
+            }
+        };
+        let before = whole.into_iter().take_while(|other| other.command != claim.command);
+        before.chain([claim.clone()]).collect()
     }
 
     async fn refuse(&mut self, Fault { red, claim }: Fault) -> Result<Judgement, Error> {

@@ -229,7 +229,12 @@ mod tests;
 
 /// A branch that moves under a checkout would make the person's next commit undo what landed.
 async fn checked_out(git: &Git, branch: &str) -> Option<Error> {
-    let place = git.text(["for-each-ref", "--format=%(worktreepath)", branch]).await.ok().filter(|place| !place.is_empty())?;
+    let place = match git.text(["for-each-ref", "--format=%(worktreepath)", branch]).await {
+        Ok(place) if place.is_empty() => return None,
+        Ok(place) => place,
+        // Whoever cannot look must not move it.
+        Err(error) => return Some(error.into()),
+    };
     let what = format!("the run branch is checked out in {place}, so it was not moved; nothing is lost");
     Some(Error::Refused { what, hint: "switch to another branch there".to_owned() })
 }

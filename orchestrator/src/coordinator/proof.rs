@@ -1,4 +1,6 @@
-//! Proving one tree with a list of claims: what is known is not run again, and a red is believed only when it comes twice.
+//! Proving one tree with a list of claims: a list that is known is not run again, and a red is believed only when it comes twice.
+//!
+//! **Invariant:** the commands run in their order, all of them or none: one may need what another has built.
 //!
 //! **Invariant:** a tree is green only if every claim about it passed, on that very tree, but for commands of the gate that have failed
 //! since before the run.
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::verdicts::{Known, Verdicts};
 use crate::{
     error::Error,
-    gate::{Claim, Gate, Red, Said},
+    gate::{Claim, Gate, Red, Said, Silence},
 };
 
 /// A tree that might land, as a commit.
@@ -41,8 +43,8 @@ pub enum Finding {
         /// What it was to prove.
         claim: Claim,
     },
-    /// Nobody knows: the machine failed. What happened and what to do.
-    Trouble(String),
+    /// Nobody knows: the machine failed.
+    Trouble(Silence),
 }
 
 /// A command that failed and then passed on the same tree.
@@ -66,39 +68,33 @@ pub struct Prover<'a> {
     pub cancel: CancellationToken,
     /// What was seen to be flaky.
     pub flakes: Vec<Flake>,
-    /// What failed last, which is what fails next, if anything does.
-    suspect: Option<String>,
 }
 
 impl<'a> Prover<'a> {
     /// With these commands known to be red.
     pub fn new(gate: &'a Gate, verdicts: &'a Verdicts, known_red: BTreeSet<String>, cancel: CancellationToken) -> Self {
-        Self { gate, verdicts, known_red, cancel, flakes: Vec::new(), suspect: None }
+        Self { gate, verdicts, known_red, cancel, flakes: Vec::new() }
     }
 
     /// Proves a tree, as far as the first claim that fails.
     pub async fn prove(&mut self, candidate: &Candidate, claims: &[Claim]) -> Result<Finding, Error> {
-        let mut order: Vec<&Claim> = claims.iter().collect();
-        order.sort_by_key(|claim| self.suspect.as_ref() != Some(&claim.command));
-        let (mut still_red, mut began) = (BTreeSet::new(), false);
-        for claim in order {
-            let is_known_red = claim.proof == Proof::Gate && self.known_red.contains(&claim.command);
-            let said = match self.verdicts.get(&candidate.tree, claim) {
-                Some(Known::Green) => Said::Green,
-                Some(Known::Red(red)) => Said::Red(red),
-                None => {
-                    if !std::mem::replace(&mut began, true) {
-                        self.gate.begin()?;
-                    }
-                    self.run(candidate, claim, is_known_red).await?
-                }
-            };
-            match said {
+        if let Some(known) = self.known(candidate, claims) {
+            return Ok(known);
+        }
+        let mut still_red = BTreeSet::new();
+        self.gate.begin()?;
+        for (at, claim) in claims.iter().enumerate() {
+            let is_known_red = self.is_known_red(claim);
+            match self.run(candidate, claim).await? {
+                // Of what comes behind a red that is forgiven nothing is known without it.
+                Said::Green if still_red.is_empty() => self.verdicts.put(&candidate.tree, &claims[..=at], Known::Green),
                 Said::Green => {}
-                Said::Nothing(why) => return Ok(Finding::Trouble(why)),
+                Said::Nothing(silence) => return Ok(Finding::Trouble(silence)),
                 Said::Red(_) if is_known_red => drop(still_red.insert(claim.command.clone())),
                 Said::Red(red) => {
-                    self.suspect = Some(claim.command.clone());
+                    if red.may_be_flaky && still_red.is_empty() {
+                        self.verdicts.put(&candidate.tree, &claims[..=at], Known::Red(red.clone()));
+                    }
                     return Ok(Finding::Red { red, claim: claim.clone() });
                 }
             }
@@ -106,23 +102,49 @@ impl<'a> Prover<'a> {
         Ok(Finding::Green { still_red })
     }
 
+    /// Runs every claim of a tree in its order, whatever the others say: those that fail, and why nobody knows more.
+    pub async fn each(&mut self, candidate: &Candidate, claims: &[Claim]) -> Result<(Vec<Red>, Option<Silence>), Error> {
+        let mut all = Vec::new();
+        self.gate.begin()?;
+        for (at, claim) in claims.iter().enumerate() {
+            match self.run(candidate, claim).await? {
+                Said::Green if all.is_empty() => self.verdicts.put(&candidate.tree, &claims[..=at], Known::Green),
+                Said::Green => {}
+                Said::Red(red) => all.push(red),
+                Said::Nothing(silence) => return Ok((all, Some(silence))),
+            }
+        }
+        Ok((all, None))
+    }
+
+    /// What is known of all of them.
+    fn known(&self, candidate: &Candidate, claims: &[Claim]) -> Option<Finding> {
+        for (at, claim) in claims.iter().enumerate() {
+            match self.verdicts.get(&candidate.tree, &claims[..=at])? {
+                Known::Green => {}
+                Known::Red(red) if !self.is_known_red(claim) => return Some(Finding::Red { red, claim: claim.clone() }),
+                Known::Red(_) => return None,
+            }
+        }
+        Some(Finding::Green { still_red: BTreeSet::new() })
+    }
+
+    fn is_known_red(&self, claim: &Claim) -> bool {
+        claim.proof == Proof::Gate && self.known_red.contains(&claim.command)
+    }
+
     /// Runs a command, and once more where it fails: what passes then is flaky, and green.
-    async fn run(&mut self, candidate: &Candidate, claim: &Claim, is_known_red: bool) -> Result<Said, Error> {
+    async fn run(&mut self, candidate: &Candidate, claim: &Claim) -> Result<Said, Error> {
         let mut said = self.gate.run(&candidate.commit, claim, &self.cancel).await?;
         if let Said::Red(red) = &said
             && red.may_be_flaky
-            && !is_known_red
+            && !self.is_known_red(claim)
         {
             let output = red.verdict.output.clone();
             said = self.gate.run(&candidate.commit, claim, &self.cancel).await?;
             if said == Said::Green {
                 self.flakes.push(Flake { command: claim.command.clone(), output });
             }
-        }
-        match &said {
-            Said::Green => self.verdicts.put(&candidate.tree, claim, Known::Green),
-            Said::Red(red) => self.verdicts.put(&candidate.tree, claim, Known::Red(red.clone())),
-            Said::Nothing(_) => {}
         }
         Ok(said)
     }

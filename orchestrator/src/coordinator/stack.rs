@@ -113,8 +113,9 @@ impl<'b> Stack<'b> {
                     break;
                 }
                 Finding::Red { .. } => {}
-                Finding::Trouble(why) => {
-                    self.trouble = Some(why);
+                Finding::Trouble(silence) if silence.may_be_the_tree => {}
+                Finding::Trouble(silence) => {
+                    self.trouble = Some(silence.why);
                     break;
                 }
             }

@@ -1,6 +1,7 @@
 //! What is known about trees that were proved before, for as long as the process lives.
 //!
-//! **Invariant:** a verdict holds for one tree, one command and one environment. All places where the gate proves something have the same
+//! **Invariant:** a verdict holds for one tree, one list of commands in their order, and one environment. A command may build on what the
+//! ones before it have built and git ignores, so it is nothing without them. All places where the gate proves something have the same
 //! environment but for the network, so that is all of it that the key names.
 //! **Invariant:** a red is known only once it was red twice (see `proof`); what was green after it was red is known as green.
 //!
@@ -14,17 +15,18 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use plans::event::Proof;
 use shared::Network;
 
 use crate::gate::{Claim, Red};
 
-/// Verdicts by tree, command and network. Shared by the lanes of a run.
+/// Verdicts by tree and commands. Shared by the lanes of a run.
 #[derive(Debug, Default)]
 pub struct Verdicts(Mutex<HashMap<Key, Known>>);
 
-type Key = (String, String, Network);
+type Key = (String, Vec<(Proof, String, Network)>);
 
-/// What is known of a command on a tree.
+/// What is known of the last of some commands on a tree, where those before it pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// It passes.
@@ -34,25 +36,17 @@ pub enum Known {
 }
 
 impl Verdicts {
-    /// What is known.
-    pub fn get(&self, tree: &str, claim: &Claim) -> Option<Known> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key(tree, claim)).cloned()?;
-        // The words of a verdict say whose it is.
-        Some(match known {
-            Known::Green => Known::Green,
-            Known::Red(mut red) => {
-                red.verdict.proof = claim.proof;
-                Known::Red(red)
-            }
-        })
+    /// What is known of the last of these.
+    pub fn get(&self, tree: &str, claims: &[Claim]) -> Option<Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key(tree, claims)).cloned()
     }
 
     /// Remembers.
-    pub fn put(&self, tree: &str, claim: &Claim, known: Known) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tree, claim), known);
+    pub fn put(&self, tree: &str, claims: &[Claim], known: Known) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key(tree, claims), known);
     }
 }
 
-fn key(tree: &str, claim: &Claim) -> Key {
-    (tree.to_owned(), claim.command.clone(), claim.network)
+fn key(tree: &str, claims: &[Claim]) -> Key {
+    (tree.to_owned(), claims.iter().map(|claim| (claim.proof, claim.command.clone(), claim.network)).collect())
 }

@@ -111,7 +111,8 @@ impl Dispatcher {
         let Some((_, onto)) = chain.last().cloned().filter(|_| !finished.is_empty() && self.end.is_some()) else { return Ok(()) };
         self.announce(&finished, &tip)?;
         let mut batch = Batch { place: 1 - place, ..self.batch(finished, onto)? };
-        // Whoever lands before it may be its partner in a clash.
+        // Whoever lands before it may be its partner in a clash, and what it met in one file has to hold.
+        batch.landed_proofs.extend(self.proofs_of(chain.iter().map(|(task, _)| task)));
         batch.landed.extend(chain);
         self.landings.under_way.ahead = Some(Proof::of(&batch));
         self.send(batch, me).await

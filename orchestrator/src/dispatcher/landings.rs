@@ -91,7 +91,7 @@ impl Dispatcher {
             timeout: gate.timeout,
             known_red: self.known_red(),
             landed: self.landed(),
-            landed_proofs: self.landed_proofs(),
+            landed_proofs: self.proofs_of(state.landed().iter()),
             place: 0,
             cancel: self.cancel.child_token(),
         })
@@ -101,12 +101,13 @@ impl Dispatcher {
         self.state().known_red().iter().map(|red| red.command.clone()).collect()
     }
 
-    fn landed_proofs(&self) -> Vec<LandedProof> {
-        let state = self.state();
-        let task = |id: &TaskId| state.plan()?.get(id);
+    /// How tasks are proved.
+    pub(super) fn proofs_of<'t>(&self, tasks: impl Iterator<Item = &'t TaskId>) -> Vec<LandedProof> {
+        let plan = self.state().plan();
+        let tasks = tasks.filter_map(|id| plan?.get(id));
         let proof =
             |task: &plans::Task| LandedProof { task: task.id.clone(), verify: task.verify.clone(), network: task.network };
-        state.landed().iter().filter_map(task).map(proof).collect()
+        tasks.map(proof).collect()
     }
 
     fn landed(&self) -> Vec<(TaskId, CommitId)> {

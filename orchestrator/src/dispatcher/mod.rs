@@ -27,7 +27,7 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{
-    event::{CommitId, Event, RunStatus, TaskEnd},
+    event::{CommitId, Event, RunStatus},
     run_state::{Owed, RunState},
 };
 use shared::AttemptKey;
@@ -197,8 +197,9 @@ impl Dispatcher {
                 return Ok(true);
             }
             Owed::EndTask { task, end, mut why } => {
-                if end == TaskEnd::Conflict {
-                    why = format!("{why}; {}", where_it_is_kept(self.site.run(), &task));
+                // Also of one whose last try failed otherwise: its work is in there.
+                if let Some(place) = where_it_is_kept(&self.site.repository.git, self.site.run(), &task).await {
+                    why = format!("{why}; {place}");
                 }
                 self.record(&Event::TaskEnded { task, end, why })?;
                 return Ok(true);

@@ -27,6 +27,8 @@ pub(crate) struct Item<'a> {
     pub body: Option<Body<'a>>,
     /// What it imports, if it does.
     pub import: Option<Import>,
+    /// Whether its layout is all that tells which block a line is in.
+    pub is_laid_out: bool,
 }
 
 /// The inside of an item.
@@ -101,7 +103,8 @@ impl<'a> Source<'a> {
             Some(node) => Import::of(self.language, node, self.text, self.text.get(range.start + blank..node.start_byte())?),
             None => None,
         };
-        Some(Item { key, blank: &whole[..blank], text, body, import })
+        let is_laid_out = self.language == Language::Python;
+        Some(Item { key, blank: &whole[..blank], text, body, import, is_laid_out })
     }
 
     fn body(self, node: Node<'_>, range: Range<usize>) -> Option<Body<'a>> {
@@ -152,7 +155,8 @@ fn split_preamble(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     let (top, rest) = first.text.split_at(end);
     let blank = rest.len() - rest.trim_start_matches(['\n', ' ', '\t']).len();
     let blank = rest[..blank].rfind('\n').map_or(0, |end| end + 1);
-    let preamble = Item { key: Key::preamble(), blank: first.blank, text: top, body: None, import: None };
+    let preamble =
+        Item { key: Key::preamble(), blank: first.blank, text: top, body: None, import: None, is_laid_out: first.is_laid_out };
     if let Some(body) = &mut first.body {
         body.head = &body.head[end + blank..];
     }

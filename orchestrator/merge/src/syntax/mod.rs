@@ -100,10 +100,13 @@ fn merge_item(versions: Versions<'_, '_>) -> Option<String> {
         Versions { base, ours: Some(ours), theirs: Some(theirs) } => {
             let blank = choose_blank(base, ours, theirs);
             let text = match base {
-                _ if same_words(ours.text, theirs.text) => ours.text.to_owned(),
+                _ if ours.text == theirs.text || (!ours.is_laid_out && same_words(ours.text, theirs.text)) => {
+                    ours.text.to_owned()
+                }
                 Some(base) if base.text == theirs.text => ours.text.to_owned(),
                 Some(base) if base.text == ours.text => theirs.text.to_owned(),
                 // Who changed the layout alone gives way where both cannot be had.
+                Some(_) if ours.is_laid_out => within(base, ours, theirs)?,
                 Some(before) => within(base, ours, theirs)
                     .or_else(|| same_words(before.text, theirs.text).then(|| ours.text.to_owned()))
                     .or_else(|| same_words(before.text, ours.text).then(|| theirs.text.to_owned()))?,

@@ -92,7 +92,7 @@ struct Done {
     before: String,
 }
 
-/// Files that both sides changed, each its own way, and that are there in the result.
+/// Files that both sides changed, each its own way.
 async fn met(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec<File>, GitError> {
     let (ours, theirs, result) = tokio::try_join!(
         done(git, &sides.base.0, &sides.ours.0),
@@ -108,12 +108,21 @@ async fn met(git: &Git, sides: &Sides<'_>, tree: &str) -> Result<Vec<File>, GitE
         }
         // Whoever moved the file decides where it is.
         let place = if of_ours.path == *origin { &of_theirs.path } else { &of_ours.path };
-        let Some(now) = result.get(place.as_slice()).filter(|change| is_text(&change.mode)) else { continue };
+        if is_nothing(&of_ours.id) || is_nothing(&of_theirs.id) {
+            continue;
+        }
         let base = Some(of_theirs.before.clone()).filter(|id| !is_nothing(id));
+        let (mode, now) = match result.get(place.as_slice()) {
+            Some(change) if is_text(&change.mode) => (change.mode.clone(), Some(change.id.clone())),
+            // It is as it was, or gone: neither side's edit is there.
+            None => ("100644".to_owned(), base.clone()),
+            Some(change) if change.kind == 'D' => ("100644".to_owned(), None),
+            Some(_) => continue,
+        };
         met.push(File {
             path: TreePath::new(place),
-            mode: now.mode.clone(),
-            ids: [base, Some(of_ours.id.clone()), Some(of_theirs.id.clone()), Some(now.id.clone())],
+            mode,
+            ids: [base, Some(of_ours.id.clone()), Some(of_theirs.id.clone()), now],
         });
     }
     met.sort_by(|one, other| one.path.bytes().cmp(other.path.bytes()));

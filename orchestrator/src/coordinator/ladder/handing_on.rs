@@ -138,12 +138,13 @@ pub async fn keep_for_person(
 }
 
 /// One line that says how to look at what was kept, and how to mend it.
-pub fn where_it_is_kept(run: &RunId, task: &TaskId) -> String {
+pub async fn where_it_is_kept(git: &Git, run: &RunId, task: &TaskId) -> Option<String> {
     let place = place(run, task);
-    format!(
+    git.commit(&place).await?;
+    Some(format!(
         "both sides, with conflict markers, are in {place}: see them with `git show --remerge-diff {place}`, mend them on a branch \
          (`git switch -c mend-{task} {place}`) and merge that"
-    )
+    ))
 }
 
 fn place(run: &RunId, task: &TaskId) -> String {

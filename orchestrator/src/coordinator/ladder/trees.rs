@@ -93,9 +93,8 @@ fn parse(answer: &[u8], is_clean: bool) -> Option<Trees> {
             }
         }
     }
-    if unmerged.is_empty() {
-        unmerged.extend(unstaged.into_iter().map(|(path, said)| (path, (Default::default(), said))));
-    }
+    // Also beside others that can be merged: they would hide it.
+    unmerged.extend(unstaged.into_iter().map(|(path, said)| (path, (Default::default(), said))));
     let unmerged: Vec<Unmerged> =
         unmerged.into_iter().map(|(path, (stages, said))| Unmerged { path: TreePath::new(&path), stages, said }).collect();
     // Git said that it is not clean: a tree without a conflict would be taken for clean.
