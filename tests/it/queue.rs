@@ -223,3 +223,34 @@ fn what_was_proved_on_top_of_a_batch_that_does_not_land_is_proved_again() {
     let back = s.history().count(|event| matches!(event, Event::LandingPutBack { key, .. } if key.task.as_str() == "a"));
     assert_eq!(back, 1, "{}", s.history().outline());
 }
+
+#[test]
+fn what_is_proved_ahead_has_to_pass_the_proofs_of_what_it_is_stacked_on() {
+    // `a` knows nothing of what `first` proves, and the first candidate for both breaks it; the other order holds.
+    let s = scenario("## list.dat\nstart\n");
+    let proof = |name: &str| format!("test \"$(tail -n 1 list.dat)\" = {name}");
+    let first =
+        format!("first | shared list.dat | write first | verify {} | run echo first >> list.dat; touch first", proof("first"));
+    let a = format!(
+        "a | shared list.dat | write a | verify grep -qx a list.dat | run {WAIT}; grep -qx first list.dat || echo a >> list.dat; touch a"
+    );
+    run_ahead(&s, &format!("gate | {GATE}\n {first}\n {a}"), "a").code(0);
+    let list = s.repository().git(&["show", &format!("inspan/{}:list.dat", s.run_id())]);
+    assert_eq!(list, "start\na\nfirst", "{}", s.history().outline());
+}
+
+#[test]
+fn a_command_of_the_gate_is_judged_on_what_the_one_before_it_has_built() {
+    // The second command reads what the first one builds and git ignores.
+    let s = scenario("## .gitignore\nbuilt\n## parts/one\ngood\n").config("[landing]\nspeculate = false\n[run]\nattempts = 1");
+    let task = |name: &str, word: &str| format!("{name} | write parts/{name} | run {WAIT}; echo {word} > parts/{name}\n ");
+    let plan = format!(
+        "gate | {GATE} | cat parts/* > built | ! grep -q BAD built\n first | write first | run touch first\n {}{}{}{}",
+        task("a", "good"),
+        task("b", "good"),
+        task("c", "BAD"),
+        task("d", "good")
+    );
+    run_as_batch(&s, &plan, 4).code(3).says("c #1 is red");
+    assert_eq!(s.history().count(|event| matches!(event, Event::TaskLanded { .. })), 4, "{}", s.history().outline());
+}

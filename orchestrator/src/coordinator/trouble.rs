@@ -93,8 +93,8 @@ impl Trouble {
     pub fn in_words(&self, command: &str, ended: &str) -> String {
         match self {
             Trouble::TimedOut => format!(
-                "the gate's `{command}` did not end in time ({ended}), which says nothing about any task; look whether it hangs, or raise \
-                 `[gate] timeout`"
+                "the gate's `{command}` did not end in time ({ended}), for which no task is blamed; look whether it hangs with what was to \
+                 land. A run keeps the `[gate] timeout` of the plan that was approved: a longer one takes a new run"
             ),
             Trouble::OutOfDisk => format!("the disk is full, so `{command}` could not be run to its end ({ended}); make room"),
             Trouble::OutOfMemory => format!(
