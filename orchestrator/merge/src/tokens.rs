@@ -134,11 +134,11 @@ impl Writer<'_, '_> {
                     self.text.push_str(base.text);
                 }
             }
-            By::Ours => self.one_sided(Part { whose: Whose::Ours, tokens: region.ours.clone() })?,
-            By::Theirs => self.one_sided(Part { whose: Whose::Theirs, tokens: region.theirs.clone() })?,
+            By::Ours => self.one_sided(&Part { whose: Whose::Ours, tokens: region.ours.clone() })?,
+            By::Theirs => self.one_sided(&Part { whose: Whose::Theirs, tokens: region.theirs.clone() })?,
             By::Both => {
                 for part in both(self.three, region)? {
-                    self.part(&part);
+                    self.one_sided(&part)?;
                 }
             }
         }
@@ -146,13 +146,13 @@ impl Writer<'_, '_> {
     }
 
     /// Where layout is all that tells which block a line is in, a line between two blocks that the other side moved apart is anybody's.
-    fn one_sided(&mut self, part: Part) -> Option<()> {
+    fn one_sided(&mut self, part: &Part) -> Option<()> {
         let begins_line = self.three.side(part.whose).get(part.tokens.start).is_some_and(Token::begins_line);
         let has_braces = self.three.base.iter().any(|token| matches!(token.text, "{" | "}" | ";"));
         if begins_line && !part.tokens.is_empty() && !has_braces && self.layout.is_between_blocks(part.whose, &part.tokens) {
             return None;
         }
-        self.part(&part);
+        self.part(part);
         Some(())
     }
 
@@ -237,7 +237,7 @@ impl<'t, 'a> Layout<'t, 'a> {
         let before = behind.checked_sub(1).and_then(|at| self.anchors.get(at));
         match (before.map(moved), self.anchors.get(behind).map(moved)) {
             (Some(before), Some(behind)) => before != behind,
-            (Some(Some(_)), None) => true,
+            (Some(Some(_)), None) | (None, Some(Some(_))) => true,
             _ => false,
         }
     }

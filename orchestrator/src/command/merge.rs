@@ -21,7 +21,7 @@ use crate::{cli::MergeArgs, coordinator::ladder::STACK, ui};
 /// The exit code of an error, as git's own.
 pub(crate) const FAILED: u8 = 128;
 /// For one file.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Three versions of a file, read.
 #[derive(Clone)]
@@ -54,21 +54,49 @@ struct Answer {
 /// Carries it out. What goes wrong is said in words.
 pub(crate) fn merge_file(args: &MergeArgs, directory: Option<&Path>) -> Result<u8, String> {
     let place = |path: &Path| directory.map_or_else(|| path.to_owned(), |directory| directory.join(path));
-    let read = |path: &Path| fs::read(place(path)).map_err(|error| format!("{} cannot be read: {error}", path.display()));
-    let base = match fs::read(place(&args.base)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(|error| format!("{} cannot be read: {error}", args.base.display()))?,
-    };
+    let read = |path: &Path| read_file(&place(path)).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let base = if place(&args.base).exists() { read(&args.base)? } else { Vec::new() };
     let path = args.path.clone().unwrap_or_else(|| args.ours.display().to_string());
     let texts = Texts { path, base, ours: read(&args.ours)?, theirs: read(&args.theirs)? };
     let answer = merge(&texts, args, directory);
     if args.output == Path::new("-") {
         ui::print_bytes(&answer.text).map_err(|error| format!("standard output: {error}"))?;
     } else {
-        fs::write(place(&args.output), &answer.text)
+        write_whole(&place(&args.output), &answer.text)
             .map_err(|error| format!("{} cannot be written: {error}", args.output.display()))?;
     }
     Ok(answer.code)
+}
+
+/// A file that git can read once more: what a pipe has given is gone.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_fifo() || kind.is_socket() {
+        return Err(io::Error::other("it is a pipe, which can be read only once; give a file"));
+    }
+    fs::read(path)
+}
+
+/// Writes a file as a whole or not at all: it is often one of the three.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let there = fs::metadata(&target).ok();
+    if there.as_ref().is_some_and(|data| !data.is_file()) {
+        return fs::write(&target, text);
+    }
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".inspan-{}", std::process::id()));
+    let beside = target.with_file_name(name);
+    let done = fs::write(&beside, text)
+        .and_then(|()| there.map_or(Ok(()), |data| fs::set_permissions(&beside, data.permissions())))
+        .and_then(|()| fs::rename(&beside, &target));
+    if done.is_err() {
+        // What could be written of it is of no use.
+        let _ = fs::remove_file(&beside);
+    }
+    done
 }
 
 fn merge(texts: &Texts, args: &MergeArgs, directory: Option<&Path>) -> Answer {

@@ -38,6 +38,8 @@ pub struct Landing {
     pub verify: Vec<String>,
     /// What the task's proof can reach.
     pub network: Network,
+    /// Tasks that it was seen not to go together with: what it is now has to pass their proofs, too.
+    pub clashed_with: Vec<TaskId>,
 }
 
 /// What a landing is on top of a commit.
@@ -147,10 +149,8 @@ impl Landing {
         const MOST: usize = 8;
         let Joined::Clean(clean) = joined else { return Ok(Vec::new()) };
         let paths: Vec<RepoPath> = clean.accounts.iter().map(|file| file.path.shown().clone()).collect();
-        if paths.is_empty() {
-            return Ok(Vec::new());
-        }
-        let with = self.met(batch, git, &paths).await?;
+        let mut with = if paths.is_empty() { Vec::new() } else { self.met(batch, git, &paths).await? };
+        with.extend(self.clashed_with.iter().cloned());
         let last = with.iter().rev().take(MOST);
         let proofs = last.filter_map(|task| batch.landed_proofs.iter().find(|proof| proof.task == *task));
         Ok(proofs.flat_map(|proof| proof.claims(batch)).collect())

@@ -43,6 +43,7 @@ impl Bench {
     fn landing(&self, task: &str, commit: &CommitId) -> Landing {
         let task = TaskId::new(task).unwrap();
         Landing {
+            clashed_with: Vec::new(),
             key: AttemptKey { task, ..key() },
             commit: commit.clone(),
             base: self.ground.base.clone(),

@@ -11,6 +11,7 @@ use kameo::{
 };
 use plans::{
     event::{CommitId, Event},
+    evidence::{Evidence, Setback},
     run_state::Finished,
     task_state::TaskState,
 };
@@ -123,7 +124,12 @@ impl Dispatcher {
         let state = self.state();
         let known = state.plan().and_then(|plan| plan.get(&key.task)).zip(state.task(&key.task));
         let (task, record) = known.ok_or_else(|| Error::Defect(format!("{key} lands without a task")))?;
+        let clash = |evidence: &Evidence| match &evidence.setback {
+            Setback::Clashed { with, .. } => Some(with.clone()),
+            _ => None,
+        };
         Ok(Landing {
+            clashed_with: record.setbacks.iter().filter_map(clash).collect(),
             commit,
             base: record.base.clone().unwrap_or_else(|| state.base().clone()),
             title: task.title.clone(),

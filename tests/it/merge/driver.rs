@@ -109,3 +109,16 @@ fn git_calls_it_as_a_merge_driver() {
     assert_eq!(text("a.rs"), "fn f() { h(a, b) }\n");
     assert_eq!(text("b.rs"), "<<<<<<< HEAD\nfn b() -> u8 { 3 }\n=======\nfn b() -> u8 { 2 }\n>>>>>>> other\n");
 }
+
+#[test]
+fn a_pipe_is_refused_for_git_would_find_it_empty_and_an_output_is_written_as_a_whole() {
+    let versions = Versions::new(b"a\nb\n", b"a\nB\n", b"A\nb\n");
+    let made = std::process::Command::new("mkfifo").arg(versions.path("pipe")).status().expect("mkfifo starts");
+    assert!(made.success());
+    let piped = ["merge", "--base", "base", "--ours", "ours", "--theirs", "pipe", "-o", "-"];
+    versions.scenario.inspan(&piped).code(128).says("it is a pipe");
+    versions.merge(&["-o", "ours"]);
+    let left: Vec<_> =
+        std::fs::read_dir(versions.path("ours").parent().expect("a folder")).expect("it is there").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().contains("inspan-")), "nothing is left beside it");
+}
