@@ -2,8 +2,9 @@
 //!
 //! A gate's worktree is kept for the whole run, with its build output: only what differs between two landings is built again.
 //!
-//! **Invariant:** a verdict belongs to a tree: the worktree is put to its files before every command. A command that rewrites files
-//! (a formatter, a test that writes snapshots) neither helps nor harms the next one.
+//! **Invariant:** the worktree is put to the tree's files before every command. A command that rewrites files (a formatter, a test that
+//! writes snapshots) neither helps nor harms the next one; what it builds and git ignores is there for the next one, so a verdict belongs
+//! to a tree and to all commands of its proof, in their order.
 //! **Invariant:** what the machine lacks is no verdict; see [`Trouble`].
 //!
 //! What is done about a red is in `coordinator`.

@@ -7,7 +7,8 @@
 //!
 //! **Invariant:** a merge whose account [`is whole`](Account::is_whole) has dropped no added line and brought back no removed one,
 //! but for what both sides did alike in one place.
-//! **Invariant:** white space decides nothing: a line that was indented anew is the same line.
+//! **Invariant:** white space decides nothing: a line that was indented anew is the same line. In which block it is, where layout alone says
+//! so, is what the engine leaves to a person (`tokens`).
 //!
 //! Why count and not align? A merge may move what it merges (an import into its place, a method into a moved class); where a line
 //! stands is what the parse and the proofs judge, that it stands is judged here.

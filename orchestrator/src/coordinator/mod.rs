@@ -5,7 +5,8 @@
 //! rest goes back to the queue. While a batch is being proved, the next one may be proved on top of it, in a place of its own.
 //!
 //! **Invariant:** the run branch moves only to a commit that has passed the verification of each task that lands and the gate, as that very
-//! tree. **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap.
+//! tree; but for commands of the gate that have failed since before the run, which are forgiven until they pass once.
+//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap.
 //! **Invariant:** what was proved is journaled (by the dispatcher, in answer to [`LandingStep::Judged`]) before the branch moves.
 //!
 //! A conflict or a red is no error here; it is an outcome, and `plans::run_state` decides what follows. Batches are in `batch`, merges in

@@ -1,6 +1,7 @@
 //! Verdicts that are none: a command failed because of the machine it ran on, and no task can mend that.
 //!
-//! **Invariant:** a proof that cannot be told from a red is a red: what is taken for trouble halts the run, and a person has to look.
+//! **Invariant:** a proof that cannot be told from a red is a red: what is taken for trouble halts the run, and a person has to look. Of a
+//! batch, what passes in time without the task with which the gate does not still lands.
 //!
 //! A task's own verification that takes too long or uses too much memory is the task's affair; only the gate, which belongs to nobody,
 //! has its limits blamed on nobody.

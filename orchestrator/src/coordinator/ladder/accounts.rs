@@ -1,6 +1,6 @@
 //! Accounting for what git merged by itself: nothing of one side is dropped, also where nobody saw a conflict.
 //!
-//! A file that only one side changed is taken from that side, which is seen by its blob. Only files that both changed are read.
+//! Only files that both changed are read. One that only one side changed is git's to take from that side; nobody looks whether it has.
 
 use std::collections::HashMap;
 
