@@ -296,15 +296,18 @@ impl Launch {
 pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Error> {
     let dialect = match choice.dialect {
         Dialect::OpenAiChat => model::Dialect::OpenAiChat,
+        Dialect::OpenAiResponses => model::Dialect::OpenAiResponses,
+        Dialect::AnthropicMessages => model::Dialect::AnthropicMessages,
         Dialect::Scripted => model::Dialect::Scripted { path: root.join(&choice.model) },
+        Dialect::Replay => model::Dialect::Replay { folder: root.join(&choice.model) },
     };
     let settings = ModelSettings {
         api_key: choice.api_key.as_ref().map(|key| model::Secret::new(key.reveal())),
         price: choice.price,
         context_window: choice.context_window,
         max_output: choice.max_output,
-        reasoning_roundtrip: choice.reasoning_roundtrip,
-        strict_tools: choice.strict_tools,
+        capabilities: choice.capabilities.clone(),
+        headers: choice.headers.clone(),
         extra_body: choice.extra_body.clone(),
         request_timeout: choice.request_timeout,
         idle_timeout: choice.idle_timeout,

@@ -57,11 +57,11 @@ enum Decision {
 
 impl Books {
     fn decide(&self, ask: &Reserve) -> Decision {
-        let Tokens { hit, miss, output } = ask.estimate;
+        let output = ask.estimate.output;
         let (room, alone) = (self.room_for_answer(ask), self.reserved.is_empty());
         let enough = if alone { LEAST_ANSWER } else { USUAL_ANSWER };
         if room >= output || room >= enough {
-            Decision::Grant(Tokens { hit, miss, output: output.min(room) })
+            Decision::Grant(Tokens { output: output.min(room), ..ask.estimate })
         } else if alone {
             Decision::Refuse
         } else {
@@ -230,13 +230,13 @@ mod tests {
     fn ask(miss: u64, output: u64) -> Reserve {
         let usd = |amount| Money::from_usd(amount).unwrap();
         Reserve {
-            estimate: Tokens { hit: 0, miss, output },
-            price: Some(Price { hit: usd(0.0), miss: usd(1.0), output: usd(10.0) }),
+            estimate: Tokens { hit: 0, miss, write: 0, output },
+            price: Some(Price { hit: usd(0.0), miss: usd(1.0), write: None, output: usd(10.0) }),
         }
     }
 
     fn granted(output: u64) -> Decision {
-        Decision::Grant(Tokens { hit: 0, miss: 1_000, output })
+        Decision::Grant(Tokens { hit: 0, miss: 1_000, write: 0, output })
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
         let mut books = books(Some(20_000), None);
         let first = books.grant(ask(1_000, 16_000).estimate, None);
         assert_eq!(books.decide(&ask(1_000, 16_000)), Decision::Wait);
-        books.settle(first, Tokens { hit: 0, miss: 1_000, output: 500 }, None);
+        books.settle(first, Tokens { hit: 0, miss: 1_000, write: 0, output: 500 }, None);
         assert_eq!(books.decide(&ask(1_000, 16_000)), granted(16_000));
         assert_eq!(books.spent.0.total(), 1_500);
     }
@@ -264,7 +264,7 @@ mod tests {
         let mut books = books(None, None);
         let reservation = books.grant(ask(1, 1).estimate, None);
         for _ in 0..2 {
-            books.settle(reservation, Tokens { hit: 0, miss: 0, output: 7 }, None);
+            books.settle(reservation, Tokens { hit: 0, miss: 0, write: 0, output: 7 }, None);
         }
         assert_eq!(books.spent.0.total(), 7);
     }

@@ -24,7 +24,7 @@ pub fn tokens(task: &Task, limits: Limits, opening: u64) -> Tokens {
     let turns = task.limits.turns.map_or(USUAL_TURNS, |turns| (u64::from(turns) / 2).clamp(1, USUAL_TURNS * 4));
     let turns = turns.min(limits.turns.map_or(u64::MAX, u64::from));
     let hit = (1..turns).map(|turn| opening + turn * GROWTH).sum();
-    Tokens { hit, miss: opening + turns * GROWTH, output: turns * WRITTEN }
+    Tokens { hit, miss: opening + turns * GROWTH, write: 0, output: turns * WRITTEN }
 }
 
 /// The tokens of all tasks together.
@@ -60,7 +60,12 @@ mod tests {
         };
         assert!(of(40, "\"agent\"").total() > 2 * of(10, "\"agent\"").total());
         assert_eq!(of(40, "{ command = \"true\" }"), Tokens::default());
-        let price = Price { hit: Money { nano_usd: 1 }, miss: Money { nano_usd: 1_000_000_000 }, output: Money { nano_usd: 0 } };
+        let price = Price {
+            hit: Money { nano_usd: 1 },
+            miss: Money { nano_usd: 1_000_000_000 },
+            write: None,
+            output: Money { nano_usd: 0 },
+        };
         let plan = crate::file::parse_toml(&text(2, "\"agent\"")).unwrap();
         assert_eq!(facts(&plan, Limits::default(), 4_000, Some(price)).costs.len(), 1);
         assert!(facts(&plan, Limits::default(), 4_000, None).costs.is_empty());

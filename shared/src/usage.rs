@@ -15,23 +15,41 @@ use serde::{Deserialize, Serialize};
 pub struct Tokens {
     /// Prompt tokens that the provider had cached.
     pub hit: u64,
-    /// Prompt tokens that it had not.
+    /// Prompt tokens that it had not, and did not put there at a price of their own.
     pub miss: u64,
+    /// Prompt tokens that it had not and now has, where putting them into the cache is paid for (Anthropic).
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub write: u64,
     /// Tokens that it wrote.
     pub output: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Tokens {
     /// All of them.
     pub fn total(self) -> u64 {
-        self.hit + self.miss + self.output
+        self.prompt() + self.output
+    }
+
+    /// Those that were sent.
+    pub fn prompt(self) -> u64 {
+        self.hit + self.miss + self.write
     }
 }
 
 impl Add for Tokens {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { hit: self.hit + other.hit, miss: self.miss + other.miss, output: self.output + other.output }
+        Self {
+            hit: self.hit + other.hit,
+            miss: self.miss + other.miss,
+            write: self.write + other.write,
+            output: self.output + other.output,
+        }
     }
 }
 
@@ -125,6 +143,9 @@ pub struct Price {
     pub hit: Money,
     /// Other prompt tokens.
     pub miss: Money,
+    /// Prompt tokens that are put into the cache; none where they cost what others cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write: Option<Money>,
     /// Written tokens.
     pub output: Money,
 }
@@ -133,7 +154,9 @@ impl Price {
     /// What these tokens cost, rounded up to the next billionth.
     pub fn of(&self, tokens: Tokens) -> Money {
         let part = |price: Money, count: u64| u128::from(price.nano_usd) * u128::from(count);
-        let sum = part(self.hit, tokens.hit) + part(self.miss, tokens.miss) + part(self.output, tokens.output);
+        let write = self.write.unwrap_or(self.miss);
+        let prompt = part(self.hit, tokens.hit) + part(self.miss, tokens.miss) + part(write, tokens.write);
+        let sum = prompt + part(self.output, tokens.output);
         Money { nano_usd: u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX) }
     }
 }
@@ -145,9 +168,9 @@ mod tests {
     #[test]
     fn a_price_is_per_million_and_exact_down_to_one_cached_token() {
         let usd = |x| Money::from_usd(x).unwrap();
-        let price = Price { hit: usd(0.003), miss: usd(0.15), output: usd(0.60) };
-        assert_eq!(price.of(Tokens { hit: 1, miss: 0, output: 0 }).nano_usd, 3);
-        assert_eq!(price.of(Tokens { hit: 1_000_000, miss: 1_000_000, output: 1_000_000 }), usd(0.753));
+        let price = Price { hit: usd(0.003), miss: usd(0.15), write: None, output: usd(0.60) };
+        assert_eq!(price.of(Tokens { hit: 1, miss: 0, write: 0, output: 0 }).nano_usd, 3);
+        assert_eq!(price.of(Tokens { hit: 1_000_000, miss: 1_000_000, write: 0, output: 1_000_000 }), usd(0.753));
     }
 
     #[test]

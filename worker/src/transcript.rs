@@ -186,7 +186,12 @@ mod tests {
 
     fn conversation() -> Vec<Message> {
         let call = |id: &str| ToolCall { id: id.into(), name: "read_file".into(), arguments: "{\"a\": ".into() };
-        let turn = AssistantTurn { text: "é\n".into(), reasoning: Some(String::new()), calls: vec![call("c1"), call("c2")] };
+        let turn = AssistantTurn {
+            text: "é\n".into(),
+            reasoning: Some(String::new()),
+            calls: vec![call("c1"), call("c2")],
+            opaque: None,
+        };
         let result = Message::Tool { call_id: "c1".into(), name: "read_file".into(), content: "\u{0}\u{2028}".into() };
         vec![Message::system("s"), Message::user("u"), Message::Assistant(turn), result]
     }

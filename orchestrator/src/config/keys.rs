@@ -75,8 +75,12 @@ pub(super) const REVIEWS: &[&str] = &["always", "first", "never"];
 pub(super) const VERDICTS: &[&str] = &["allow", "ask", "deny"];
 /// What can be said where nobody is there to ask.
 pub(super) const UNATTENDED: &[&str] = &["allow", "deny"];
-/// How a server is spoken to. The last is known, but not spoken yet.
-pub(super) const DIALECTS: &[&str] = &["openai-chat", "scripted", "anthropic"];
+/// How a server is spoken to.
+pub(super) const DIALECTS: &[&str] = &["openai-chat", "openai-responses", "anthropic-messages", "scripted", "replay"];
+/// How a provider keeps the beginnings of requests.
+pub(super) const CACHES: &[&str] = &["none", "automatic", "warmed", "breakpoints"];
+/// Where a key goes.
+pub(super) const AUTH_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key"];
 
 /// What bounds commands. That nothing does is said by a flag, never by a file.
 pub(super) const TIERS: &[&str] = &["auto", "bubblewrap", "helper", "seatbelt"];
@@ -346,12 +350,47 @@ pub(super) const PROVIDER_KEYS: &[Key] = &[
         within_provider("context_window", Kind::Count(1), "How many tokens a request and its answer may be together."),
     ),
     such_as("16_384", within_provider("max_output", Kind::Count(1), "How many tokens one answer may have.")),
+    such_as("true", within_provider("streaming", Kind::Flag, "Whether answers are asked for as a stream.")),
+    such_as("true", within_provider("parallel_calls", Kind::Flag, "Whether the model may ask for several calls at once.")),
+    such_as(
+        r#""automatic""#,
+        within_provider(
+            "cache",
+            Kind::OneOf(CACHES),
+            "How it keeps the beginnings of requests: none, automatic, warmed (by one request before many), breakpoints.",
+        ),
+    ),
+    such_as(
+        r#""max_completion_tokens""#,
+        within_provider(
+            "max_tokens_key",
+            Kind::Text,
+            "The member of a request that bounds the answer, where it has another name.",
+        ),
+    ),
+    such_as(
+        r#""prompt_cache_key""#,
+        within_provider(
+            "affinity_key",
+            Kind::Text,
+            "The member of a request that carries the run's id, so that it meets its cache.",
+        ),
+    ),
+    such_as(
+        r#""api-key""#,
+        within_provider("auth_header", Kind::OneOf(AUTH_HEADERS), "The header that carries the key, where it is another."),
+    ),
+    such_as(r#"{ x-title = "Inspan" }"#, within_provider("headers", Kind::Table, "Further headers of each request.")),
     such_as("false", within_provider("reasoning_roundtrip", Kind::Flag, "Whether earlier reasoning must be sent back.")),
     such_as("false", within_provider("strict_tools", Kind::Flag, "Whether the server knows strict tools.")),
     such_as("{ temperature = 0.2 }", within_provider("extra_body", Kind::Table, "Further members of each request.")),
     such_as(
         "{ hit = 0.1, miss = 0.5, output = 2.0 }",
-        within_provider("price", Kind::Price, "Dollars a million tokens: cached, other, written."),
+        within_provider(
+            "price",
+            Kind::Price,
+            "Dollars a million tokens: cached (hit), other (miss), written by the model (output), put into the cache (write).",
+        ),
     ),
     such_as(
         "5",
@@ -362,7 +401,18 @@ pub(super) const PROVIDER_KEYS: &[Key] = &[
 ];
 
 /// The keys of `[providers.NAME.models."MODEL"]`, which go before the provider's.
-pub(super) const MODEL_KEYS: &[&str] = &["price", "context_window", "max_output", "reasoning_roundtrip", "extra_body"];
+pub(super) const MODEL_KEYS: &[&str] = &[
+    "price",
+    "context_window",
+    "max_output",
+    "streaming",
+    "parallel_calls",
+    "cache",
+    "max_tokens_key",
+    "reasoning_roundtrip",
+    "strict_tools",
+    "extra_body",
+];
 
 /// The key of `[providers.NAME]` with this name.
 pub(super) fn provider_key(name: &str) -> Option<&'static Key> {

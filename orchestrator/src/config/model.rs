@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::{Map, Value as Json};
 use shared::Price;
+use worker::model::{AuthHeader, Capabilities, PrefixCache};
 
 use super::{
     Config, ConfigError, Secret, Setting, Settings,
@@ -49,8 +50,21 @@ impl fmt::Display for Role {
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// Anthropic's messages.
+    AnthropicMessages,
     /// A file of turns; the model's name is its path.
     Scripted,
+    /// A run that is over; the model's name is its id.
+    Replay,
+}
+
+impl Dialect {
+    /// Whether it is answered without a server.
+    fn is_local(self) -> bool {
+        matches!(self, Self::Scripted | Self::Replay)
+    }
 }
 
 /// A model, as plain data.
@@ -76,10 +90,10 @@ pub struct ModelChoice {
     pub context_window: u64,
     /// How many tokens one answer may have.
     pub max_output: u64,
-    /// Whether earlier reasoning must be sent back.
-    pub reasoning_roundtrip: bool,
-    /// Whether the server knows strict tools.
-    pub strict_tools: bool,
+    /// What the endpoint can do and wants.
+    pub capabilities: Capabilities,
+    /// Further headers of each request.
+    pub headers: BTreeMap<String, String>,
     /// Further members of each request.
     pub extra_body: Map<String, Json>,
     /// How often a request that failed for a passing reason is sent again.
@@ -166,7 +180,10 @@ impl Config {
     fn dialect(&self, provider: &str) -> Result<Dialect, &str> {
         match text(&self.settings, &format!("providers.{provider}.dialect")) {
             None | Some("openai-chat") => Ok(Dialect::OpenAiChat),
+            Some("openai-responses") => Ok(Dialect::OpenAiResponses),
+            Some("anthropic-messages") => Ok(Dialect::AnthropicMessages),
             Some("scripted") => Ok(Dialect::Scripted),
+            Some("replay") => Ok(Dialect::Replay),
             Some(other) => Err(other),
         }
     }
@@ -203,8 +220,8 @@ impl Choice<'_> {
             price: self.value("price").and_then(|value| if let Value::Price(price) = value { Some(*price) } else { None }),
             context_window: number("context_window", 128_000),
             max_output: number("max_output", 16_384),
-            reasoning_roundtrip: self.value("reasoning_roundtrip") == Some(&Value::Flag(true)),
-            strict_tools: self.value("strict_tools") == Some(&Value::Flag(true)),
+            capabilities: self.capabilities(),
+            headers: self.headers(),
             extra_body: match self.value("extra_body") {
                 Some(Value::Table(table)) => table.clone(),
                 _ => Map::new(),
@@ -215,8 +232,34 @@ impl Choice<'_> {
         })
     }
 
+    fn capabilities(&self) -> Capabilities {
+        let usual = Capabilities::default();
+        let flag = |key: &str, otherwise| match self.value(key) {
+            Some(Value::Flag(flag)) => *flag,
+            _ => otherwise,
+        };
+        let word = |key: &str| self.key_of(key).and_then(|key| text(&self.config.settings, &key));
+        Capabilities {
+            streaming: flag("streaming", usual.streaming),
+            parallel_calls: flag("parallel_calls", usual.parallel_calls),
+            reasoning_roundtrip: flag("reasoning_roundtrip", usual.reasoning_roundtrip),
+            strict_tools: flag("strict_tools", usual.strict_tools),
+            cache: word("cache").and_then(PrefixCache::named).unwrap_or(usual.cache),
+            max_tokens_key: word("max_tokens_key").unwrap_or_default().to_owned(),
+            affinity_key: word("affinity_key").unwrap_or_default().to_owned(),
+            auth_header: word("auth_header").and_then(AuthHeader::named).unwrap_or(usual.auth_header),
+        }
+    }
+
+    /// A header that is no text is written as JSON writes it.
+    fn headers(&self) -> BTreeMap<String, String> {
+        let Some(Value::Table(table)) = self.value("headers") else { return BTreeMap::new() };
+        let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        table.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
     fn base_url(&self, dialect: Dialect, name: &str) -> Result<String, ConfigError> {
-        if dialect == Dialect::Scripted {
+        if dialect.is_local() {
             return Ok(String::new());
         }
         let configured = self.key_of("base_url").and_then(|key| text(&self.config.settings, &key));
@@ -235,7 +278,7 @@ impl Choice<'_> {
         let own = self.key_of("api_key_env").and_then(|key| text(&self.config.settings, &key));
         let is_elsewhere = self.config.endpoint.base_url.is_some();
         match own {
-            _ if dialect == Dialect::Scripted => Ok((None, None)),
+            _ if dialect.is_local() => Ok((None, None)),
             _ if is_elsewhere || given.is_some() => Ok((Some(API_KEY.to_owned()), given)),
             None => Ok((None, None)),
             Some(variable) => match self.config.secrets.get(variable) {

@@ -104,7 +104,9 @@ impl Value {
             Self::List(list) => list.iter().map(String::as_str).collect::<toml_edit::Array>().to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Price(price) => {
-                format!("{{ hit = {}, miss = {}, output = {} }}", price.hit.usd(), price.miss.usd(), price.output.usd())
+                let write = price.write.map_or(String::new(), |write| format!("write = {}, ", write.usd()));
+                let (hit, miss, output) = (price.hit.usd(), price.miss.usd(), price.output.usd());
+                format!("{{ hit = {hit}, miss = {miss}, {write}output = {output} }}")
             }
             Self::Table(table) => Json::Object(table.clone()).to_string(),
             Self::Generators(list) => {
@@ -126,7 +128,8 @@ impl Value {
             Self::List(list) => list.clone().into(),
             Self::Flag(flag) => (*flag).into(),
             Self::Price(price) => {
-                serde_json::json!({ "hit": price.hit.usd(), "miss": price.miss.usd(), "output": price.output.usd() })
+                let write = price.write.unwrap_or(price.miss).usd();
+                serde_json::json!({ "hit": price.hit.usd(), "miss": price.miss.usd(), "write": write, "output": price.output.usd() })
             }
             Self::Table(table) => Json::Object(table.clone()),
             Self::Generators(list) => {
@@ -203,13 +206,15 @@ fn generator(table: &dyn TableLike) -> Result<Generated, String> {
 }
 
 fn price(item: &Item) -> Result<Price, String> {
-    const WANTED: &str = "give { hit = …, miss = …, output = … }, in dollars a million tokens";
+    const WANTED: &str =
+        "give { hit = …, miss = …, output = … }, and write = … where it costs other than a miss, in dollars a million tokens";
     let table = item.as_table_like().ok_or(WANTED)?;
-    if let Some((other, _)) = table.iter().find(|(name, _)| !["hit", "miss", "output"].contains(name)) {
+    if let Some((other, _)) = table.iter().find(|(name, _)| !["hit", "miss", "write", "output"].contains(name)) {
         return Err(format!("`{other}` is no part of a price; {WANTED}"));
     }
     let part = |name: &str| table.get(name).ok_or_else(|| format!("`{name}` is missing; {WANTED}")).and_then(dollars);
-    Ok(Price { hit: part("hit")?, miss: part("miss")?, output: part("output")? })
+    let write = table.get("write").map(dollars).transpose()?;
+    Ok(Price { hit: part("hit")?, miss: part("miss")?, write, output: part("output")? })
 }
 
 fn json_table(table: &dyn TableLike) -> Map<String, Json> {

@@ -155,6 +155,6 @@ mod tests {
     fn numbers_are_short_and_times_read_like_clocks() {
         assert_eq!([950, 12_345, 4_500_000].map(count), ["950", "12.3k", "4.5M"]);
         assert_eq!([7, 750, 3723].map(|s| clock(Duration::from_secs(s))), ["0:07", "12:30", "1:02:03"]);
-        assert_eq!(spent(Tokens { hit: 1, miss: 2, output: 3 }, Money::default()), "6 tokens");
+        assert_eq!(spent(Tokens { hit: 1, miss: 2, write: 0, output: 3 }, Money::default()), "6 tokens");
     }
 }

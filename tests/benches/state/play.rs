@@ -123,7 +123,7 @@ impl World<'_> {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Turn(key, turn) => {
-                let tokens = Tokens { hit: 20_000, miss: 1_200, output: 300 };
+                let tokens = Tokens { hit: 20_000, miss: 1_200, write: 0, output: 300 };
                 let cost = Some(Money { nano_usd: 420_000 });
                 self.record(Event::TurnTaken { task: Some(key.task), attempt: Some(key.attempt), turn, tokens, cost });
             }

@@ -79,7 +79,7 @@ impl Workplace {
 
 fn price() -> Price {
     let usd = |usd| shared::Money::from_usd(usd).expect("a small amount");
-    Price { hit: usd(0.003), miss: usd(0.15), output: usd(0.6) }
+    Price { hit: usd(0.003), miss: usd(0.15), write: None, output: usd(0.6) }
 }
 
 /// A folder with a file of some hundred lines in it.

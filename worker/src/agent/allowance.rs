@@ -88,14 +88,14 @@ mod tests {
     }
 
     fn means(limits: Limits) -> Means {
-        let price = Price { hit: usd(0.0), miss: usd(1.0), output: usd(2.0) };
+        let price = Price { hit: usd(0.0), miss: usd(1.0), write: None, output: usd(2.0) };
         Means { limits, price: Some(price), window: 100_000, max_tokens: 8_000 }
     }
 
     fn room(limits: Limits, turns: u32, spent: u64, prompt: u64) -> Result<u64, Limit> {
-        let tokens = Tokens { hit: 0, miss: spent, output: 0 };
+        let tokens = Tokens { hit: 0, miss: spent, write: 0, output: 0 };
         let totals = Totals { turns, tokens, cost: Some(means(limits).price.unwrap().of(tokens)) };
-        means(limits).room(&totals, Tokens { hit: 0, miss: prompt, output: 0 })
+        means(limits).room(&totals, Tokens { hit: 0, miss: prompt, write: 0, output: 0 })
     }
 
     #[test]
@@ -122,8 +122,8 @@ mod tests {
     fn a_warning_comes_before_the_end() {
         let limits = Limits { turns: Some(10), tokens: Some(50_000), ..Limits::default() };
         let warning = |turns, spent| {
-            let totals = Totals { turns, tokens: Tokens { hit: spent, miss: 0, output: 0 }, cost: None };
-            means(limits).warning(&totals, Tokens { hit: 2_000, miss: 0, output: 0 }, "finish")
+            let totals = Totals { turns, tokens: Tokens { hit: spent, miss: 0, write: 0, output: 0 }, cost: None };
+            means(limits).warning(&totals, Tokens { hit: 2_000, miss: 0, write: 0, output: 0 }, "finish")
         };
         assert_eq!(warning(7, 10_000), None);
         assert!(warning(8, 10_000).unwrap().starts_with("You have 2 turns left. "));

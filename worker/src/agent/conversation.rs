@@ -118,13 +118,13 @@ impl Conversation {
     pub(super) fn prompt(&self, tools: &[ToolSpec]) -> Tokens {
         let bytes = |messages: &[Message]| estimate_tokens(messages.iter().map(Message::bytes).sum());
         match self.counted {
-            None => Tokens { hit: 0, miss: bytes(&self.messages) + estimate_tokens(tool_bytes(tools)), output: 0 },
+            None => Tokens { hit: 0, miss: bytes(&self.messages) + estimate_tokens(tool_bytes(tools)), write: 0, output: 0 },
             Some(Counted { messages, tokens, is_cached }) => {
                 let new = bytes(&self.messages[messages..]);
                 if is_cached {
-                    Tokens { hit: tokens, miss: new, output: 0 }
+                    Tokens { hit: tokens, miss: new, write: 0, output: 0 }
                 } else {
-                    Tokens { hit: 0, miss: tokens + new, output: 0 }
+                    Tokens { hit: 0, miss: tokens + new, write: 0, output: 0 }
                 }
             }
         }

@@ -290,7 +290,7 @@ async fn turns_run_out_with_a_warning_before() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_within_what_the_limits_leave() {
     let usd = |usd| Money::from_usd(usd).unwrap();
-    let price = Price { hit: usd(0.0), miss: usd(0.0), output: usd(1.0) };
+    let price = Price { hit: usd(0.0), miss: usd(0.0), write: None, output: usd(1.0) };
     for (limits, price) in [
         (Limits { tokens: Some(3_000), ..Limits::default() }, None),
         (Limits { cost: Some(usd(0.003)), ..Limits::default() }, Some(price)),
@@ -404,13 +404,13 @@ async fn whoever_watches_sees_turns_and_tools() {
     let seen: Vec<_> = played.books.seen.lock().unwrap().iter().map(|progress| format!("{progress:?}")).collect();
     expect![[r#"
         Asking { turn: 1 }
-        Turn { turn: 1, tokens: Tokens { hit: 0, miss: 10, output: 1 }, cost: None, tools: ["read", "edit"] }
+        Turn { turn: 1, tokens: Tokens { hit: 0, miss: 10, write: 0, output: 1 }, cost: None, tools: ["read", "edit"] }
         Tool { name: "read", summary: "a" }
         ToolEnded { name: "read", ok: true }
         Tool { name: "edit", summary: "b" }
         ToolEnded { name: "edit", ok: true }
         Asking { turn: 2 }
-        Turn { turn: 2, tokens: Tokens { hit: 0, miss: 41, output: 8 }, cost: None, tools: ["finish"] }
+        Turn { turn: 2, tokens: Tokens { hit: 0, miss: 41, write: 0, output: 8 }, cost: None, tools: ["finish"] }
         Tool { name: "finish", summary: "done" }
         ToolEnded { name: "finish", ok: true }"#]]
     .assert_eq(&seen.join("\n"));

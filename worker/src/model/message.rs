@@ -4,6 +4,7 @@
 //! reasoning is never edited: some providers refuse a conversation whose earlier reasoning was touched.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,19 @@ pub struct AssistantTurn {
     /// What it wants done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<ToolCall>,
+    /// What the provider wants back as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<Opaque>,
+}
+
+/// What only its own provider reads: signatures, encrypted reasoning, the order of blocks. It goes back unchanged to that provider and
+/// to nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opaque {
+    /// The entry of the configuration that wrote it: the part of a model's name before the first `/`.
+    pub provider: String,
+    /// The blocks in their order, as the dialect has them.
+    pub blocks: Vec<Value>,
 }
 
 /// One tool call as the model wrote it.
@@ -84,7 +98,10 @@ impl AssistantTurn {
     /// How many bytes the model wrote.
     pub fn bytes(&self) -> usize {
         let calls: usize = self.calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len()).sum();
-        self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls
+        let said = self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls;
+        // Opaque blocks hold what was said as well, and go out instead of it.
+        let blocks = self.opaque.iter().flat_map(|opaque| &opaque.blocks).map(|block| block.to_string().len());
+        said.max(blocks.sum())
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Not here: tools, limits, money (a model only tells its price), and what to say to a model.
 
+pub mod capabilities;
 pub mod error;
 pub mod message;
 pub mod openai;
@@ -25,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use shared::{Price, RunId, TaskId, Tokens};
 use tokio_util::sync::CancellationToken;
 
+pub use capabilities::{AuthHeader, Capabilities, PrefixCache};
 pub use error::ModelError;
-pub use message::{AssistantTurn, Message, ToolCall, estimate_tokens};
+pub use message::{AssistantTurn, Message, Opaque, ToolCall, estimate_tokens};
 pub use settings::{Dialect, ModelSettings, Secret, connect};
 
 use crate::tool::ToolSpec;
@@ -39,6 +41,8 @@ pub enum Role {
     Planner,
     /// An agent that carries out one task.
     Worker,
+    /// Whoever makes a long conversation of a worker or of the planner short.
+    Summariser,
 }
 
 impl Role {
@@ -47,6 +51,7 @@ impl Role {
         match self {
             Role::Planner => "planner",
             Role::Worker => "worker",
+            Role::Summariser => "summariser",
         }
     }
 }
@@ -100,6 +105,26 @@ pub struct Answer {
     pub finish: FinishReason,
     /// What the provider counted, if it did.
     pub usage: Option<Tokens>,
+    /// What had to be mended before the calls could be read.
+    pub repairs: Vec<Repair>,
+}
+
+/// What was done to one tool call so that it could be read. The conversation keeps the mended call: that is what is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// Raw control characters within texts were escaped.
+    ControlCharacters,
+    /// Commas before closing brackets were taken out.
+    TrailingCommas,
+    /// Brackets or a text were closed, or a bracket too many was taken out.
+    Brackets,
+    /// The arguments came as an object, or as a text that holds one.
+    ArgumentsAsObject,
+    /// The call stood in the text, in the model's own markup.
+    LeakedCall,
+    /// It could not be mended: the model was told what is wrong.
+    AskedAgain,
 }
 
 /// Why a model stopped.

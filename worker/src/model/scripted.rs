@@ -89,7 +89,7 @@ impl Scripted {
         };
         let attempts = match (&label.role, &label.task) {
             (Role::Planner, _) => Some(&self.script.planner),
-            (Role::Worker, task) => task.as_ref().and_then(|task| self.script.tasks.get(task)),
+            (Role::Worker | Role::Summariser, task) => task.as_ref().and_then(|task| self.script.tasks.get(task)),
         };
         let attempts = attempts.ok_or_else(|| off("it does not mention it".to_owned()))?;
         let (attempt, turns) =
@@ -119,10 +119,11 @@ impl Turn {
             name: call.tool.clone(),
             arguments: call.arguments.to_string(),
         });
-        let turn = AssistantTurn { text: self.say.clone(), reasoning: self.reasoning.clone(), calls: calls.collect() };
+        let turn =
+            AssistantTurn { text: self.say.clone(), reasoning: self.reasoning.clone(), calls: calls.collect(), opaque: None };
         let finish = if turn.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
         let usage = self.usage.unwrap_or_else(|| usage(request, &turn));
-        Answer { turn, finish, usage: Some(usage) }
+        Answer { turn, finish, usage: Some(usage), repairs: Vec::new() }
     }
 }
 
@@ -133,7 +134,7 @@ fn usage(request: &Request<'_>, turn: &AssistantTurn) -> Tokens {
     let (old, new) = request.messages.split_at(known.map_or(0, |place| place + 1));
     let tools = tool_bytes(request.tools);
     let (hit, miss) = if old.is_empty() { (0, bytes(new) + tools) } else { (bytes(old) + tools, bytes(new)) };
-    Tokens { hit: estimate_tokens(hit), miss: estimate_tokens(miss), output: estimate_tokens(turn.bytes() as u64) }
+    Tokens { hit: estimate_tokens(hit), miss: estimate_tokens(miss), write: 0, output: estimate_tokens(turn.bytes() as u64) }
 }
 
 impl Model for Scripted {
@@ -214,11 +215,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_found_by_role_task_attempt_and_turn() {
         check(SCRIPT, &["planner 1 1", "a 1 1", "a 2 1", "a 3 1", "a 9 1"], expect![[r#"
-            planner 1 1: "a plan" [] Tokens { hit: 0, miss: 12, output: 2 }
-            a 1 1: "one" [ToolCall { id: "call_1_1", name: "finish", arguments: "{\"status\":\"done\"}" }] Tokens { hit: 0, miss: 12, output: 11 }
-            a 2 1: "one" [ToolCall { id: "call_1_1", name: "finish", arguments: "{\"status\":\"done\"}" }] Tokens { hit: 0, miss: 12, output: 11 }
-            a 3 1: "three" [] Tokens { hit: 1, miss: 2, output: 3 }
-            a 9 1: "three" [] Tokens { hit: 1, miss: 2, output: 3 }
+            planner 1 1: "a plan" [] Tokens { hit: 0, miss: 12, write: 0, output: 2 }
+            a 1 1: "one" [ToolCall { id: "call_1_1", name: "finish", arguments: "{\"status\":\"done\"}" }] Tokens { hit: 0, miss: 12, write: 0, output: 11 }
+            a 2 1: "one" [ToolCall { id: "call_1_1", name: "finish", arguments: "{\"status\":\"done\"}" }] Tokens { hit: 0, miss: 12, write: 0, output: 11 }
+            a 3 1: "three" [] Tokens { hit: 1, miss: 2, write: 0, output: 3 }
+            a 9 1: "three" [] Tokens { hit: 1, miss: 2, write: 0, output: 3 }
         "#]]).await;
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Where the settings come from (files, environment, flags) is not known here; nothing in this crate reads the environment.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use shared::Price;
 
-use super::{Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
+use super::{Capabilities, Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
 
 /// A key. It shows itself to nobody: no `Display`, no `Serialize`, and a `Debug` without the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,12 +34,21 @@ impl fmt::Debug for Secret {
 /// How a model is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dialect {
-    /// OpenAI-compatible chat completions, streamed.
+    /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// A file of turns, for tests, demos and replay.
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// Anthropic's messages.
+    AnthropicMessages,
+    /// A file of turns, for tests and demos.
     Scripted {
         /// The file.
         path: PathBuf,
+    },
+    /// The transcripts of a run that is over.
+    Replay {
+        /// The run's folder.
+        folder: PathBuf,
     },
 }
 
@@ -60,10 +69,10 @@ pub struct ModelSettings {
     pub context_window: u64,
     /// How many tokens it may write in one answer.
     pub max_output: u64,
-    /// Whether the reasoning of all earlier turns must be sent back (`DeepSeek`).
-    pub reasoning_roundtrip: bool,
-    /// Whether the server knows `strict` tools.
-    pub strict_tools: bool,
+    /// What the endpoint can do and wants.
+    pub capabilities: Capabilities,
+    /// Further headers of each request.
+    pub headers: BTreeMap<String, String>,
     /// Further members of each request; they override ours, and `null` takes one of ours out.
     pub extra_body: Map<String, Value>,
     /// How long one answer may take from request to end.
@@ -85,8 +94,8 @@ impl ModelSettings {
             price: None,
             context_window: 128_000,
             max_output: 16_384,
-            reasoning_roundtrip: false,
-            strict_tools: false,
+            capabilities: Capabilities::default(),
+            headers: BTreeMap::new(),
             extra_body: Map::new(),
             request_timeout: Duration::from_secs(20 * 60),
             idle_timeout: Duration::from_secs(3 * 60),
@@ -105,6 +114,9 @@ pub fn connect(settings: ModelSettings) -> Result<Arc<dyn Model>, ModelError> {
     let retries = settings.retries;
     match &settings.dialect {
         Dialect::Scripted { path } => Ok(Arc::new(Scripted::read(path, &settings)?)),
+        Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Replay { .. } => {
+            Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() })
+        }
         Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(OpenAi::new(settings)?), retries))),
     }
 }

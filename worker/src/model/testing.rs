@@ -21,7 +21,12 @@ pub(crate) fn settings(base_url: &str) -> ModelSettings {
 
 pub(crate) fn text(text: &str) -> Answer {
     let turn = AssistantTurn { text: text.into(), ..AssistantTurn::default() };
-    Answer { turn, finish: FinishReason::Stop, usage: Some(Tokens { hit: 0, miss: 10, output: 1 }) }
+    Answer {
+        turn,
+        finish: FinishReason::Stop,
+        usage: Some(Tokens { hit: 0, miss: 10, write: 0, output: 1 }),
+        repairs: Vec::new(),
+    }
 }
 
 /// Plays its answers in order, and keeps what it was asked.

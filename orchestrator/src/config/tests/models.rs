@@ -116,8 +116,8 @@ fn a_base_url_takes_any_model_and_only_the_key_that_was_given_for_it() {
     check(
         &format!("{env}INSPAN_MODEL=anthropic/some-model"),
         &expect![[r#"
-        custom | anthropic/some-model | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000
-    "#]],
+            anthropic | some-model | http://127.0.0.1:9/v1 | AnthropicMessages | INSPAN_API_KEY: no key | unknown | 200000
+        "#]],
     );
     check(
         env,
@@ -186,8 +186,8 @@ fn names_that_lead_nowhere_say_what_to_write_instead() {
     check(
         "## env\nANTHROPIC_API_KEY=k4\nINSPAN_MODEL=anthropic/some-model",
         &expect![[r#"
-        error: anthropic/some-model: this version does not speak the `anthropic` dialect; use an OpenAI-compatible endpoint that offers the model, such as openrouter/anthropic/some-model, or set INSPAN_BASE_URL
-    "#]],
+            anthropic | some-model | https://api.anthropic.com/v1 | AnthropicMessages | ANTHROPIC_API_KEY: k4 | unknown | 200000
+        "#]],
     );
 }
 
@@ -222,8 +222,17 @@ thinking = { type = "disabled", budget = [1, 2.5] }
             price: None,
             context_window: 128000,
             max_output: 1,
-            reasoning_roundtrip: true,
-            strict_tools: true,
+            capabilities: Capabilities {
+                streaming: true,
+                parallel_calls: true,
+                reasoning_roundtrip: true,
+                strict_tools: true,
+                cache: Automatic,
+                max_tokens_key: "",
+                affinity_key: "",
+                auth_header: Dialect,
+            },
+            headers: {},
             extra_body: {
                 "thinking": Object {
                     "budget": Array [

@@ -92,12 +92,12 @@ base_url = "https://host/v1/chat/completions"
             inspan.toml:16: `providers.short` is a table; write [providers.short]
             inspan.toml:17: `a/b` cannot name a provider; use letters, digits, - and _
             inspan.toml:19: `providers.mine.base_url`: give an address such as https://example.org/v1, without the key and without /chat/completions
-            inspan.toml:20: `providers.mine.dialect`: give one of openai-chat, scripted, anthropic
+            inspan.toml:20: `providers.mine.dialect`: give one of openai-chat, openai-responses, anthropic-messages, scripted, replay
             inspan.toml:21: `providers.mine.reasoning_roundtrip`: give true or false
-            inspan.toml:22: `providers.mine.price`: `output` is missing; give { hit = …, miss = …, output = … }, in dollars a million tokens
+            inspan.toml:22: `providers.mine.price`: `output` is missing; give { hit = …, miss = …, output = … }, and write = … where it costs other than a miss, in dollars a million tokens
             inspan.toml:23: `providers.mine.extra_body`: give a table
             inspan.toml:24: `providers.mine.models` is a table; write [providers.mine.models."MODEL"]
-            inspan.toml:26: `providers.other.price`: `out` is no part of a price; give { hit = …, miss = …, output = … }, in dollars a million tokens
+            inspan.toml:26: `providers.other.price`: `out` is no part of a price; give { hit = …, miss = …, output = … }, and write = … where it costs other than a miss, in dollars a million tokens
             inspan.toml:27: `providers.other.base_url`: give an address such as https://example.org/v1, without the key and without /chat/completions"#]],
     );
 }

@@ -75,7 +75,7 @@ fn effective_values_are_shown_with_their_origins() {
         INSPAN_API_KEY is set, for every role
 
         providers
-          anthropic    https://api.anthropic.com/v1      anthropic    ANTHROPIC_API_KEY missing
+          anthropic    https://api.anthropic.com/v1      anthropic-messages ANTHROPIC_API_KEY missing
           deepseek     https://api.deepseek.com/v1       openai-chat  DEEPSEEK_API_KEY missing
           llamacpp     http://localhost:8080/v1          openai-chat  no key
           mine         https://mine.example/v1           openai-chat  MINE set

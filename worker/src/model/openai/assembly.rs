@@ -101,7 +101,12 @@ impl Assembly {
         };
         let calls = calls.into_iter().map(|call| ToolCall { id: ids(&call.id), ..call }).collect();
         let text = if self.text.is_empty() { self.refusal } else { self.text };
-        Ok(Answer { turn: AssistantTurn { text, reasoning: self.reasoning, calls }, finish, usage: self.usage })
+        Ok(Answer {
+            turn: AssistantTurn { text, reasoning: self.reasoning, calls, opaque: None },
+            finish,
+            usage: self.usage,
+            repairs: Vec::new(),
+        })
     }
 }
 
@@ -193,5 +198,5 @@ fn tokens(usage: &Value) -> Option<Tokens> {
     let split = count("/prompt_cache_hit_tokens").zip(count("/prompt_cache_miss_tokens")).map(|(hit, miss)| hit + miss);
     let prompt = count("/prompt_tokens").or(split)?;
     let hit = hit.unwrap_or(0).min(prompt);
-    Some(Tokens { hit, miss: prompt - hit, output: count("/completion_tokens").unwrap_or(0) })
+    Some(Tokens { hit, miss: prompt - hit, write: 0, output: count("/completion_tokens").unwrap_or(0) })
 }

@@ -50,9 +50,12 @@ impl Serialize for Body<'_> {
         }
         map.serialize_entry("stream", &true)?;
         if !request.tools.is_empty() {
-            map.serialize_entry("tools", &Tools { tools: request.tools, strict: settings.strict_tools })?;
+            map.serialize_entry("tools", &Tools { tools: request.tools, strict: settings.capabilities.strict_tools })?;
         }
-        map.serialize_entry("messages", &Messages { messages: request.messages, reasoning: settings.reasoning_roundtrip })?;
+        map.serialize_entry(
+            "messages",
+            &Messages { messages: request.messages, reasoning: settings.capabilities.reasoning_roundtrip },
+        )?;
         map.end()
     }
 }
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn a_conversation_is_written_with_its_reasoning_where_that_goes_back() {
         let turn = |reasoning: Option<&str>, text: &str, calls| {
-            Message::Assistant(AssistantTurn { text: text.into(), reasoning: reasoning.map(Into::into), calls })
+            Message::Assistant(AssistantTurn { text: text.into(), reasoning: reasoning.map(Into::into), calls, opaque: None })
         };
         let messages = [
             Message::system("be good"),
@@ -196,7 +199,8 @@ mod tests {
             Message::Tool { call_id: "c1".into(), name: "read_file".into(), content: "x".into() },
             turn(None, "hm", vec![call("{\"path\":"), call("")]),
         ];
-        let settings = ModelSettings { reasoning_roundtrip: true, ..settings("http://localhost/v1") };
+        let mut settings = settings("http://localhost/v1");
+        settings.capabilities.reasoning_roundtrip = true;
         check(
             &settings,
             &messages,
@@ -233,7 +237,7 @@ mod tests {
         let mut settings = settings("http://localhost/v1");
         let extra = json!({"stream_options": null, "max_tokens": 7, "stream": false, "messages": [], "user_id": "u"});
         settings.extra_body = extra.as_object().unwrap().clone();
-        settings.strict_tools = true;
+        settings.capabilities.strict_tools = true;
         let tool = ToolSpec { name: "t", description: "d", parameters: json!({"type": "object"}) };
         check(
             &settings,

@@ -23,7 +23,7 @@ fn show(body: &str) -> String {
     assert_eq!(read(body.as_bytes(), 3), whole, "the pieces do not matter");
     match whole {
         Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
-        Ok(Answer { turn, finish, usage }) => {
+        Ok(Answer { turn, finish, usage, .. }) => {
             let reasoning = turn.reasoning.map(|r| format!(" thought {r:?}")).unwrap_or_default();
             let calls: Vec<_> = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
             let calls = calls.concat();
