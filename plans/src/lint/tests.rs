@@ -245,7 +245,8 @@ fn a_model_that_a_task_names_must_be_usable_priced_and_a_persons_choice() {
     expect![[r#"
         error[unknown-model] task t3, model: `t3` names the model `q/\u{1b}x`: there is no provider like that
         error[model-of-command] task t4, model: `t4` is done by a command, which uses no model; take `model` out
-    "#]].assert_eq(&found(LintRules::default()));
+    "#]]
+    .assert_eq(&found(LintRules::default()));
     let limited = Limits { cost: Money::from_usd(2.0), ..Limits::default() };
     let strict = LintRules { host: HostRule::Refused, run_limits: limited, ..LintRules::default() };
     expect![[r#"

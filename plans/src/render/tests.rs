@@ -193,7 +193,8 @@ fn a_model_of_ones_own_is_shown_where_it_is_not_the_usual_one() {
 
         gate    $ true (at most 20m)
         3 tasks, 1 in the longest chain
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
