@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use shared::Limits;
 use tokio::{signal::unix::SignalKind, sync::oneshot};
 use worker::{
-    model::{self, Model, ModelSettings},
     process::Permits,
     sandbox::{Chosen, Tier, TierChoice, choose},
 };
 
 use crate::{
-    config::{Config, ConfigError, Dialect, ModelChoice, Role},
+    config::Config,
     dispatcher::{Dispatcher, DispatcherArgs, Ending, Interrupt, Policy, ReviewPolicy},
     environment::Environment,
     error::Error,
     journal::Journal,
     lease::Lease,
+    models::Models,
     quarters::Quarters,
     recorder::{RecordError, Recorder},
     repository::{Repository, StartingPoint},
@@ -54,36 +54,6 @@ pub struct Launch {
     pub sandbox: Chosen,
     /// The number of the last event that an earlier process has told of.
     pub told: u64,
-}
-
-/// A client for each role that has a model; a run that only stops needs none.
-#[derive(Default)]
-pub struct Models {
-    /// The workers'.
-    pub worker: Option<Arc<dyn Model>>,
-    /// The planner's.
-    pub planner: Option<Arc<dyn Model>>,
-}
-
-impl Models {
-    /// The models that are configured.
-    pub fn connect(config: &Config, root: &Path) -> Result<Self, Error> {
-        let of = |role| match config.model(role) {
-            Ok(choice) => connect(&choice, root).map(Some),
-            Err(ConfigError::NoModel | ConfigError::NoModelThere) => Ok(None),
-            Err(error) => Err(Error::Usage(error.to_string())),
-        };
-        Ok(Self { worker: of(Role::Worker)?, planner: of(Role::Planner)? })
-    }
-
-    /// Refuses a limit in money that cannot be kept.
-    pub fn can_keep(&self, limits: &Limits) -> Result<(), Error> {
-        let unpriced = [&self.worker, &self.planner].into_iter().flatten().find(|model| model.price().is_none());
-        match unpriced {
-            Some(model) if limits.cost.is_some() => Err(Error::UnknownPrice { model: model.id().to_owned() }),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// How a new run is to behave, as flags and configuration say.
@@ -179,6 +149,7 @@ impl Launch {
             run_limits: self.settings.run_limits,
             paths: self.config.approvals.paths.clone(),
             unreviewed: self.config.run.review == crate::config::Review::Never,
+            models: Some(Arc::new(self.config.clone())),
         };
         Ok(Arc::new(Site {
             folder: self.folder.clone(),
@@ -190,8 +161,7 @@ impl Launch {
             survey: Arc::new(survey),
             repository_brief,
             notes,
-            worker_model: models.worker,
-            planner_model: models.planner.filter(|_| self.settings.planner),
+            models: if self.settings.planner { models } else { models.without_planner() },
             rules,
             approvals: Arc::new(self.config.approvals.clone()),
             generated: self.config.generated.clone(),
@@ -290,31 +260,6 @@ impl Launch {
         drop(self.lease);
         ending
     }
-}
-
-/// A client for a configured model. A script's path is relative to the repository.
-pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Error> {
-    let dialect = match choice.dialect {
-        Dialect::OpenAiChat => model::Dialect::OpenAiChat,
-        Dialect::OpenAiResponses => model::Dialect::OpenAiResponses,
-        Dialect::AnthropicMessages => model::Dialect::AnthropicMessages,
-        Dialect::Scripted => model::Dialect::Scripted { path: root.join(&choice.model) },
-        Dialect::Replay => model::Dialect::Replay { folder: root.join(&choice.model) },
-    };
-    let settings = ModelSettings {
-        api_key: choice.api_key.as_ref().map(|key| model::Secret::new(key.reveal())),
-        price: choice.price,
-        context_window: choice.context_window,
-        max_output: choice.max_output,
-        capabilities: choice.capabilities.clone(),
-        headers: choice.headers.clone(),
-        extra_body: choice.extra_body.clone(),
-        request_timeout: choice.request_timeout,
-        idle_timeout: choice.idle_timeout,
-        retries: choice.retries,
-        ..ModelSettings::new(&choice.name, dialect, &choice.base_url)
-    };
-    model::connect(settings).map_err(|error| Error::Model { what: error.to_string(), hint: error.hint().to_owned() })
 }
 
 /// The first interrupt stops the run in order; the second one ends the process, which loses nothing that is in the journal.

@@ -24,6 +24,7 @@ mod launch;
 mod leak;
 mod lease;
 mod ledger;
+mod models;
 mod planner;
 mod quarters;
 mod recorder;

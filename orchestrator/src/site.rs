@@ -13,7 +13,7 @@ use plans::{
 };
 use shared::{AttemptKey, RunId, Secrecy};
 use tokio_util::task::TaskTracker;
-use worker::{model::Model, process::end_strays};
+use worker::process::end_strays;
 
 use crate::{
     approvals::Rules,
@@ -21,6 +21,7 @@ use crate::{
     environment::Environment,
     error::Error,
     journal::Journal,
+    models::Models,
     quarters::Quarters,
     repository::Repository,
     store::RunFolder,
@@ -55,10 +56,8 @@ pub struct Site {
     pub repository_brief: String,
     /// What the tree lacks against what a person might expect.
     pub notes: Vec<String>,
-    /// The model of the workers; none if no task needs one.
-    pub worker_model: Option<Arc<dyn Model>>,
-    /// The model of the planner; none if the run goes without.
-    pub planner_model: Option<Arc<dyn Model>>,
+    /// Whoever is asked; no planner if the run goes without.
+    pub models: Models,
     /// What plans are completed with and held against.
     pub rules: PlanRules,
     /// What a person wants to be asked about, and what nobody may do.
@@ -79,10 +78,11 @@ impl Site {
 
     /// What a person is shown of a plan of this run.
     pub fn sheet(&self, plan: Plan, settings: &Settings) -> Sheet {
-        let model = self.worker_model.as_ref();
+        let model = self.models.worker.as_ref();
         let team = Team {
             model: model.map(|model| model.id().to_owned()),
             price: model.and_then(|model| model.price()),
+            reserve: self.models.in_reserve(),
             opening: worker::model::estimate_tokens(self.repository_brief.len() as u64 + OPENING_BYTES),
         };
         Sheet {

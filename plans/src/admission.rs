@@ -10,13 +10,14 @@
 //!
 //! Not here: who has to agree to a plan (the orchestrator), and what holds within any plan (`plan`).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 use shared::{Glob, Limits, Network, Scope, TaskId};
 
 use crate::{
     approval::PathRules,
+    catalogue::Catalogue,
     edit::{self, PlanEdit, Revised},
     file::Reading,
     lint::{self, Checked, GateRule, HostRule, LintRules},
@@ -41,6 +42,8 @@ pub struct PlanRules {
     pub paths: PathRules,
     /// Whether a model's plan takes effect without that a person has seen it.
     pub unreviewed: bool,
+    /// Who knows the models that tasks may name.
+    pub models: Option<Arc<dyn Catalogue>>,
 }
 
 /// A plan that may be proposed.
@@ -114,9 +117,26 @@ impl PlanRules {
         let revised = edit::apply(plan, edits, settled)?;
         let errors: Vec<Problem> = lint::lint(&revised.plan, survey, &self.lint_rules())
             .into_iter()
+            .chain(self.strangers(plan, &revised.plan))
             .filter(|problem| problem.is_error() && !is_about(problem, settled))
             .collect();
         if errors.is_empty() { Ok(revised) } else { Err(errors) }
+    }
+
+    /// Models that a re-plan brings in though neither the plan nor the configuration had them.
+    fn strangers(&self, before: &Plan, after: &Plan) -> Vec<Problem> {
+        let had = |name: &str| before.tasks().iter().any(|task| task.model.as_deref() == Some(name));
+        let is_configured = |name: &str| match &self.models {
+            // One that cannot be used is the linter's to name.
+            Some(models) => models.look_up(name).map_or(true, |facts| facts.configured),
+            None => true,
+        };
+        let stranger = |task: &Task| {
+            let name = task.model.as_deref().filter(|name| !had(name) && !is_configured(name))?;
+            let place = Place::Key { task: task.id.clone(), key: "model", item: None };
+            Some(error(place, "stranger-model", lint::models::stranger(task, name)))
+        };
+        after.tasks().iter().filter_map(stranger).collect()
     }
 
     /// What the linter remarks of a plan that was admitted.
@@ -152,7 +172,8 @@ impl PlanRules {
 
     fn lint_rules(&self) -> LintRules {
         let gate = if self.no_gate { GateRule::NotWanted } else { GateRule::Required };
-        LintRules { gate, run_limits: self.run_limits, paths: self.paths.clone(), host: HostRule::Remarked }
+        let (paths, models) = (self.paths.clone(), self.models.clone());
+        LintRules { gate, run_limits: self.run_limits, paths, host: HostRule::Remarked, models }
     }
 }
 
@@ -168,6 +189,7 @@ fn only_task(goal: &str, gate: &Gate) -> Task {
         verify: gate.commands.clone(),
         hand_off: None,
         worker: WorkerKind::Agent,
+        model: None,
         limits: Limits::default(),
     }
 }
@@ -197,6 +219,16 @@ mod tests {
 
     const FILE: &str = "version = 1\ngoal = \"the file's goal\"\n[[task]]\nid = \"a\"\ntitle = \"A\"\ninstructions = \"do\"\nwrite = [\"a\"]\nverify = [\"true\"]\n";
     const GATE: &str = "[gate]\ncommands = [\"written\"]\n";
+
+    /// Knows every model; none of them is configured.
+    #[derive(Debug)]
+    struct Any;
+
+    impl Catalogue for Any {
+        fn look_up(&self, _: &str) -> Result<crate::catalogue::ModelFacts, String> {
+            Ok(crate::catalogue::ModelFacts::default())
+        }
+    }
 
     fn gate(command: &str) -> Gate {
         Gate { commands: vec![command.to_owned()], ..Gate::default() }
@@ -335,6 +367,11 @@ mod tests {
         let refused = tight.mended(&plan, &edits, &BTreeSet::new(), &survey).unwrap_err();
         assert_eq!(refused.iter().map(|problem| problem.rule).collect::<Vec<_>>(), ["bad-limit"]);
         let settled = BTreeSet::from([TaskId::new("a").unwrap()]);
+        let models: Option<Arc<dyn Catalogue>> = Some(Arc::new(Any));
+        let strange = json!({ "edits": [{ "edit": "rewrite", "task": "a", "model": "p/m", "because": "b" }] });
+        let strange = edit::read_edits(&strange).unwrap();
+        let refused = PlanRules { models, ..rules(true, false) }.mended(&plan, &strange, &BTreeSet::new(), &survey).unwrap_err();
+        assert_eq!(refused.iter().map(|problem| problem.rule).collect::<Vec<_>>(), ["stranger-model"]);
         assert_eq!(tight.mended(&plan, &edits, &settled, &survey).unwrap().plan.tasks().len(), 2);
         assert_eq!(tight.mended(&plan, &[], &settled, &survey).unwrap_err()[0].rule, "no-edits");
     }

@@ -70,6 +70,7 @@ prop_compose! {
         command in option::of(text()),
         limits in limits(),
         network in network(),
+        model in option::of(text()),
     ) -> Task {
         Task {
             id: TaskId::new("x").expect("a letter"),
@@ -82,6 +83,7 @@ prop_compose! {
             verify,
             hand_off,
             worker: command.map_or(WorkerKind::Agent, WorkerKind::Command),
+            model,
             limits,
         }
     }

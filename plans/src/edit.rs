@@ -120,6 +120,8 @@ pub struct Rewrite {
     pub verify: Option<Vec<String>>,
     /// What its report must tell.
     pub hand_off: Option<String>,
+    /// Which model does it.
+    pub model: Option<String>,
     /// What each attempt may spend.
     pub limits: Option<Limits>,
 }
@@ -161,7 +163,7 @@ impl Change {
             Change::Rewrite { task, with } => json!({
                 "task": task, "title": with.title, "instructions": with.instructions, "depends_on": with.depends_on,
                 "network": with.network, "deliver": with.deliver, "verify": with.verify, "hand_off": with.hand_off,
-                "limits": with.limits.map(|limits| limits_json(&limits)),
+                "model": with.model, "limits": with.limits.map(|limits| limits_json(&limits)),
             }),
         }
     }

@@ -32,12 +32,12 @@ pub fn total(plan: &Plan, limits: Limits, opening: u64) -> Tokens {
     plan.tasks().iter().map(|task| tokens(task, limits, opening)).sum()
 }
 
-/// What the table of a plan shows: costs only where the price is known.
-pub fn facts(plan: &Plan, limits: Limits, opening: u64, price: Option<Price>) -> TableFacts {
-    let cost = |task: &Task| Some((task.id.clone(), price?.of(tokens(task, limits, opening))));
+/// What the table of a plan shows: costs only where the price of the task's model is known.
+pub fn facts(plan: &Plan, limits: Limits, opening: u64, price: impl Fn(&Task) -> Option<Price>) -> TableFacts {
+    let cost = |task: &Task| Some((task.id.clone(), price(task)?.of(tokens(task, limits, opening))));
     let agents = plan.tasks().iter().filter(|task| task.worker == WorkerKind::Agent);
     let costs: BTreeMap<TaskId, _> = agents.filter_map(cost).collect();
-    TableFacts { width: 100, costs }
+    TableFacts { costs, ..TableFacts::default() }
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
             output: Money { nano_usd: 0 },
         };
         let plan = crate::file::parse_toml(&text(2, "\"agent\"")).unwrap();
-        assert_eq!(facts(&plan, Limits::default(), 4_000, Some(price)).costs.len(), 1);
-        assert!(facts(&plan, Limits::default(), 4_000, None).costs.is_empty());
+        assert_eq!(facts(&plan, Limits::default(), 4_000, |_| Some(price)).costs.len(), 1);
+        assert!(facts(&plan, Limits::default(), 4_000, |_| None).costs.is_empty());
     }
 }

@@ -9,6 +9,7 @@ pub mod admission;
 pub mod approval;
 #[cfg(test)]
 mod arbitrary;
+pub mod catalogue;
 pub mod edit;
 pub mod estimate;
 pub mod event;

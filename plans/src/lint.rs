@@ -9,6 +9,7 @@
 //! Not here: whether commands exist or pass (the gate and the workers find out).
 
 mod alone;
+pub(crate) mod models;
 mod ownership;
 mod repository;
 mod rights;
@@ -16,10 +17,13 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use shared::Limits;
 
 use crate::{
     approval::PathRules,
+    catalogue::Catalogue,
     file::Reading,
     plan::Plan,
     problem::{Place, Problem, Severity},
@@ -28,7 +32,7 @@ use crate::{
 };
 
 /// What the run asks of its plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct LintRules {
     /// Whether there has to be a gate.
     pub gate: GateRule,
@@ -38,9 +42,11 @@ pub struct LintRules {
     pub paths: PathRules,
     /// Whether a task may ask for the host's network.
     pub host: HostRule,
+    /// Who knows the models that tasks may name.
+    pub models: Option<Arc<dyn Catalogue>>,
 }
 
-/// Whether a plan may ask for the host's network.
+/// Whether a plan may ask for what is a person's to give: the host's network, a model that no role has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HostRule {
     /// It is a person's plan, or one that a person reviews.
@@ -65,6 +71,7 @@ pub enum GateRule {
 pub fn lint(plan: &Plan, survey: &Survey, rules: &LintRules) -> Vec<Problem> {
     let mut problems = alone::problems(plan.draft(), rules);
     problems.extend(rights::problems(plan.draft(), rules));
+    problems.extend(models::problems(plan.draft(), rules));
     problems.extend(repository::problems(plan, survey));
     in_order(plan, &mut problems);
     problems
@@ -89,6 +96,7 @@ pub fn check(reading: &Reading, survey: &Survey, rules: &LintRules) -> Checked {
         Err(problems) => {
             let mut found = alone::problems(&reading.draft, rules);
             found.extend(rights::problems(&reading.draft, rules));
+            found.extend(models::problems(&reading.draft, rules));
             (None, problems, found)
         }
     };

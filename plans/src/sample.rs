@@ -29,6 +29,7 @@ pub(crate) fn task(line: &str) -> Task {
         verify: Vec::new(),
         hand_off: None,
         worker: WorkerKind::Agent,
+        model: None,
         limits: Limits::default(),
     };
     let mut key = "";

@@ -27,6 +27,9 @@ pub struct Task {
     pub hand_off: Option<String>,
     /// Who does it.
     pub worker: WorkerKind,
+    /// The agent's model as `provider/model`, where it is not the run's own choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What each attempt may spend.
     pub limits: Limits,
 }

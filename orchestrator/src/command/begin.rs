@@ -5,7 +5,7 @@
 use std::{path::Path, sync::Arc};
 
 use plans::{
-    Plan, WorkerKind,
+    Task,
     admission::Admitted,
     event::{Author, Event, Settings},
 };
@@ -16,8 +16,9 @@ use crate::{
     config::Config,
     error::Error,
     git::Git,
-    launch::{Launch, Models, sandbox, settings},
+    launch::{Launch, sandbox, settings},
     lease::{Lease, Work},
+    models::Models,
     recorder::Recorder,
     repository::{Repository, StartingPoint, base_ref},
     site::Site,
@@ -111,7 +112,7 @@ impl Prepared {
     /// Whether somebody is there for what has to be done.
     fn manned(&self, proposal: Option<Proposal>) -> Result<Option<Proposal>, Error> {
         match &proposal {
-            Some(proposal) => need_workers(&self.site, &proposal.admitted.plan)?,
+            Some(proposal) => need_workers(&self.site, proposal.admitted.plan.tasks().iter())?,
             None => need_planner(&self.site)?,
         }
         Ok(proposal)
@@ -192,13 +193,12 @@ pub(super) fn read_goal(here: &Here, args: &GoalArgs) -> Result<String, Error> {
 
 /// Somebody has to make a plan.
 pub(super) fn need_planner(site: &Site) -> Result<(), Error> {
-    if site.planner_model.is_some() { Ok(()) } else { Err(Error::NoModel { what: "plan".to_owned() }) }
+    if site.models.planner.is_some() { Ok(()) } else { Err(Error::NoModel { what: "plan".to_owned() }) }
 }
 
-/// Somebody has to carry it out.
-pub(super) fn need_workers(site: &Site, plan: &Plan) -> Result<(), Error> {
-    let agents = plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent);
-    if agents && site.worker_model.is_none() { Err(Error::NoModel { what: "carry out the plan".to_owned() }) } else { Ok(()) }
+/// Somebody has to carry them out.
+pub(super) fn need_workers<'t>(site: &Site, tasks: impl Iterator<Item = &'t Task>) -> Result<(), Error> {
+    site.models.can_carry_out(tasks, &site.rules.run_limits)
 }
 
 #[cfg(test)]

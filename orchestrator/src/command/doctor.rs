@@ -1,21 +1,32 @@
-//! `doctor`: is everything there that a run needs?
+//! `doctor`: is everything there that a run needs, and what can the configured models do?
+//!
+//! `BAD` is what no run, or no run with the person's configuration, could do without; it makes the exit code 1. Everything else is a note:
+//! a model is not needed for plans whose tasks are all done by commands.
 
-use std::fmt::Write as _;
+mod findings;
+mod probe;
 
-use tokio_util::sync::CancellationToken;
-use worker::{
-    model::{Label, Message, Request, Role as Asker},
-    sandbox::{Tier, TierChoice},
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
+use worker::sandbox::{Tier, TierChoice};
+
+use self::findings::Seen;
 use super::Here;
 use crate::{
-    config::{Overrides, Role},
+    config::{Config, ConfigError, ModelChoice, Overrides, Role},
     error::Error,
     git::Call,
-    launch::{connect, sandbox},
+    launch::sandbox,
+    models::connect,
     ui,
 };
+
+const NO_MODEL: &str = "none is configured: fine for command workers. For agents set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as \
+                        ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint";
 
 /// The oldest git whose `merge-tree` does what landings need.
 const OLDEST_GIT: (u32, u32) = (2, 45);
@@ -35,6 +46,11 @@ impl Report {
         writeln!(self.text, "BAD   {what:12} {detail}").expect("writing to a string");
     }
 
+    /// Another line about what was said last.
+    fn more(&mut self, detail: &str) {
+        writeln!(self.text, "{:19}{detail}", "").expect("writing to a string");
+    }
+
     fn note(&mut self, what: &str, detail: &str) {
         writeln!(self.text, "note  {what:12} {detail}").expect("writing to a string");
     }
@@ -44,26 +60,40 @@ impl Report {
 pub(super) async fn doctor(here: &Here) -> Result<u8, Error> {
     let mut report = Report { text: String::new(), healthy: true };
     git(&mut report).await;
-    match here.repository().await {
-        Err(error) => {
-            report.bad("repository", &format!("{error}; {}", error.hint().unwrap_or_default()));
-        }
-        Ok(repository) => {
-            let branch = repository.branch.clone().unwrap_or_else(|| "detached HEAD".to_owned());
-            report.good("repository", &format!("{} on {branch}", repository.root.display()));
-            match here.config(&repository, Overrides::default()) {
-                Err(error) => report.bad("config", &error.to_string()),
-                Ok(config) => {
-                    report.good("config", "`inspan config` shows it");
-                    worktrees(&mut report, config.worktrees.as_deref());
-                    models(&mut report, &config, &repository.root).await;
-                }
-            }
+    let root = repository(&mut report, here).await;
+    // Models can be looked at from anywhere; what a repository's own file says of them only within it.
+    match configuration(here, root.as_deref()) {
+        Err(error) => report.bad("config", &error.to_string()),
+        Ok(config) => {
+            report.good("config", "`inspan config` shows it");
+            worktrees(&mut report, config.worktrees.as_deref());
+            models(&mut report, here, &config, root.as_deref().unwrap_or(&here.directory)).await;
         }
     }
     sandboxes(&mut report).await;
     ui::print(&report.text);
     Ok(u8::from(!report.healthy))
+}
+
+/// Its root, if there is one.
+async fn repository(report: &mut Report, here: &Here) -> Option<PathBuf> {
+    match here.repository().await {
+        Err(error) => {
+            report.bad("repository", &format!("{error}; {}", error.hint().unwrap_or_default()));
+            None
+        }
+        Ok(repository) => {
+            let branch = repository.branch.clone().unwrap_or_else(|| "detached HEAD".to_owned());
+            report.good("repository", &format!("{} on {branch}", repository.root.display()));
+            Some(repository.root)
+        }
+    }
+}
+
+fn configuration(here: &Here, root: Option<&Path>) -> Result<Config, Error> {
+    let config = Config::read(root, Overrides::default()).map_err(|error| Error::Usage(error.to_string()))?;
+    config.warnings.iter().for_each(|warning| here.screen.say(&format!("warning: {warning}")));
+    Ok(config)
 }
 
 /// Each kind that this system could have. One is enough, but the better one is worth its package.
@@ -112,43 +142,77 @@ fn tempfile_in(place: &std::path::Path) -> std::io::Result<()> {
     std::fs::remove_file(probe)
 }
 
-async fn models(report: &mut Report, config: &crate::config::Config, root: &std::path::Path) {
-    let mut asked = Vec::new();
-    for (role, name) in [(Role::Planner, "planner"), (Role::Worker, "worker")] {
-        let choice = match config.model(role) {
-            Ok(choice) => choice,
-            Err(error) => {
-                report.bad(name, &error.to_string());
-                continue;
+/// Every role's models, then every endpoint once.
+async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) {
+    let mut choices: Vec<ModelChoice> = Vec::new();
+    let mut missing = false;
+    for role in Role::ALL {
+        match config.lineup(role) {
+            Ok(lineup) => {
+                for (place, choice) in lineup.into_iter().enumerate() {
+                    let stand_in = if place == 0 { "" } else { "else " };
+                    report.good(role.as_str(), &format!("{stand_in}{}", in_words(&choice)));
+                    if choices.iter().all(|other| other.name != choice.name) {
+                        choices.push(choice);
+                    }
+                }
             }
-        };
-        let price = choice
-            .price
-            .map_or("price not known".to_owned(), |price| format!("{} in, {} out per million", price.miss, price.output));
-        report.good(name, &format!("{} at {} ({price})", choice.name, choice.base_url));
-        if asked.contains(&choice.name) || choice.base_url.is_empty() {
-            continue;
+            Err(ConfigError::NoModel) => missing = true,
+            Err(error) => report.bad(role.as_str(), &error.to_string()),
         }
-        asked.push(choice.name.clone());
-        match connect(&choice, root) {
-            Err(error) => report.bad("endpoint", &error.to_string()),
-            Ok(model) => match one_word(model.as_ref()).await {
-                Ok(said) => report.good("endpoint", &said),
-                Err(why) => report.bad("endpoint", &why),
+    }
+    if missing {
+        report.note("model", NO_MODEL);
+    }
+    unpriced(report, config, &choices);
+    if choices.iter().any(|choice| !choice.base_url.is_empty()) {
+        here.screen.say(&format!("Asking the configured models, for {} s at most …", probe::PATIENCE.as_secs()));
+    }
+    let probes = choices.iter().map(|choice| async move {
+        let found = if choice.base_url.is_empty() { None } else { Some(probe::probe(choice, root).await) };
+        (choice, found)
+    });
+    for (choice, found) in futures_util::future::join_all(probes).await {
+        match found {
+            Some(Ok((seen, took))) => endpoint(report, choice, &seen, took),
+            Some(Err(why)) => report.bad("endpoint", &format!("{}: {why}", choice.name)),
+            None => match connect(choice, root) {
+                Ok(_) => report.good("endpoint", &format!("{} is there", choice.name)),
+                Err(error) => report.bad("endpoint", &format!("{error}. {}", error.hint().unwrap_or_default())),
             },
         }
     }
 }
 
-/// One small request.
-async fn one_word(model: &dyn worker::model::Model) -> Result<String, String> {
-    let run = shared::RunId::from_bits(0);
-    let label = Label { run, role: Asker::Planner, task: None, attempt: 0, turn: 1 };
-    let messages = [Message::user("Answer with the single word: ready")];
-    let request = Request { label: &label, messages: &messages, tools: &[], max_tokens: 512 };
-    let started = std::time::Instant::now();
-    let answer = model.ask(&request, &|_| {}, &CancellationToken::new()).await.map_err(|error| error.in_full())?;
-    let took = started.elapsed().as_millis();
-    let tokens = answer.usage.map_or("no token counts".to_owned(), |usage| format!("{} tokens", usage.total()));
-    Ok(format!("answers in {took} ms, {tokens}"))
+fn in_words(choice: &ModelChoice) -> String {
+    let price =
+        choice.price.map_or("price not known".to_owned(), |price| format!("{} in, {} out per million", price.miss, price.output));
+    match choice.base_url.as_str() {
+        "" => choice.name.clone(),
+        url => format!("{} at {url}, {} ({price})", choice.name, choice.dialect),
+    }
+}
+
+/// A limit in money that is configured, and that no run could keep.
+fn unpriced(report: &mut Report, config: &Config, choices: &[ModelChoice]) {
+    let limit = [("run.max_cost_usd", config.run.max_cost), ("task.cost_usd", config.task.cost)];
+    let Some((key, _)) = limit.into_iter().find(|(_, limit)| limit.is_some()) else { return };
+    for choice in choices.iter().filter(|choice| choice.price.is_none()) {
+        let ModelChoice { name, provider, model, .. } = choice;
+        let advice = format!("say it as `price` in [providers.{provider}.models.\"{model}\"], or limit tokens instead");
+        report.bad("price", &format!("{key} is set, but nobody knows the price of {name}; {advice}"));
+    }
+}
+
+fn endpoint(report: &mut Report, choice: &ModelChoice, seen: &Seen, took: Duration) {
+    let tokens = seen.answer.usage.map_or("no token counts".to_owned(), |usage| format!("{} tokens", usage.total()));
+    let head = format!("{} answers in {} ms, {tokens}", choice.name, took.as_millis());
+    match seen.obstacle() {
+        None => report.good("endpoint", &head),
+        Some(why) => report.bad("endpoint", &format!("{}: {why}", choice.name)),
+    }
+    report.more(&seen.line());
+    for note in seen.notes(&choice.provider, &choice.capabilities) {
+        report.note("endpoint", &format!("{}: {note}", choice.name));
+    }
 }

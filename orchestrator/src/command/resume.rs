@@ -18,8 +18,9 @@ use crate::{
     cli::{HowArgs, LimitArgs, ResumeArgs},
     config::Config,
     error::Error,
-    launch::{Launch, Models, sandbox},
+    launch::{Launch, sandbox},
     lease::Work,
+    models::Models,
     recorder::Recorder,
     repository::Repository,
     salvage,
@@ -68,7 +69,10 @@ async fn take_up(
     launch.say_sandbox();
     let site = launch.site(models)?;
     match recorder.state().plan() {
-        Some(plan) => need_workers(&site, plan)?,
+        Some(plan) => {
+            let landed = recorder.state().landed();
+            need_workers(&site, plan.tasks().iter().filter(|task| !landed.contains(&task.id)))?;
+        }
         None => need_planner(&site)?,
     }
     salvage::bring_in_order(&mut recorder, &site).await?;

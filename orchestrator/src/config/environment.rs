@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConfigProblem, Secret, Setting, Settings,
-    keys::{KEYS, Kind, nearest},
+    ConfigProblem, Dialect, Secret, Setting, Settings,
+    keys::{KEYS, Kind, SPOKEN, nearest},
     origin::Origin,
     value::Value,
 };
@@ -13,6 +13,8 @@ use super::{
 pub(super) const BASE_URL: &str = "INSPAN_BASE_URL";
 /// The key of the endpoint, for one run and every role.
 pub(super) const API_KEY: &str = "INSPAN_API_KEY";
+/// How the endpoint is spoken to, for one run and every role.
+pub(super) const DIALECT: &str = "INSPAN_DIALECT";
 /// Where the user's configuration file is.
 pub(super) const CONFIG: &str = "INSPAN_CONFIG";
 
@@ -43,6 +45,14 @@ pub(super) struct Environment {
 pub(super) struct Endpoint {
     pub(super) base_url: Option<String>,
     pub(super) api_key: Option<Secret>,
+    dialect: Option<Dialect>,
+}
+
+impl Endpoint {
+    /// How its address is spoken to.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect.unwrap_or(Dialect::OpenAiChat)
+    }
 }
 
 /// A variable that is set and not empty.
@@ -63,16 +73,23 @@ pub(super) fn read(env: &BTreeMap<String, String>, problems: &mut Vec<ConfigProb
             settings.insert(key.name.to_owned(), Setting { value, origin: Origin::Environment(name.to_owned()) });
         }
     }
-    let base_url = match parse(BASE_URL, Kind::Url) {
-        Some(Value::Text(url)) => Some(url),
+    let mut word = |name, kind| match parse(name, kind) {
+        Some(Value::Text(text)) => Some(text),
         _ => None,
     };
-    let endpoint = Endpoint { base_url, api_key: variable(env, API_KEY).map(Secret::new) };
-    Environment { settings, endpoint, warnings: env.keys().filter_map(|name| unknown(name)).collect() }
+    let base_url = word(BASE_URL, Kind::Url);
+    let dialect = word(DIALECT, Kind::OneOf(SPOKEN));
+    let mut warnings: Vec<String> = env.keys().filter_map(|name| unknown(name)).collect();
+    if base_url.is_none() && dialect.is_some() {
+        warnings.push(format!("{DIALECT} is about {BASE_URL}, which is not set; a provider says `dialect` in its own table"));
+    }
+    let dialect = dialect.as_deref().and_then(Dialect::named);
+    let endpoint = Endpoint { base_url, api_key: variable(env, API_KEY).map(Secret::new), dialect };
+    Environment { settings, endpoint, warnings }
 }
 
 fn unknown(name: &str) -> Option<String> {
-    let settings = || KEYS.iter().filter_map(|key| key.variable).chain([BASE_URL, API_KEY, CONFIG]);
+    let settings = || KEYS.iter().filter_map(|key| key.variable).chain([BASE_URL, API_KEY, DIALECT, CONFIG]);
     let is_ours = name.starts_with("INSPAN_");
     let is_known = settings().chain(OTHERS.iter().copied()).any(|known| known == name)
         || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix));

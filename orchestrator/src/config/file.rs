@@ -49,7 +49,15 @@ impl<O: Fn(usize) -> Origin> File<'_, O> {
 
     fn section(&mut self, section: &str, table: &dyn TableLike) {
         for (name, item) in table.iter() {
-            self.plain(&format!("{section}.{name}"), name, table, item);
+            let full = format!("{section}.{name}");
+            let prefix = format!("{full}.");
+            match item.as_table_like() {
+                Some(inner) if KEYS.iter().any(|key| key.name.starts_with(&prefix)) => self.section(&full, inner),
+                None if KEYS.iter().any(|key| key.name.starts_with(&prefix)) => {
+                    self.problem(self.line(table, name), format!("`{full}` is a table; write [{full}]"));
+                }
+                _ => self.plain(&full, name, table, item),
+            }
         }
     }
 

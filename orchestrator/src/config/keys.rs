@@ -1,7 +1,11 @@
 //! Every key there is: its name, what it may hold, its variable, its default, and what it is for.
 //!
 //! Files, environment, flags, `inspan config`, the commented file of `inspan init` and the messages about unknown keys all read this
-//! table, so a key is added in one place.
+//! table, so a key is added in one place. Those of providers are in [`provider`].
+
+mod provider;
+
+pub(super) use provider::{MODEL_KEYS, PROVIDER_KEYS, SPOKEN, provider_key};
 
 /// What a key may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +65,8 @@ const fn key(name: &'static str, kind: Kind, variable: &'static str, default: Op
     Key { name, kind, variable: Some(variable), default, example: "", about }
 }
 
-const fn within_provider(name: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key { name, kind, variable: None, default: None, example: "", about }
+const fn fallback(name: &'static str, variable: &'static str, about: &'static str) -> Key {
+    such_as(r#"["openrouter/deepseek/deepseek-v4-pro"]"#, key(name, Kind::Words, variable, None, about))
 }
 
 const fn such_as(example: &'static str, key: Key) -> Key {
@@ -75,12 +79,6 @@ pub(super) const REVIEWS: &[&str] = &["always", "first", "never"];
 pub(super) const VERDICTS: &[&str] = &["allow", "ask", "deny"];
 /// What can be said where nobody is there to ask.
 pub(super) const UNATTENDED: &[&str] = &["allow", "deny"];
-/// How a server is spoken to.
-pub(super) const DIALECTS: &[&str] = &["openai-chat", "openai-responses", "anthropic-messages", "scripted", "replay"];
-/// How a provider keeps the beginnings of requests.
-pub(super) const CACHES: &[&str] = &["none", "automatic", "warmed", "breakpoints"];
-/// Where a key goes.
-pub(super) const AUTH_HEADERS: &[&str] = &["authorization", "x-api-key", "api-key"];
 
 /// What bounds commands. That nothing does is said by a flag, never by a file.
 pub(super) const TIERS: &[&str] = &["auto", "bubblewrap", "helper", "seatbelt"];
@@ -105,6 +103,45 @@ pub(super) const KEYS: &[Key] = &[
         r#""deepseek/deepseek-flash""#,
         key("models.worker", Kind::Text, "INSPAN_MODEL_WORKER", None, "The workers' model, where it is another."),
     ),
+    such_as(
+        r#""deepseek/deepseek-v4-pro""#,
+        key(
+            "models.resolver",
+            Kind::Text,
+            "INSPAN_MODEL_RESOLVER",
+            None,
+            "The model that does a task again after a conflict. Left out, the one that did it before.",
+        ),
+    ),
+    such_as(
+        r#""deepseek/deepseek-flash""#,
+        key(
+            "models.summariser",
+            Kind::Text,
+            "INSPAN_MODEL_SUMMARISER",
+            None,
+            "The model that makes long conversations short. Left out, whichever has the conversation.",
+        ),
+    ),
+    such_as(
+        r#""deepseek/deepseek-v4-pro""#,
+        key(
+            "models.escalation",
+            Kind::Text,
+            "INSPAN_MODEL_ESCALATION",
+            None,
+            "A stronger model for a task at which an attempt has failed. A conflict or an interruption is no failure.",
+        ),
+    ),
+    fallback(
+        "models.fallback.planner",
+        "INSPAN_MODEL_FALLBACK_PLANNER",
+        "Models that stand in for the planner's, in this order.",
+    ),
+    fallback("models.fallback.worker", "INSPAN_MODEL_FALLBACK_WORKER", "Models that stand in for the workers'."),
+    fallback("models.fallback.resolver", "INSPAN_MODEL_FALLBACK_RESOLVER", "Models that stand in for the resolver's."),
+    fallback("models.fallback.summariser", "INSPAN_MODEL_FALLBACK_SUMMARISER", "Models that stand in for the summariser's."),
+    fallback("models.fallback.escalation", "INSPAN_MODEL_FALLBACK_ESCALATION", "Models that stand in for the stronger one."),
     key("run.workers", Kind::Count(1), "INSPAN_WORKERS", Some("4"), "How many workers there are at once."),
     key(
         "run.review",
@@ -336,88 +373,6 @@ pub(super) const KEYS: &[Key] = &[
         ),
     ),
 ];
-
-/// The keys of `[providers.NAME]`.
-pub(super) const PROVIDER_KEYS: &[Key] = &[
-    such_as(r#""https://example.org/v1""#, within_provider("base_url", Kind::Url, "The address, up to and including /v1.")),
-    such_as(r#""openai-chat""#, within_provider("dialect", Kind::OneOf(DIALECTS), "How it is spoken to.")),
-    such_as(
-        r#""EXAMPLE_API_KEY""#,
-        within_provider("api_key_env", Kind::Text, "The variable that holds the key. Left out, no key is sent."),
-    ),
-    such_as(
-        "128_000",
-        within_provider("context_window", Kind::Count(1), "How many tokens a request and its answer may be together."),
-    ),
-    such_as("16_384", within_provider("max_output", Kind::Count(1), "How many tokens one answer may have.")),
-    such_as("true", within_provider("streaming", Kind::Flag, "Whether answers are asked for as a stream.")),
-    such_as("true", within_provider("parallel_calls", Kind::Flag, "Whether the model may ask for several calls at once.")),
-    such_as(
-        r#""automatic""#,
-        within_provider(
-            "cache",
-            Kind::OneOf(CACHES),
-            "How it keeps the beginnings of requests: none, automatic, warmed (by one request before many), breakpoints.",
-        ),
-    ),
-    such_as(
-        r#""max_completion_tokens""#,
-        within_provider(
-            "max_tokens_key",
-            Kind::Text,
-            "The member of a request that bounds the answer, where it has another name.",
-        ),
-    ),
-    such_as(
-        r#""prompt_cache_key""#,
-        within_provider(
-            "affinity_key",
-            Kind::Text,
-            "The member of a request that carries the run's id, so that it meets its cache.",
-        ),
-    ),
-    such_as(
-        r#""api-key""#,
-        within_provider("auth_header", Kind::OneOf(AUTH_HEADERS), "The header that carries the key, where it is another."),
-    ),
-    such_as(r#"{ x-title = "Inspan" }"#, within_provider("headers", Kind::Table, "Further headers of each request.")),
-    such_as("false", within_provider("reasoning_roundtrip", Kind::Flag, "Whether earlier reasoning must be sent back.")),
-    such_as("false", within_provider("strict_tools", Kind::Flag, "Whether the server knows strict tools.")),
-    such_as("{ temperature = 0.2 }", within_provider("extra_body", Kind::Table, "Further members of each request.")),
-    such_as(
-        "{ hit = 0.1, miss = 0.5, output = 2.0 }",
-        within_provider(
-            "price",
-            Kind::Price,
-            "Dollars a million tokens: cached (hit), other (miss), written by the model (output), put into the cache (write).",
-        ),
-    ),
-    such_as(
-        "5",
-        within_provider("retries", Kind::Count(0), "How often a request that failed for a passing reason is sent again."),
-    ),
-    such_as(r#""3m""#, within_provider("idle_timeout", Kind::Duration, "How long nothing at all may come.")),
-    such_as(r#""20m""#, within_provider("request_timeout", Kind::Duration, "How long one answer may take.")),
-];
-
-/// The keys of `[providers.NAME.models."MODEL"]`, which go before the provider's.
-pub(super) const MODEL_KEYS: &[&str] = &[
-    "price",
-    "context_window",
-    "max_output",
-    "streaming",
-    "parallel_calls",
-    "cache",
-    "max_tokens_key",
-    "reasoning_roundtrip",
-    "strict_tools",
-    "extra_body",
-];
-
-/// The key of `[providers.NAME]` with this name.
-pub(super) fn provider_key(name: &str) -> Option<&'static Key> {
-    PROVIDER_KEYS.iter().find(|key| key.name == name)
-}
 
 /// The known name that was probably meant: one with the same last part in another table, or one that is spelled much alike.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -17,6 +17,7 @@ mod keys;
 mod model;
 mod origin;
 mod overrides;
+mod roles;
 mod secret;
 mod settings;
 mod show;
@@ -35,9 +36,10 @@ use std::{
 use shared::Secrecy;
 
 pub use disk::FILE_NAME;
-pub use model::{Dialect, ModelChoice, Role};
+pub use model::{Dialect, ModelChoice};
 pub use origin::Origin;
 pub use overrides::Overrides;
+pub use roles::Role;
 pub use secret::Secret;
 pub use settings::{GateSettings, Generated, LandingSettings, Review, RunSettings, SandboxSettings};
 pub use show::commented_defaults;
@@ -154,25 +156,23 @@ pub enum ConfigError {
         /// What is wrong, and what to do.
         why: String,
     },
-    /// The provider's server is spoken to in a way that Inspan does not know yet.
-    #[error(
-        "{name}: this version does not speak the `{dialect}` dialect; use an OpenAI-compatible endpoint that offers the model, such as \
-         openrouter/{name}, or set INSPAN_BASE_URL"
-    )]
-    UnknownDialect {
-        /// `provider/model`
-        name: String,
-        /// The dialect.
-        dialect: String,
-    },
     /// The provider wants a key and its variable is not set.
-    #[error("{name} wants a key: set {variable} (or INSPAN_API_KEY for this run)")]
+    #[error("{place}{name} wants a key: set {variable} (or INSPAN_API_KEY for this run)")]
     MissingKey {
+        /// Who named the model, with a colon; empty where that is not the reader's doing.
+        place: String,
         /// `provider/model`
         name: String,
         /// The variable.
         variable: String,
     },
+}
+
+impl ConfigError {
+    fn missing_key(name: &str, variable: &str, origin: &Origin) -> Self {
+        let place = if *origin == Origin::Default { String::new() } else { format!("{origin}: ") };
+        Self::MissingKey { place, name: name.to_owned(), variable: variable.to_owned() }
+    }
 }
 
 impl Config {

@@ -1,11 +1,11 @@
-//! Which model a role uses, and everything needed to speak to it.
+//! From the name of a model to everything needed to speak to it.
 //!
-//! The highest source that names a model for the role decides; within one source `models.planner` goes before `model`, so
-//! `INSPAN_MODEL` overrides a `[models]` table of a file.
+//! With `INSPAN_BASE_URL` the model may have any name, and the address is spoken to as OpenAI-compatible chat unless `INSPAN_DIALECT` says
+//! otherwise, whatever the name looks like: a gateway may well offer `anthropic/…` under that very name. A provider at the head of the name
+//! that is spoken to in that way is stripped and lends its rules (price, window, reasoning); else the whole name is the model. Only
+//! `INSPAN_API_KEY` goes to such an address: the key of a provider is sent to that provider.
 //!
-//! With `INSPAN_BASE_URL` the model may have any name. A known provider at its head is stripped and lends its rules (price, window,
-//! reasoning); else the whole name is the model. Only `INSPAN_API_KEY` goes to such an address: the key of a provider is sent to
-//! that provider.
+//! Which name a role has is in [`roles`](super::roles).
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -14,7 +14,7 @@ use shared::Price;
 use worker::model::{AuthHeader, Capabilities, PrefixCache};
 
 use super::{
-    Config, ConfigError, Secret, Setting, Settings,
+    Config, ConfigError, Secret, Settings,
     environment::{API_KEY, variable},
     keys::nearest,
     origin::Origin,
@@ -24,26 +24,8 @@ use super::{
 
 /// The provider of a model that only `INSPAN_BASE_URL` leads to.
 const CUSTOM: &str = "custom";
-const DEFAULT_MODEL: &str = "deepseek/deepseek-flash";
-const DEFAULT_KEY: &str = "DEEPSEEK_API_KEY";
-
-/// Who speaks to a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Cuts the goal into tasks.
-    Planner,
-    /// Carries out a task.
-    Worker,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Planner => "planner",
-            Self::Worker => "worker",
-        })
-    }
-}
+pub(super) const DEFAULT_MODEL: &str = "deepseek/deepseek-flash";
+pub(super) const DEFAULT_KEY: &str = "DEEPSEEK_API_KEY";
 
 /// How a server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +43,32 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    const ALL: [Self; 5] = [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::Scripted, Self::Replay];
+
+    /// The one that the configuration spells so.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::Scripted => "scripted",
+            Self::Replay => "replay",
+        }
+    }
+
     /// Whether it is answered without a server.
     fn is_local(self) -> bool {
         matches!(self, Self::Scripted | Self::Replay)
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -121,27 +126,10 @@ pub(super) fn secrets(settings: &Settings, env: &BTreeMap<String, String>) -> BT
 }
 
 impl Config {
-    /// The model of a role.
-    pub fn model(&self, role: Role) -> Result<ModelChoice, ConfigError> {
-        let (name, origin) = self.model_name(role).ok_or(match self.endpoint.base_url {
-            Some(_) => ConfigError::NoModelThere,
-            None => ConfigError::NoModel,
-        })?;
-        let (provider, model) = self.split(&name, &origin)?;
-        let choice = Choice { config: self, provider, model };
-        choice.resolve()
-    }
-
-    fn model_name(&self, role: Role) -> Option<(String, Origin)> {
-        let named = |key: &str| self.settings.get(key).map(|setting: &Setting| (setting, text(&self.settings, key)));
-        // Of equals the last one counts, which is the role's own.
-        let candidates = [named("model"), named(&format!("models.{role}"))];
-        let best = candidates.into_iter().flatten().max_by_key(|(setting, _)| setting.origin.layer());
-        if let Some((setting, Some(name))) = best {
-            return Some((name.to_owned(), setting.origin.clone()));
-        }
-        let has_key = self.secrets.contains_key(DEFAULT_KEY) && self.endpoint.base_url.is_none();
-        has_key.then(|| (DEFAULT_MODEL.to_owned(), Origin::Default))
+    /// The model of a name that somebody gave.
+    pub(super) fn choice(&self, name: &str, origin: &Origin) -> Result<ModelChoice, ConfigError> {
+        let (provider, model) = self.split(name, origin)?;
+        Choice { config: self, provider, model }.resolve(origin)
     }
 
     /// Provider and model of a name.
@@ -149,8 +137,11 @@ impl Config {
         let parts = name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty());
         let known = parts.filter(|(provider, _)| self.providers().any(|known| known == *provider));
         if self.endpoint.base_url.is_some() {
-            // A gateway may well offer `anthropic/…` under that very name.
-            return Ok(known.filter(|(provider, _)| self.dialect(provider).is_ok()).unwrap_or((CUSTOM, name)));
+            let lends = |provider: &str| {
+                let own = self.own_dialect(provider);
+                own.is_local() || own == self.endpoint.dialect()
+            };
+            return Ok(known.filter(|(provider, _)| lends(provider)).unwrap_or((CUSTOM, name)));
         }
         known.ok_or_else(|| {
             let why = match parts {
@@ -177,14 +168,16 @@ impl Config {
         names.scan("", |last, name| Some((std::mem::replace(last, name) != name).then_some(name))).flatten()
     }
 
-    fn dialect(&self, provider: &str) -> Result<Dialect, &str> {
-        match text(&self.settings, &format!("providers.{provider}.dialect")) {
-            None | Some("openai-chat") => Ok(Dialect::OpenAiChat),
-            Some("openai-responses") => Ok(Dialect::OpenAiResponses),
-            Some("anthropic-messages") => Ok(Dialect::AnthropicMessages),
-            Some("scripted") => Ok(Dialect::Scripted),
-            Some("replay") => Ok(Dialect::Replay),
-            Some(other) => Err(other),
+    /// How a provider is spoken to at its own address.
+    fn own_dialect(&self, provider: &str) -> Dialect {
+        let named = text(&self.settings, &format!("providers.{provider}.dialect"));
+        named.and_then(Dialect::named).unwrap_or(Dialect::OpenAiChat)
+    }
+
+    fn dialect(&self, provider: &str) -> Dialect {
+        match self.own_dialect(provider) {
+            own if own.is_local() || self.endpoint.base_url.is_none() => own,
+            _ => self.endpoint.dialect(),
         }
     }
 }
@@ -197,13 +190,11 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    fn resolve(&self) -> Result<ModelChoice, ConfigError> {
+    fn resolve(&self, origin: &Origin) -> Result<ModelChoice, ConfigError> {
         let name = format!("{}/{}", self.provider, self.model);
         let dialect = self.config.dialect(self.provider);
-        let dialect =
-            dialect.map_err(|dialect| ConfigError::UnknownDialect { name: name.clone(), dialect: dialect.to_owned() })?;
         let base_url = self.base_url(dialect, &name)?;
-        let (key_env, api_key) = self.key(dialect, &name)?;
+        let (key_env, api_key) = self.key(dialect, &name, origin)?;
         let settings = &self.config.settings;
         let number = |key: &str, default| self.key_of(key).and_then(|key| count(settings, &key)).unwrap_or(default);
         let time = |key: &str, minutes: u64| {
@@ -220,7 +211,7 @@ impl Choice<'_> {
             price: self.value("price").and_then(|value| if let Value::Price(price) = value { Some(*price) } else { None }),
             context_window: number("context_window", 128_000),
             max_output: number("max_output", 16_384),
-            capabilities: self.capabilities(),
+            capabilities: self.capabilities(dialect),
             headers: self.headers(),
             extra_body: match self.value("extra_body") {
                 Some(Value::Table(table)) => table.clone(),
@@ -232,8 +223,13 @@ impl Choice<'_> {
         })
     }
 
-    fn capabilities(&self) -> Capabilities {
-        let usual = Capabilities::default();
+    fn capabilities(&self, dialect: Dialect) -> Capabilities {
+        let cache = match dialect {
+            // It keeps nothing unless it is told where to.
+            Dialect::AnthropicMessages => PrefixCache::Breakpoints,
+            _ => Capabilities::default().cache,
+        };
+        let usual = Capabilities { cache, ..Capabilities::default() };
         let flag = |key: &str, otherwise| match self.value(key) {
             Some(Value::Flag(flag)) => *flag,
             _ => otherwise,
@@ -273,7 +269,7 @@ impl Choice<'_> {
     }
 
     /// The variable of the key, and the key.
-    fn key(&self, dialect: Dialect, name: &str) -> Result<(Option<String>, Option<Secret>), ConfigError> {
+    fn key(&self, dialect: Dialect, name: &str, origin: &Origin) -> Result<(Option<String>, Option<Secret>), ConfigError> {
         let given = self.config.endpoint.api_key.clone();
         let own = self.key_of("api_key_env").and_then(|key| text(&self.config.settings, &key));
         let is_elsewhere = self.config.endpoint.base_url.is_some();
@@ -283,7 +279,7 @@ impl Choice<'_> {
             None => Ok((None, None)),
             Some(variable) => match self.config.secrets.get(variable) {
                 Some(secret) => Ok((Some(variable.to_owned()), Some(secret.clone()))),
-                None => Err(ConfigError::MissingKey { name: name.to_owned(), variable: variable.to_owned() }),
+                None => Err(ConfigError::missing_key(name, variable, origin)),
             },
         }
     }

@@ -29,16 +29,11 @@ impl Config {
             let setting = self.settings.get(key.name);
             let value = setting.map_or_else(|| "-".to_owned(), |setting| setting.value.to_toml());
             let origin = setting.map_or_else(|| "not set".to_owned(), |setting| setting.origin.to_string());
-            writeln!(text, "{:22} = {value:32}  {origin}", key.name).expect("a string takes all");
+            writeln!(text, "{:26} = {value:32}  {origin}", key.name).expect("a string takes all");
         }
         text.push('\n');
-        for role in [Role::Planner, Role::Worker] {
-            let model = self.model(role).map(|choice| choice.name);
-            let line = match model {
-                Ok(model) => format!("{role} uses {model}"),
-                Err(error) => format!("{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string())),
-            };
-            writeln!(text, "{line}").expect("a string takes all");
+        for role in Role::ALL {
+            writeln!(text, "{}", self.role_line(role)).expect("a string takes all");
         }
         text.push_str(&self.render_endpoint());
         text.push_str("\nproviders\n");
@@ -65,12 +60,33 @@ impl Config {
             "settings": Json::Object(settings.collect()),
             "keys": Json::Object(keys.collect()),
             "base_url": self.endpoint.base_url,
+            "dialect": self.endpoint.base_url.as_ref().map(|_| self.endpoint.dialect().to_string()),
             "warnings": self.warnings,
         })
     }
 
+    fn role_line(&self, role: Role) -> String {
+        let lineup = match self.lineup(role) {
+            Ok(lineup) => lineup,
+            Err(error) => return format!("{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string())),
+        };
+        let names: Vec<&str> = lineup.iter().map(|choice| choice.name.as_str()).collect();
+        match (names.split_first(), role) {
+            (Some((first, [])), _) => format!("{role} uses {first}"),
+            (Some((first, others)), _) => format!("{role} uses {first}, else {}", others.join(", ")),
+            (None, Role::Escalation) => "escalation is off".to_owned(),
+            (None, Role::Summariser) => "summariser is whichever model has the conversation".to_owned(),
+            (None, _) => format!("{role} is whichever model has the task"),
+        }
+    }
+
     fn render_endpoint(&self) -> String {
-        let url = self.endpoint.base_url.as_ref().map(|url| format!("INSPAN_BASE_URL = {url}, for every role\n"));
+        let dialect = self.endpoint.dialect();
+        let url = self
+            .endpoint
+            .base_url
+            .as_ref()
+            .map(|url| format!("INSPAN_BASE_URL = {url}, for every role, spoken to as {dialect}\n"));
         let key = self.endpoint.api_key.as_ref().map(|_| "INSPAN_API_KEY is set, for every role\n");
         [url.as_deref(), key].into_iter().flatten().collect()
     }
@@ -82,7 +98,7 @@ impl Config {
             Some(variable) => format!("{variable} missing"),
             None => "no key".to_owned(),
         };
-        format!("{:32}  {:12} {key}", of("base_url").unwrap_or("-"), of("dialect").unwrap_or("openai-chat"))
+        format!("{:32}  {:18} {key}", of("base_url").unwrap_or("-"), of("dialect").unwrap_or("openai-chat"))
     }
 }
 
@@ -95,7 +111,7 @@ pub fn commented_defaults() -> String {
     let mut text = HEAD.to_owned();
     let mut section = "";
     for key in KEYS {
-        let (table, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        let (table, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
         if table != section {
             write!(text, "\n[{table}]").expect("a string takes all");
             section = table;

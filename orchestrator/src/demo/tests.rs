@@ -20,7 +20,7 @@ type Files = BTreeMap<String, String>;
 #[test]
 fn the_plan_looks_like_this() {
     let plan = script::plan();
-    let facts = render::TableFacts { width: 98, costs: BTreeMap::new() };
+    let facts = render::TableFacts { width: 98, ..Default::default() };
     expect![[r#"
         task                       depends on  may write                  proof                     worker
         ─────────────────────────  ──────────  ─────────────────────────  ────────────────────────  ──────

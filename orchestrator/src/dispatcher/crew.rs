@@ -171,8 +171,7 @@ impl Dispatcher {
         me: &ActorRef<Self>,
     ) -> Result<(), String> {
         let Order { key, task, continuation } = order;
-        let no_model = "no model is configured for workers; set INSPAN_MODEL or `model` in inspan.toml";
-        let model = self.site.worker_model.clone().ok_or(no_model)?;
+        let model = self.site.models.of_attempt(task, self.state().task(&key.task))?;
         let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
         let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
         let brief = self.brief(key, task);

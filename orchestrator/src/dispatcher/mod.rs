@@ -148,7 +148,8 @@ impl Dispatcher {
         let ledger = Ledger::spawn(Ledger::new(limits, spent, me.clone().recipient::<TurnPaid>()));
         self.planner = self
             .site
-            .planner_model
+            .models
+            .planner
             .clone()
             .map(|model| Planner::spawn(Planner::new(self.site.clone(), model, ledger.clone(), self.cancel.clone())));
         self.ledger = Some(ledger);

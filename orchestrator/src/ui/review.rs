@@ -13,13 +13,13 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use plans::{
-    Plan, Survey, WorkerKind,
+    Plan, Survey, Task, WorkerKind,
     admission::{Admitted, Before, PlanRules},
     estimate,
     event::Settings,
     file, render,
 };
-use shared::{Limits, Price, TaskId};
+use shared::{Limits, Money, Price, TaskId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -79,6 +79,8 @@ pub struct Team {
     pub model: Option<String>,
     /// Its price, if it is known.
     pub price: Option<Price>,
+    /// Which other models may come in, and when.
+    pub reserve: Vec<String>,
     /// How many tokens every conversation begins with.
     pub opening: u64,
 }
@@ -160,7 +162,8 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
     part("Why the plan changes", sheet.cause.as_deref().unwrap_or_default());
     part("What changes", sheet.difference.as_deref().unwrap_or_default());
     let (limits, team) = (sheet.settings.task_limits, &sheet.team);
-    let facts = render::TableFacts { width: width - 2, ..estimate::facts(plan, limits, team.opening, team.price) };
+    let costs = estimate::facts(plan, limits, team.opening, |task| price(sheet, task));
+    let facts = render::TableFacts { width: width - 2, usual_model: team.model.clone(), ..costs };
     part("Tasks", &render::table(plan, &facts));
     part("Rights", &rights_in_words(sheet, width - 2));
     part("Order", &render::graph(plan, width - 2, |_| None));
@@ -168,6 +171,14 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
     let warnings: Vec<String> = sheet.warnings.iter().map(|warning| format!("- {warning}")).collect();
     part("Warnings", &warnings.join("\n"));
     text
+}
+
+/// The price of the model that begins with a task.
+fn price(sheet: &Sheet, task: &Task) -> Option<Price> {
+    match &task.model {
+        Some(name) => sheet.rules.models.as_ref()?.look_up(name).ok()?.price,
+        None => sheet.team.price,
+    }
 }
 
 /// What each task may do, and what all of them are held to.
@@ -190,17 +201,29 @@ fn limits_in_words(sheet: &Sheet) -> String {
         say_limits(run_limits),
     );
     if sheet.plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent) {
-        let Team { model, price, opening } = &sheet.team;
-        let total = estimate::total(&sheet.plan, *task_limits, *opening);
-        let model = model.as_deref().unwrap_or("no model");
-        let cost = price.map_or("its price is not known".to_owned(), |price| format!("about {}", price.of(total)));
-        writeln!(text, "expected with {model}: about {} tokens; {cost}", words::count(total.total()))
-            .expect("writing to a string");
+        writeln!(text, "{}", expectation(sheet)).expect("writing to a string");
     }
     if sheet.settings.no_gate {
         text.push_str("NO GATE: nothing proves the merged tree but the tasks' own verification\n");
     }
     text
+}
+
+/// What all attempts will probably take if none fails, and who else may come in.
+fn expectation(sheet: &Sheet) -> String {
+    let Team { model, opening, reserve, .. } = &sheet.team;
+    let (plan, limits) = (&sheet.plan, sheet.settings.task_limits);
+    let agents = plan.tasks().iter().filter(|task| task.worker == WorkerKind::Agent);
+    let cost: Option<Money> =
+        agents.clone().map(|task| Some(price(sheet, task)?.of(estimate::tokens(task, limits, *opening)))).sum();
+    let cost = cost.map_or("its price is not known".to_owned(), |cost| format!("about {cost}"));
+    let mut models: Vec<&str> =
+        agents.map(|task| task.model.as_ref().or(model.as_ref()).map_or("no model", String::as_str)).collect();
+    models.sort_unstable();
+    models.dedup();
+    let total = words::count(estimate::total(plan, limits, *opening).total());
+    let expected = format!("expected with {}: about {total} tokens; {cost}", models.join(", "));
+    std::iter::once(expected).chain(reserve.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
 fn say_limits(limits: &Limits) -> String {

@@ -13,7 +13,7 @@ use crate::{
     plan::{Plan, PlanDraft},
     problem::{Place, Problem, Severity},
     spelling,
-    task::Task,
+    task::{Task, WorkerKind},
 };
 
 /// The plan with all these edits.
@@ -180,6 +180,7 @@ impl Editing<'_> {
             if part.depends_on.is_empty() {
                 part.depends_on.clone_from(&whole.depends_on);
             }
+            inherit_model(&mut part, std::slice::from_ref(&whole));
             self.put(at + offset, part);
         }
     }
@@ -272,7 +273,16 @@ fn united(into: &Task, gone: &[Task]) -> Task {
         let parts: Vec<&str> = gone.iter().filter_map(|part| part.hand_off.as_deref()).collect();
         whole.hand_off = (!parts.is_empty()).then(|| parts.join("\n"));
     }
+    inherit_model(&mut whole, gone);
     whole
+}
+
+/// A model that a person chose for all of the work stays with it, unless the edit names another.
+fn inherit_model(task: &mut Task, before: &[Task]) {
+    let Some(first) = before.first().filter(|_| task.worker == WorkerKind::Agent && task.model.is_none()) else { return };
+    if before.iter().all(|other| other.model == first.model) {
+        task.model.clone_from(&first.model);
+    }
 }
 
 fn rewrite(task: &mut Task, with: &Rewrite) {
@@ -290,5 +300,8 @@ fn rewrite(task: &mut Task, with: &Rewrite) {
     set(&mut task.limits, with.limits.as_ref());
     if with.hand_off.is_some() {
         task.hand_off.clone_from(&with.hand_off);
+    }
+    if with.model.is_some() {
+        task.model.clone_from(&with.model);
     }
 }

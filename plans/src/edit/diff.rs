@@ -90,6 +90,7 @@ fn fields(task: &Task) -> Vec<Field> {
         ("verify", list(&task.verify)),
         ("hand_off", task.hand_off.iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()),
         ("command", worker),
+        ("model", task.model.iter().cloned().collect()),
         ("limits", if task.limits == shared::Limits::default() { Vec::new() } else { vec![limits(&task.limits)] }),
     ]
 }

@@ -95,6 +95,7 @@ fn keys_of(name: &str) -> Option<&'static [&'static str]> {
             "deliver",
             "verify",
             "hand_off",
+            "model",
             "limits",
         ],
         _ => return None,
@@ -154,6 +155,7 @@ fn rewrite(reader: &mut Reader, fields: Fields<'_>) -> Rewrite {
         deliver: fields.get("deliver").map(|node| reader.paths(Some(node))),
         verify: fields.get("verify").map(|node| reader.texts(Some(node))),
         hand_off: fields.get("hand_off").and_then(|node| reader.text(node)),
+        model: fields.get("model").and_then(|node| reader.text(node)),
         limits: fields.get("limits").map(|node| reader.limits(node)),
     }
 }

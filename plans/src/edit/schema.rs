@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::file::schema::{limits, network, nullable, object, task, text, texts};
+use crate::file::schema::{limits, model, network, nullable, object, task, text, texts};
 
 /// The schema of `edit_plan`'s arguments.
 pub fn edit_plan_schema() -> Value {
@@ -37,6 +37,7 @@ fn rewrite() -> Vec<(&'static str, Value)> {
         ("deliver", nullable(&texts("all files"))),
         ("verify", nullable(&texts("all commands"))),
         ("hand_off", nullable(&text("whole text"))),
+        ("model", model()),
         ("limits", nullable(&limits())),
     ]
 }

@@ -25,6 +25,7 @@ pub(crate) const TASK_KEYS: &[&str] = &[
     "verify",
     "hand_off",
     "worker",
+    "model",
     "limits",
 ];
 const LIMIT_KEYS: &[&str] = &["turns", "tokens", "cost_usd", "minutes"];
@@ -298,6 +299,7 @@ impl Reader {
             deliver: self.paths(fields.get("deliver")),
             verify: self.texts(fields.get("verify")),
             hand_off: fields.get("hand_off").and_then(|node| self.text(node)),
+            model: fields.get("model").and_then(|node| self.text(node)),
             limits: fields.get("limits").map(|node| self.limits(node)).unwrap_or_default(),
             id: id.unwrap_or_else(|| unnamed.clone()),
             title: title.unwrap_or_default(),

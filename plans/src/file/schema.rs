@@ -38,8 +38,14 @@ pub(crate) fn task() -> Value {
         ("verify", nullable(&texts("shell commands that prove this task"))),
         ("hand_off", nullable(&text("what its report must tell the tasks that depend on it"))),
         ("worker", json!({ "anyOf": [{ "type": "string", "enum": ["agent"] }, command, { "type": "null" }] })),
+        ("model", model()),
         ("limits", nullable(&limits())),
     ])
+}
+
+/// Which model does it.
+pub(crate) fn model() -> Value {
+    nullable(&text("provider/model, only where the person names one"))
 }
 
 /// Which network commands reach.

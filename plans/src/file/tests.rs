@@ -328,8 +328,8 @@ fn problems_of_submitted_json_are_placed_at_their_path() {
         }),
         &expect![[r#"
             error[wrong-type] gate: `gate` is a list, but must be an object {"commands": [...], "timeout": "20m"}
-            error[wrong-type] tasks[0]: `tasks[0]` is a text, but must be an object with the keys id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, limits
-            error[unknown-key] tasks[1].prio: `prio` is not a key of a task; the keys are id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, limits
+            error[wrong-type] tasks[0]: `tasks[0]` is a text, but must be an object with the keys id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, model, limits
+            error[unknown-key] tasks[1].prio: `prio` is not a key of a task; the keys are id, title, instructions, depends_on, write, shared, network, deliver, verify, hand_off, worker, model, limits
             error[bad-glob] tasks[1].write[1]: `/abs` is absolute; give it relative to the root of the repository
             error[unknown-key] tasks[2].worker.cmd: `cmd` is not a key of `worker`; its only key is command
             error[missing] tasks[2].worker: `worker` has no `command`; add it

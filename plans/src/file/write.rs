@@ -52,6 +52,9 @@ fn write_task(out: &mut String, task: &Task) {
     if let WorkerKind::Command(command) = &task.worker {
         key(out, "worker", format!("{{ command = {} }}", text::in_line(command)));
     }
+    if let Some(model) = &task.model {
+        key(out, "model", text::in_line(model));
+    }
     if task.limits != Limits::default() {
         key(out, "limits", limits(&task.limits));
     }

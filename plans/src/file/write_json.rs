@@ -39,6 +39,7 @@ pub(crate) fn task_json(task: &Task) -> Value {
             WorkerKind::Agent => json!("agent"),
             WorkerKind::Command(command) => json!({ "command": command }),
         },
+        "model": task.model,
         "limits": if task.limits == Limits::default() { Value::Null } else { limits_json(&task.limits) },
     })
 }

@@ -2,19 +2,21 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them when it updates a snapshot")]
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use expect_test::{Expect, expect};
-use shared::{Glob, Limits, Money, Network, RepoPath};
+use shared::{Glob, Limits, Money, Network, Price, RepoPath};
 
 use super::{GateRule, HostRule, LintRules, check, lint};
 use crate::{
     approval::PathRules,
+    catalogue::{Catalogue, ModelFacts},
     file::Reading,
     plan::Plan,
     problem::Problem,
     sample::plan,
     survey::{Survey, SurveyedFile},
+    task::WorkerKind,
 };
 
 fn listed(problems: &[Problem]) -> String {
@@ -211,6 +213,48 @@ fn rights_beyond_the_usual_are_remarked_and_those_that_nobody_can_give_are_refus
         error[host-network] gate.network: the gate asks for the host's network, and no person reviews this plan; leave `network` out, and do with what the repository and the machine hold
         error[host-network] task b, network: `b` asks for the host's network, and no person reviews this plan; leave `network` out, and do with what the repository and the machine hold
     "#]].assert_eq(&listed(&refused.into_iter().filter(Problem::is_error).collect::<Vec<_>>()));
+}
+
+/// Knows `p/known`, `p/dear` without a price and `p/strange` that no role has.
+#[derive(Debug)]
+struct Shelf;
+
+impl Catalogue for Shelf {
+    fn look_up(&self, name: &str) -> Result<ModelFacts, String> {
+        let price = Price { hit: Money::default(), miss: Money::default(), write: None, output: Money::default() };
+        match name {
+            "p/known" => Ok(ModelFacts { price: Some(price), configured: true }),
+            "p/dear" => Ok(ModelFacts { price: None, configured: true }),
+            "p/strange" => Ok(ModelFacts { price: Some(price), configured: false }),
+            _ => Err("there is no provider like that".to_owned()),
+        }
+    }
+}
+
+#[test]
+fn a_model_that_a_task_names_must_be_usable_priced_and_a_persons_choice() {
+    let names = ["p/known", "p/dear", "p/strange", "q/\u{1b}x", "p/known"];
+    let tasks: String = (0..5).map(|at| format!("t{at} owns {at}.rs proved\n")).collect();
+    let mut draft = plan(&tasks).draft().clone();
+    for (task, name) in draft.tasks.iter_mut().zip(names) {
+        task.model = Some(name.to_owned());
+    }
+    draft.tasks[4].worker = WorkerKind::Command("true".to_owned());
+    let (plan, files) = (Plan::new(draft).unwrap(), survey("0.rs\n1.rs\n2.rs\n3.rs\n4.rs"));
+    let found = |rules: LintRules| listed(&lint(&plan, &files, &LintRules { models: Some(Arc::new(Shelf)), ..rules }));
+    expect![[r#"
+        error[unknown-model] task t3, model: `t3` names the model `q/\u{1b}x`: there is no provider like that
+        error[model-of-command] task t4, model: `t4` is done by a command, which uses no model; take `model` out
+    "#]]
+    .assert_eq(&found(LintRules::default()));
+    let limited = Limits { cost: Money::from_usd(2.0), ..Limits::default() };
+    let strict = LintRules { host: HostRule::Refused, run_limits: limited, ..LintRules::default() };
+    expect![[r#"
+        error[unknown-price] task t1, model: `t1` names the model `p/dear`, whose price nobody knows, so no limit in money can be kept; set its price under [providers], or leave the limit out
+        error[stranger-model] task t2, model: `t2` names the model `p/strange`, which the configuration gives to no role, and no person reviews this; leave `model` out
+        error[unknown-model] task t3, model: `t3` names the model `q/\u{1b}x`: there is no provider like that
+        error[model-of-command] task t4, model: `t4` is done by a command, which uses no model; take `model` out
+    "#]].assert_eq(&found(strict));
 }
 
 #[test]

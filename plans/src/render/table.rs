@@ -18,6 +18,14 @@ pub struct TableFacts {
     pub width: usize,
     /// What each task is expected to cost, where that was estimated.
     pub costs: BTreeMap<TaskId, Money>,
+    /// The model of a task that names none; a task that names the same is not said to have one of its own.
+    pub usual_model: Option<String>,
+}
+
+impl Default for TableFacts {
+    fn default() -> Self {
+        Self { width: 100, costs: BTreeMap::new(), usual_model: None }
+    }
 }
 
 const GAP: usize = 2;
@@ -59,13 +67,18 @@ fn row(task: &Task, facts: &TableFacts) -> Vec<Vec<String>> {
         task.depends_on.iter().map(TaskId::to_string).collect(),
         task.scope.write.iter().map(ToString::to_string).chain(shared).collect(),
         task.verify.iter().map(|command| format!("$ {command}")).chain(made).collect(),
-        vec![worker],
+        std::iter::once(worker).chain(own_model(task, facts)).collect(),
     ];
     if !facts.costs.is_empty() {
         cells.push(facts.costs.get(&task.id).map(Money::to_string).into_iter().collect());
     }
     let visible = |paragraphs: Vec<String>| paragraphs.iter().map(|text| in_line(text)).collect();
     cells.into_iter().map(visible).collect()
+}
+
+fn own_model(task: &Task, facts: &TableFacts) -> Option<String> {
+    let model = task.model.as_ref().filter(|model| facts.usual_model.as_ref() != Some(model))?;
+    Some(format!("with {model}"))
 }
 
 /// Each column as wide as its widest paragraph; the widest columns give way until all fit the screen.

@@ -169,7 +169,32 @@ fn the_table_shows_what_a_reviewer_has_to_know() {
         gate    $ cargo test --workspace (at most 20m)
         2 tasks, 2 in the longest chain, estimated $0.42
     "#]]
-    .assert_eq(&table(&plan, &TableFacts { width: 100, costs }));
+    .assert_eq(&table(&plan, &TableFacts { costs, ..TableFacts::default() }));
+}
+
+#[test]
+fn a_model_of_ones_own_is_shown_where_it_is_not_the_usual_one() {
+    let mut draft = plan("a owns a.rs\nb owns b.rs\nc owns c.rs").draft().clone();
+    draft.tasks[0].model = Some("p/strong".to_owned());
+    draft.tasks[1].model = Some("p/usual".to_owned());
+    let facts = TableFacts { usual_model: Some("p/usual".to_owned()), ..TableFacts::default() };
+    let shown = table(&crate::Plan::new(draft).unwrap(), &facts);
+    expect![[r#"
+        task  depends on  may write  proof  worker
+        ────  ──────────  ─────────  ─────  ─────────────
+        a                 a.rs              agent
+        t                                   with p/strong
+
+        b                 b.rs              agent
+        t
+
+        c                 c.rs              agent
+        t
+
+        gate    $ true (at most 20m)
+        3 tasks, 1 in the longest chain
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]
@@ -199,7 +224,7 @@ fn a_narrow_screen_gets_a_taller_table() {
         gate    $ cargo test --workspace (at most 20m)
         2 tasks, 2 in the longest chain
     "#]]
-    .assert_eq(&table(&plan, &TableFacts { width: 60, costs: BTreeMap::new() }));
+    .assert_eq(&table(&plan, &TableFacts { width: 60, ..TableFacts::default() }));
 }
 
 #[test]
@@ -227,7 +252,7 @@ fn other_programs_get_the_graph_in_their_own_syntax() {
 proptest! {
     #[test]
     fn every_plan_can_be_drawn_and_no_control_character_gets_out(plan in arbitrary::plan(), width in 0..120_usize) {
-        let facts = TableFacts { width, costs: BTreeMap::new() };
+        let facts = TableFacts { width, ..TableFacts::default() };
         let rules = PathRules { ask: vec![Glob::new("**").unwrap()], deny: vec![Glob::new("**/a.rs").unwrap()] };
         let drawn =
             [graph(&plan, width, |_| None), table(&plan, &facts), mermaid(&plan), dot(&plan), rights(&plan, &rules, width)];

@@ -29,6 +29,7 @@ pub(super) fn plan(text: &str) -> Plan {
             verify: Vec::new(),
             hand_off: None,
             worker: WorkerKind::Agent,
+            model: None,
             limits: Limits::default(),
             id,
         }

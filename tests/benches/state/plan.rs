@@ -59,6 +59,7 @@ fn task(at: usize, dependencies: Vec<usize>, turns: u32) -> Task {
         verify: vec![format!("cargo test -p part-{at}")],
         hand_off: Some("How an amount of this part is built now".to_owned()),
         worker: WorkerKind::Agent,
+        model: None,
         limits: Limits { turns: Some(turns), ..Limits::default() },
     }
 }

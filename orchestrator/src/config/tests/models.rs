@@ -2,6 +2,8 @@
 
 use expect_test::{Expect, expect};
 
+use plans::catalogue::Catalogue as _;
+
 use super::{
     super::{ModelChoice, Role},
     load,
@@ -10,7 +12,7 @@ use super::{
 /// What both roles use, in a few words each.
 fn check(text: &str, expected: &Expect) {
     let config = load(text).expect("valid configuration");
-    let of = |role| config.model(role).map_or_else(|error| format!("error: {error}"), |choice| in_words(&choice));
+    let of = |role| config.lineup(role).map_or_else(|error| format!("error: {error}"), |lineup| in_words(&lineup[0]));
     let (planner, worker) = (of(Role::Planner), of(Role::Worker));
     let all = if planner == worker { worker } else { format!("planner: {planner}\nworker: {worker}") };
     expected.assert_eq(&format!("{all}\n"));
@@ -52,8 +54,8 @@ fn a_missing_key_names_the_variable() {
     check(
         "## inspan.toml\nmodel = \"openai/some-model\"",
         &expect![[r#"
-        error: openai/some-model wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
-    "#]],
+            error: inspan.toml:1: openai/some-model wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
+        "#]],
     );
 }
 
@@ -116,7 +118,7 @@ fn a_base_url_takes_any_model_and_only_the_key_that_was_given_for_it() {
     check(
         &format!("{env}INSPAN_MODEL=anthropic/some-model"),
         &expect![[r#"
-            anthropic | some-model | http://127.0.0.1:9/v1 | AnthropicMessages | INSPAN_API_KEY: no key | unknown | 200000
+            custom | anthropic/some-model | http://127.0.0.1:9/v1 | OpenAiChat | INSPAN_API_KEY: no key | unknown | 128000
         "#]],
     );
     check(
@@ -168,7 +170,7 @@ fn names_that_lead_nowhere_say_what_to_write_instead() {
     check(
         "## env\nINSPAN_MODEL=deepsek/deepseek-flash",
         &expect![[r#"
-            error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
+            error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai-chat, openai, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
         "#]],
     );
     check(
@@ -209,7 +211,7 @@ request_timeout = "1m 30s"
 thinking = { type = "disabled", budget = [1, 2.5] }
 "#,
     );
-    let choice = config.expect("valid configuration").model(Role::Worker).expect("a model");
+    let choice = config.expect("valid configuration").lineup(Role::Worker).expect("a model").remove(0);
     expect![[r#"
         ModelChoice {
             provider: "mine",
@@ -248,4 +250,107 @@ thinking = { type = "disabled", budget = [1, 2.5] }
         }
     "#]]
     .assert_debug_eq(&choice);
+}
+
+/// The names of every role's models.
+fn lineups(text: &str) -> String {
+    let config = load(text).expect("valid configuration");
+    let names = |lineup: Vec<ModelChoice>| lineup.into_iter().map(|choice| choice.name).collect::<Vec<_>>().join(", ");
+    let of = |role| config.lineup(role).map_or_else(|error| format!("error: {error}"), names);
+    Role::ALL.map(|role| format!("{role}: {}\n", of(role))).concat()
+}
+
+#[test]
+fn every_role_can_have_a_model_and_stand_ins_and_a_higher_source_goes_before_all_of_them() {
+    let files = r#"
+## inspan.toml
+model = "vllm/usual"
+[models]
+resolver = "vllm/mender"
+escalation = "vllm/strong"
+[models.fallback]
+worker = ["ollama/a", "vllm/usual", "ollama/b"]
+summariser = ["ollama/short"]
+"#;
+    expect![[r#"
+        planner: vllm/usual
+        worker: vllm/usual, ollama/a, ollama/b
+        resolver: vllm/mender
+        summariser: vllm/usual, ollama/short
+        escalation: vllm/strong
+    "#]]
+    .assert_eq(&lineups(files));
+    expect![[r#"
+        planner: ollama/x
+        worker: ollama/x
+        resolver: 
+        summariser: 
+        escalation: 
+    "#]]
+    .assert_eq(&lineups(&format!("{files}## env\nINSPAN_MODEL=ollama/x\n")));
+    let env =
+        "INSPAN_MODEL_WORKER=ollama/w\nINSPAN_MODEL_FALLBACK_ESCALATION=ollama/p, ollama/q\nINSPAN_MODEL_SUMMARISER=ollama/s\n";
+    expect![[r#"
+        planner: vllm/usual
+        worker: ollama/w, ollama/a, vllm/usual, ollama/b
+        resolver: vllm/mender
+        summariser: ollama/s, ollama/short
+        escalation: vllm/strong, ollama/p, ollama/q
+    "#]]
+    .assert_eq(&lineups(&format!("{files}## env\n{env}")));
+    expect![[r#"
+        planner: vllm/a
+        worker: error: inspan.toml:4: openai/b wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
+        resolver: 
+        summariser: 
+        escalation: error: inspan.toml:2: `opnai/x` names no model: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai-chat, openai, openrouter, scripted, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
+    "#]].assert_eq(&lineups(
+        "## inspan.toml\nmodel = \"vllm/a\"\nmodels.escalation = \"opnai/x\"\n[models.fallback]\nworker = [\"openai/b\"]\n",
+    ));
+}
+
+#[test]
+fn an_address_for_one_run_is_spoken_to_as_chat_whatever_the_name_unless_the_dialect_is_said() {
+    let env = "## env\nINSPAN_BASE_URL=http://127.0.0.1:9/v1\nINSPAN_MODEL";
+    for (name, dialect, expected) in [
+        ("anthropic/m", "", "custom | anthropic/m | OpenAiChat | Automatic"),
+        ("openai/m", "", "custom | openai/m | OpenAiChat | Automatic"),
+        ("deepseek/m", "", "deepseek | m | OpenAiChat | Warmed"),
+        ("anthropic/m", "anthropic-messages", "anthropic | m | AnthropicMessages | Breakpoints"),
+        ("m", "anthropic-messages", "custom | m | AnthropicMessages | Breakpoints"),
+        ("openai/m", "openai-responses", "openai | m | OpenAiResponses | Automatic"),
+        ("deepseek/m", "openai-responses", "custom | deepseek/m | OpenAiResponses | Automatic"),
+    ] {
+        let config = load(&format!("{env}={name}\nINSPAN_DIALECT={dialect}")).expect("valid configuration");
+        let choice = config.lineup(Role::Worker).expect("a model").remove(0);
+        let ModelChoice { provider, model, dialect, capabilities, .. } = choice;
+        assert_eq!(format!("{provider} | {model} | {dialect:?} | {:?}", capabilities.cache), expected);
+    }
+    let config = load("## env\nINSPAN_DIALECT=openai-responses").expect("valid configuration");
+    expect!["INSPAN_DIALECT is about INSPAN_BASE_URL, which is not set; a provider says `dialect` in its own table"]
+        .assert_eq(&config.warnings.join("\n"));
+    let refused = load("## env\nINSPAN_BASE_URL=http://h/v1\nINSPAN_DIALECT=scripted").expect_err("no server speaks it");
+    expect!["INSPAN_DIALECT: give one of openai-chat, openai-responses, anthropic-messages"].assert_eq(&refused.to_string());
+}
+
+#[test]
+fn a_plan_is_told_of_a_model_what_it_costs_whether_a_role_has_it_and_why_it_cannot_be_used() {
+    let config = load(
+        "## inspan.toml\nmodel = \"vllm/a\"\nmodels.fallback.planner = [\"deepseek/deepseek-flash\"]\n## env\nDEEPSEEK_API_KEY=k\n",
+    );
+    let config = config.expect("valid configuration");
+    let told = |name: &str| match config.look_up(name) {
+        Ok(facts) => format!("{name}: priced {}, configured {}\n", facts.price.is_some(), facts.configured),
+        Err(why) => format!("{name}: {why}\n"),
+    };
+    let names = ["vllm/a", "vllm/b", "deepseek/deepseek-flash", "openai/x", "deepsek/x", "bare", ""];
+    expect![[r#"
+        vllm/a: priced false, configured true
+        vllm/b: priced false, configured false
+        deepseek/deepseek-flash: priced true, configured true
+        openai/x: openai/x wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
+        deepsek/x: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai-chat, openai, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
+        bare: write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own
+        : write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own
+    "#]].assert_eq(&names.map(told).concat());
 }
