@@ -25,7 +25,7 @@ use crate::{
     repository::{Repository, StartingPoint},
     site::Site,
     store::RunFolder,
-    survey::{BlobId, SurveyRequest, repository_brief, survey},
+    survey::{BlobId, Findings, Room, SurveyRequest, SymbolMap, repository_brief, survey},
     ui::{
         Screen,
         board::Board,
@@ -85,30 +85,37 @@ pub async fn sandbox(choice: TierChoice) -> Result<Chosen, Error> {
 #[derive(Serialize, Deserialize)]
 struct Surroundings {
     survey: Survey,
+    /// Runs of earlier versions have none.
+    #[serde(default)]
+    map: SymbolMap,
     notes: Vec<String>,
     repository_brief: String,
 }
 
-/// How much of the repository every prompt begins with.
+/// How much of the repository every prompt begins with, beside the map of its symbols.
 const BRIEF_BYTES: usize = 12 << 10;
 
 impl Launch {
-    /// Takes note of the repository as it is now.
-    pub async fn look_around(&self, start: &StartingPoint) -> Result<(), Error> {
+    /// Takes note of the repository as it is now, with an eye to the goal.
+    pub async fn look_around(&self, start: &StartingPoint, goal: &str) -> Result<(), Error> {
         let blobs = self.repository.git.blobs(&start.commit).await?;
         let state_dir = self.repository.state_dir();
         let request = SurveyRequest {
             root: self.repository.root.clone(),
             cache: Some(state_dir.join("survey.jsonl")),
             blobs: blobs.into_iter().map(|(path, id)| (path, BlobId(id))).collect(),
+            secrecy: Arc::clone(&self.config.secrecy),
         };
         let work = tokio::task::spawn_blocking(move || survey(&request));
-        let mut survey =
+        let mut findings =
             work.await.map_err(|panic| Error::Defect(panic.to_string()))?.map_err(|error| Error::Survey(error.to_string()))?;
         let secrecy = &self.config.secrecy;
-        survey.guidance.values_mut().for_each(|text| *text = secrecy.mask(text).into_owned());
-        let repository_brief = secrecy.mask(&repository_brief(&survey, BRIEF_BYTES)).into_owned();
-        let surroundings = Surroundings { notes: self.notes(start), repository_brief, survey };
+        findings.survey.guidance.values_mut().for_each(|text| *text = secrecy.mask(text).into_owned());
+        let map_bytes = self.config.map_bytes();
+        let room = Room { goal, bytes: BRIEF_BYTES + map_bytes, map: map_bytes };
+        let repository_brief = secrecy.mask(&repository_brief(&findings, &room)).into_owned();
+        let Findings { survey, map } = findings;
+        let surroundings = Surroundings { notes: self.notes(start), repository_brief, survey, map };
         let path = self.folder.surroundings();
         let text = serde_json::to_string(&surroundings).expect("surroundings are plain data");
         std::fs::write(&path, text).map_err(Error::disk(&path))
@@ -137,7 +144,7 @@ impl Launch {
         let path = self.folder.surroundings();
         let text = std::fs::read_to_string(&path).map_err(Error::disk(&path))?;
         let damaged = |error: serde_json::Error| Error::Damaged { path: path.clone(), why: error.to_string() };
-        let Surroundings { survey, notes, repository_brief } = serde_json::from_str(&text).map_err(damaged)?;
+        let Surroundings { survey, map, notes, repository_brief } = serde_json::from_str(&text).map_err(damaged)?;
         let worktrees = self.config.worktrees.clone().ok_or_else(|| {
             Error::Usage("no place for worktrees: HOME is not set; set it, or `[paths] worktrees` in inspan.toml".to_owned())
         })?;
@@ -159,6 +166,8 @@ impl Launch {
             quarters: self.quarters(),
             secrecy: Arc::clone(&self.config.secrecy),
             survey: Arc::new(survey),
+            map: Arc::new(map),
+            map_bytes: self.config.map_bytes(),
             repository_brief,
             notes,
             models: if self.settings.planner { models } else { models.without_planner() },

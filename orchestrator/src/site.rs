@@ -25,6 +25,7 @@ use crate::{
     quarters::Quarters,
     repository::Repository,
     store::RunFolder,
+    survey::SymbolMap,
     sweep::{Found, Sweep},
     ui::{
         board::Board,
@@ -52,6 +53,10 @@ pub struct Site {
     pub secrecy: Arc<Secrecy>,
     /// What is known about the base commit.
     pub survey: Arc<Survey>,
+    /// Who defines and who uses what there.
+    pub map: Arc<SymbolMap>,
+    /// How much of it stands in the text about the repository at most.
+    pub map_bytes: usize,
     /// The text about the repository that every prompt begins with: the same bytes for the whole run.
     pub repository_brief: String,
     /// What the tree lacks against what a person might expect.

@@ -30,6 +30,8 @@ pub struct Brief {
     pub hand_off: Option<String>,
     /// What the tasks that this one depends on handed over, in landing order.
     pub received: Vec<HandOff>,
+    /// What other files have to do with those in the scope; empty where nothing is known.
+    pub around: String,
     /// What the tree lacks against what a person might expect: uncommitted work that was left out, empty submodules.
     pub notes: Vec<String>,
     /// Why earlier attempts at this task did not land, oldest first.

@@ -67,8 +67,8 @@ pub(super) async fn surroundings(here: &Here, how: &HowArgs) -> Result<Surroundi
     Ok(Surroundings { repository, config, format: format_of(how.output_format) })
 }
 
-/// Gives a run a place and a starting point.
-pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind) -> Result<Prepared, Error> {
+/// Gives a run a place and a starting point. What it is told of the repository, it is told with an eye to the goal.
+pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind, goal: &str) -> Result<Prepared, Error> {
     let models = Models::connect(&around.config, &around.repository.root)?;
     let settings = settings(&around.config, kind.no_gate, models.planner.is_some() && !kind.solo);
     let sandbox = sandbox(around.config.sandbox.tier).await?;
@@ -82,7 +82,7 @@ pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind) -> Re
         let Surroundings { repository, config, format } = around;
         let (screen, folder) = (here.screen.clone(), folder.clone());
         let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told: 0 };
-        launch.look_around(&start).await?;
+        launch.look_around(&start, goal).await?;
         let site = launch.site(models)?;
         Ok(Prepared { launch, site, start })
     };

@@ -18,7 +18,7 @@ use crate::{
 pub(super) async fn plan(here: &Here, args: PlanArgs) -> Result<u8, Error> {
     let goal = read_goal(here, &args.goal)?;
     let around = surroundings(here, &HowArgs { limits: args.limits, ..HowArgs::default() }).await?;
-    let prepared = prepare(here, around, Kind { no_gate: args.no_gate, solo: false }).await?;
+    let prepared = prepare(here, around, Kind { no_gate: args.no_gate, solo: false }, &goal).await?;
     let Begun { launch, recorder, site } = prepared.begin(here, &goal, Ok(None)).await?;
     let folder = launch.folder.clone();
     if let Ending::Over(status) = launch.carry_through(recorder, true, site.clone()).await? {

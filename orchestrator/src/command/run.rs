@@ -4,6 +4,7 @@ use plans::{
     Problem,
     admission::Admitted,
     event::{Author, RunStatus},
+    file::parse_toml,
     run_state::RunState,
 };
 
@@ -33,6 +34,16 @@ pub(super) enum Source {
     Planner(String),
 }
 
+impl Source {
+    /// What the run is for. A plan that cannot be read is refused later, with everything that is wrong with it.
+    fn goal(&self) -> String {
+        match self {
+            Self::File(_, text) => parse_toml(text).map(|plan| plan.goal().to_owned()).unwrap_or_default(),
+            Self::Solo(goal) | Self::Planner(goal) => goal.clone(),
+        }
+    }
+}
+
 /// `inspan run`.
 pub(super) async fn run(here: &Here, args: RunArgs) -> Result<u8, Error> {
     let source = match &args.plan {
@@ -59,7 +70,7 @@ pub(crate) async fn run_configured(
 }
 
 pub(super) async fn begin(here: &Here, around: Surroundings, kind: Kind, source: Source) -> Result<Begun, Error> {
-    let prepared = prepare(here, around, kind).await?;
+    let prepared = prepare(here, around, kind, &source.goal()).await?;
     let (goal, proposed) = propose(&prepared.site, source);
     prepared.begin(here, &goal, proposed).await
 }

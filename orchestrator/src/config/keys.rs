@@ -220,6 +220,13 @@ pub(super) const KEYS: &[Key] = &[
         "Whether, while a slow gate is at one batch, the next is proved on top of it, in a second worktree.",
     ),
     key(
+        "context.map_tokens",
+        Kind::Count(0),
+        "INSPAN_MAP_TOKENS",
+        Some("2000"),
+        "How long the map of the repository's most used symbols is that every prompt begins with; 0 leaves it out.",
+    ),
+    key(
         "env.pass",
         Kind::Words,
         "INSPAN_ENV_PASS",

@@ -217,6 +217,11 @@ impl Config {
         })
     }
 
+    /// How long a map of the repository's symbols may be, at as many bytes to a token as a request is estimated with.
+    pub fn map_bytes(&self) -> usize {
+        settings::small(&self.settings, "context.map_tokens").map_or(0, |tokens| (tokens as usize).saturating_mul(31) / 10)
+    }
+
     /// Whether commands of workers may see a variable because `env.pass` names it. Never true of a variable that holds a model's key.
     pub fn passes(&self, variable: &str) -> bool {
         let patterns = settings::list(&self.settings, "env.pass").unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use plans::{Task, event::RedVerdict, evidence::Setback, run_state::Continuation};
-use shared::{AttemptKey, Brief, Glob, TaskId, brief::HandOff};
+use shared::{AttemptKey, Brief, Glob, RepoPath, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
     context::{Clash, Conflict, clash_notice, conflict_notice},
@@ -11,6 +11,7 @@ use worker::{
 };
 
 use super::Dispatcher;
+use crate::survey::Focus;
 
 /// How many earlier attempts a worker hears of.
 const TOLD: usize = 3;
@@ -34,10 +35,19 @@ impl Dispatcher {
             verify: task.verify.clone(),
             hand_off: task.hand_off.clone(),
             received: self.handed_over(state.landed().iter().filter(|id| task.depends_on.contains(id))),
+            around: self.around(task),
             notes: self.notes(key),
             history: history.map(|evidence| format!("attempt {}: {}", evidence.attempt, evidence.setback.in_full())).collect(),
             limits: task.limits.or(state.settings().task_limits),
         }
+    }
+
+    /// The same for every attempt: it tells of the base commit.
+    fn around(&self, task: &Task) -> String {
+        let words = format!("{}\n{}", task.title, task.instructions);
+        let focus = Focus { words: &words, budget: self.site.map_bytes / 4 * 3 };
+        let is_own = |path: &RepoPath| task.scope.covers(path) || task.deliver.contains(path);
+        self.site.secrecy.mask(&self.site.map.around(is_own, &focus)).into_owned()
     }
 
     fn notes(&self, key: &AttemptKey) -> Vec<String> {

@@ -47,6 +47,8 @@ impl Ground {
             quarters: crate::quarters::Quarters::open(),
             secrecy: Arc::default(),
             survey: Arc::default(),
+            map: Arc::default(),
+            map_bytes: 0,
             repository_brief: String::new(),
             notes: Vec::new(),
             models: crate::models::Models::default(),

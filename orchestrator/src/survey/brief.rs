@@ -1,8 +1,8 @@
 //! What the planner and every worker are told about the repository.
 //!
 //! It stands at the head of each prompt, so it is the same bytes for all of a run, and never larger than its budget: facts first,
-//! then what people wrote for agents, then as much of the folder outline as there is room for. Folders are opened from the root
-//! down, those that others import most first; what stays closed says how many files it holds.
+//! then what people wrote for agents, then the symbols that are used most, then as much of the folder outline as there is room for.
+//! Folders are opened from the root down, those that others import most first; what stays closed says how many files it holds.
 
 mod outline;
 
@@ -11,30 +11,56 @@ use std::{collections::BTreeMap, fmt::Write};
 use plans::Survey;
 use shared::RepoPath;
 
+use super::Findings;
+
 /// Guidance gets at most this part of the budget, so that an outline always has room.
 const GUIDANCE_SHARE: usize = 2;
 /// How many of a kind are listed before the rest is only counted.
 const MAX_LISTED: usize = 12;
 
-/// The text about the repository, at most `budget_bytes` long.
-pub fn repository_brief(survey: &Survey, budget_bytes: usize) -> String {
-    let mut text = facts(survey);
-    let guidance = guidance(survey, budget_bytes.saturating_sub(text.len()) / GUIDANCE_SHARE);
-    let room = budget_bytes.saturating_sub(text.len() + guidance.len());
-    text.push_str(&outline::outline(survey, room));
+/// Where the symbols are shown, the outline is only there to find one's way: it gets this part of what they leave.
+const OUTLINE_SHARE: usize = 4;
+
+/// How much there is to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Room<'a> {
+    /// What the run is for: symbols of files that it names come first.
+    pub goal: &'a str,
+    /// The most bytes.
+    pub bytes: usize,
+    /// Of these, the most for symbols.
+    pub map: usize,
+}
+
+/// The text about the repository.
+pub fn repository_brief(findings: &Findings, room: &Room) -> String {
+    let Findings { survey, map } = findings;
+    let shows_symbols = room.map > 0 && !map.is_empty();
+    let mut text = facts(survey, shows_symbols);
+    let beside = room.bytes.saturating_sub(if shows_symbols { room.map } else { 0 });
+    let guidance = guidance(survey, beside.saturating_sub(text.len()) / GUIDANCE_SHARE);
+    let left = |text: &str| room.bytes.saturating_sub(text.len() + guidance.len());
+    let symbols = if shows_symbols { map.overview(room.goal, room.map.min(left(&text))) } else { String::new() };
+    let outlined = left(&text) - symbols.len();
+    let outlined = if symbols.is_empty() { outlined } else { outlined.min(beside / OUTLINE_SHARE) };
+    text.push_str(&outline::outline(survey, outlined));
+    text.push_str(&symbols);
     text.push_str(&guidance);
-    cut(&mut text, budget_bytes);
+    cut(&mut text, room.bytes);
     text
 }
 
-fn facts(survey: &Survey) -> String {
+/// Which files are imported most need not be said where symbols tell.
+fn facts(survey: &Survey, shows_symbols: bool) -> String {
     let mut text = "# The repository\n\n".to_owned();
     let tests = survey.files.iter().filter(|file| file.is_test).count();
     line(&mut text, "Files", &[format!("{} ({tests} with tests)", survey.files.len())]);
     line(&mut text, "Languages", &languages(survey));
     line(&mut text, "Manifests", &names(&survey.manifests));
     line(&mut text, "Verified by", &survey.verification.iter().map(|command| format!("`{command}`")).collect::<Vec<_>>());
-    line(&mut text, "Most imported", &most_imported(survey));
+    if !shows_symbols {
+        line(&mut text, "Most imported", &most_imported(survey));
+    }
     line(&mut text, "Submodules (empty folders here)", &names(&survey.submodules));
     text
 }

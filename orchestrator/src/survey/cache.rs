@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BlobId,
-    imports::{Facts, Grammar, PARSER_VERSION},
+    facts::{Facts, PARSER_VERSION},
+    grammar::Grammar,
 };
 
 /// Used where the caller names a folder.

@@ -13,27 +13,33 @@
 
 mod brief;
 mod cache;
+mod facts;
+mod grammar;
 mod guidance;
 mod imports;
 mod json;
 mod languages;
 mod manifests;
+mod map;
 mod submodules;
+mod symbols;
 mod tree;
 mod verification;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use plans::{Survey, survey::SurveyedFile};
-use shared::RepoPath;
+use shared::{RepoPath, Secrecy};
 
-pub use brief::repository_brief;
+pub use brief::{Room, repository_brief};
+pub use map::{Focus, SymbolMap};
 
 use cache::Cache;
-use imports::{Facts, Grammar};
+use facts::Facts;
+use grammar::Grammar;
 use tree::{FileAt, Tree};
 
 /// Git's name for the content of a file.
@@ -49,6 +55,17 @@ pub struct SurveyRequest {
     pub cache: Option<PathBuf>,
     /// The tracked files (`git ls-tree -r`), which must be what lies on the disk. A file without a blob id is parsed every time.
     pub blobs: BTreeMap<RepoPath, BlobId>,
+    /// What no model sees: such files are listed, and not read.
+    pub secrecy: Arc<Secrecy>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The facts that plans are made of and held against.
+    pub survey: Survey,
+    /// Who defines and who uses what.
+    pub map: SymbolMap,
 }
 
 /// Why there is no survey.
@@ -65,19 +82,32 @@ pub enum SurveyError {
 }
 
 /// Looks at a tree.
-pub fn survey(request: &SurveyRequest) -> Result<Survey, SurveyError> {
+pub fn survey(request: &SurveyRequest) -> Result<Findings, SurveyError> {
     let tree = Tree::list(&request.root, &request.blobs)?;
     let facts = facts(&tree, request);
     let files: Vec<SurveyedFile> = tree.files().iter().zip(&facts).map(|(file, facts)| surveyed(file, facts.as_ref())).collect();
     let manifests = files.iter().map(|file| &file.path).filter(|path| manifests::is_manifest(path.as_str())).cloned().collect();
-    Ok(Survey {
+    let imports = imports::edges(&tree, &facts);
+    let map = SymbolMap::new(&sources(&tree, &facts, &files), &imports);
+    let survey = Survey {
         manifests,
-        imports: imports::edges(&tree, &facts),
+        imports,
         verification: verification::commands(&tree, &facts),
         guidance: guidance::guidance(&tree),
         submodules: submodules::submodules(&tree),
         files,
-    })
+    };
+    Ok(Findings { survey, map })
+}
+
+/// The files that the map is made of.
+fn sources<'a>(tree: &'a Tree, facts: &'a [Option<Facts>], files: &[SurveyedFile]) -> Vec<map::Source<'a>> {
+    let source = |(at, facts): (FileAt, &'a Option<Facts>)| {
+        let symbols = &facts.as_ref()?.symbols;
+        let family = Grammar::of(tree.path(at))?.family();
+        Some(map::Source { path: &tree.files()[at].path, family, is_test: files[at].is_test, symbols })
+    };
+    facts.iter().enumerate().filter_map(source).collect()
 }
 
 fn surveyed(file: &tree::File, facts: Option<&Facts>) -> SurveyedFile {
@@ -96,14 +126,17 @@ fn facts(tree: &Tree, request: &SurveyRequest) -> Vec<Option<Facts>> {
     let blob = |at: FileAt| request.blobs.get(&tree.files()[at].path);
     let mut facts = vec![None; tree.files().len()];
     let mut unknown = Vec::new();
-    let source = |at| Some((at, Grammar::of(tree.path(at))?));
+    let source = |at: FileAt| {
+        let is_open = !request.secrecy.denies(&tree.files()[at].path);
+        is_open.then(|| Some((at, Grammar::of(tree.path(at))?))).flatten()
+    };
     for (at, grammar) in (0..facts.len()).filter_map(source) {
         match cache.get(blob(at), grammar) {
             Some(known) => facts[at] = Some(known),
             None => unknown.push((at, grammar)),
         }
     }
-    for ((at, _), parsed) in unknown.iter().zip(imports::parse_all(tree, &unknown)) {
+    for ((at, _), parsed) in unknown.iter().zip(facts::read_all(tree, &unknown)) {
         facts[*at] = parsed;
     }
     let used = facts.iter().enumerate().filter_map(|(at, facts)| Some((blob(at)?, Grammar::of(tree.path(at))?, facts.as_ref()?)));

@@ -12,7 +12,7 @@ use std::{fs, path::Path};
 use plans::Survey;
 use tempfile::TempDir;
 
-use super::{SurveyRequest, survey};
+use super::{Findings, SurveyRequest, survey};
 
 /// Writes the files. A line `## path` begins each; the text before the first says nothing.
 fn files(text: &str) -> TempDir {
@@ -31,8 +31,16 @@ fn write(root: &Path, path: &str, content: &str) {
 }
 
 fn survey_of(text: &str) -> Survey {
+    findings_of(text).survey
+}
+
+pub(super) fn findings_of(text: &str) -> Findings {
     let root = files(text);
-    survey(&SurveyRequest { root: root.path().to_owned(), ..SurveyRequest::default() }).expect("a survey")
+    findings_at(root.path())
+}
+
+pub(super) fn findings_at(root: &Path) -> Findings {
+    survey(&SurveyRequest { root: root.to_owned(), ..SurveyRequest::default() }).expect("a survey")
 }
 
 #[test]
@@ -42,7 +50,8 @@ fn what_git_ignores_is_left_out_unless_it_is_tracked_and_repositories_within_are
     );
     let blobs = [("build/kept.rs", "1"), ("gone.rs", "2")];
     let blobs = blobs.map(|(path, id)| (shared::RepoPath::new(path).expect("a path"), super::BlobId(id.to_owned())));
-    let survey = survey(&SurveyRequest { root: root.path().to_owned(), cache: None, blobs: blobs.into() }).expect("a survey");
+    let request = SurveyRequest { root: root.path().to_owned(), blobs: blobs.into(), ..SurveyRequest::default() };
+    let survey = survey(&request).expect("a survey").survey;
     let paths: Vec<&str> = survey.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, [".ci/run", ".gitignore", "build/kept.rs", "src/a.rs"]);
 }
@@ -86,7 +95,7 @@ fn links_are_listed_but_not_followed_and_names_that_are_not_utf_8_are_skipped() 
     symlink("/etc/passwd", root.path().join("CLAUDE.md")).expect("a link");
     symlink("/", root.path().join("everything")).expect("a link");
     fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"\xff.rs")), "").expect("a file");
-    let survey = survey(&SurveyRequest { root: root.path().to_owned(), ..SurveyRequest::default() }).expect("a survey");
+    let survey = findings_at(root.path()).survey;
     let paths: Vec<&str> = survey.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["CLAUDE.md", "a.rs", "everything"]);
     assert!(survey.guidance.is_empty());
@@ -99,6 +108,6 @@ fn text_that_does_not_parse_and_bytes_that_are_no_text_do_not_harm() {
         "## Cargo.toml\n[package\n## deep.rs\n{deep}\n## a.py\nfrom . import (((\n## b.ts\nimport {{ from './\n## go.mod\nmodule\n## package.json\n{{\n"
     ));
     fs::write(root.path().join("c.go"), b"\xff\xfe\x00").expect("a file");
-    let survey = survey(&SurveyRequest { root: root.path().to_owned(), ..SurveyRequest::default() }).expect("a survey");
+    let survey = findings_at(root.path()).survey;
     assert_eq!((survey.files.len(), survey.imports.len()), (7, 0));
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    imports::{Facts, Import},
+    facts::Facts,
+    imports::Import,
     json::read_json,
     tree::{FileAt, Tree, file_name, folder},
 };

@@ -167,6 +167,7 @@ fn brief() -> Brief {
         verify: vec!["cargo test".to_owned()],
         hand_off: None,
         received: Vec::new(),
+        around: String::new(),
         notes: Vec::new(),
         history: Vec::new(),
         limits: Limits::default(),

@@ -36,6 +36,7 @@ fn brief() -> Brief {
         verify: vec![],
         hand_off: None,
         received: vec![],
+        around: String::new(),
         notes: vec![],
         history: vec![],
         limits: Limits::default(),

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{super::repository_brief, survey_of};
+use super::{super::{Findings, Room, repository_brief}, findings_of};
 
 const SHOP: &str = r#"
 ## AGENTS.md
@@ -25,8 +25,13 @@ use crate::money::Money;
 ## web/a.test.js
 "#;
 
+/// Without symbols.
+fn listed(findings: &Findings, bytes: usize) -> String {
+    repository_brief(findings, &Room { goal: "", bytes, map: 0 })
+}
+
 fn check(budget: usize, expected: &Expect) {
-    let brief = repository_brief(&survey_of(SHOP), budget);
+    let brief = listed(&findings_of(SHOP), budget);
     assert!(brief.len() <= budget, "{} bytes", brief.len());
     expected.assert_eq(&brief);
 }
@@ -114,17 +119,17 @@ fn a_small_budget_keeps_the_facts_and_closes_folders() {
 
 #[test]
 fn no_budget_is_ever_passed_and_the_bytes_are_always_the_same() {
-    let survey = survey_of(SHOP);
+    let findings = findings_of(SHOP);
     for budget in (0..1_500).step_by(7) {
-        let brief = repository_brief(&survey, budget);
+        let brief = listed(&findings, budget);
         assert!(brief.len() <= budget, "{} of {budget}", brief.len());
-        assert_eq!(brief, repository_brief(&survey, budget));
+        assert_eq!(brief, listed(&findings, budget));
     }
 }
 
 #[test]
 fn a_folder_of_many_files_shows_those_that_others_import() {
     let many = (0..60).map(|n| format!("## src/f{n:02}.py\nimport f55\n")).collect::<Vec<_>>().concat();
-    let brief = repository_brief(&survey_of(&many), 10_000);
+    let brief = listed(&findings_of(&many), 10_000);
     assert!(brief.contains("  f55.py\n") && brief.contains("  … 20 more files\n") && !brief.contains("f54.py"), "{brief}");
 }
