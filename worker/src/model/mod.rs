@@ -12,6 +12,7 @@ pub mod capabilities;
 pub mod error;
 pub mod message;
 pub mod openai;
+pub mod repair;
 pub mod retry;
 pub mod scripted;
 pub mod settings;
@@ -117,7 +118,7 @@ pub enum Repair {
     ControlCharacters,
     /// Commas before closing brackets were taken out.
     TrailingCommas,
-    /// Brackets or a text were closed, or a bracket too many was taken out.
+    /// Brackets that were open at the very end were closed, or a bracket too many was taken out.
     Brackets,
     /// The arguments came as an object, or as a text that holds one.
     ArgumentsAsObject,

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use shared::Price;
 
-use super::{Capabilities, Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
+use super::{Capabilities, Model, ModelError, openai::OpenAi, repair::Mending, retry::Retrying, scripted::Scripted};
 
 /// A key. It shows itself to nobody: no `Display`, no `Serialize`, and a `Debug` without the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,
@@ -113,11 +113,11 @@ impl ModelSettings {
 pub fn connect(settings: ModelSettings) -> Result<Arc<dyn Model>, ModelError> {
     let retries = settings.retries;
     match &settings.dialect {
-        Dialect::Scripted { path } => Ok(Arc::new(Scripted::read(path, &settings)?)),
+        Dialect::Scripted { path } => Ok(Arc::new(Mending(Arc::new(Scripted::read(path, &settings)?)))),
         Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Replay { .. } => {
             Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() })
         }
-        Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(OpenAi::new(settings)?), retries))),
+        Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(Mending(Arc::new(OpenAi::new(settings)?))), retries))),
     }
 }
 
