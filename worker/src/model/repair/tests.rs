@@ -37,7 +37,7 @@ fn answer(text: &str, calls: &[(&str, &str)], finish: FinishReason) -> Answer {
         arguments: (*arguments).to_owned(),
     });
     let turn = AssistantTurn { text: text.to_owned(), calls: calls.collect(), ..AssistantTurn::default() };
-    Answer { turn, finish, usage: None, repairs: Vec::new() }
+    Answer { turn, finish, usage: None, repairs: Vec::new(), by: None }
 }
 
 fn mended(answer: Answer) -> Answer {
@@ -340,9 +340,9 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_call_is_never_carried_out(value in object(), part in 0.0..1.0_f64) {
+    fn a_cut_call_is_never_carried_out(value in object(), percent in 0..100_usize) {
         let text = value.to_string();
-        let cut = &text[..(text.len() as f64 * part) as usize];
+        let cut = &text[..text.len() * percent / 100];
         prop_assert_eq!(read(cut, Some(&tools()[0]), Closing::Never), Reading::Unreadable);
     }
 
