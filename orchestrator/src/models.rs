@@ -215,6 +215,7 @@ pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Erro
         request_timeout: choice.request_timeout,
         idle_timeout: choice.idle_timeout,
         retries: choice.retries,
+        retry_wait: choice.retry_wait,
         ..ModelSettings::new(&choice.name, dialect, &choice.base_url)
     };
     model::connect(settings).map_err(|error| Error::Model { what: error.to_string(), hint: error.hint().to_owned() })

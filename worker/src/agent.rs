@@ -18,17 +18,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use shared::{Limit, Limits, Tokens};
+use shared::{Limit, Limits, Price, Tokens};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +33,7 @@ use self::{
 };
 use crate::{
     budget::Budget,
-    model::{Answer, Delta, Label, Message, Model, ModelError, Request, estimate_tokens},
+    model::{Answer, Delta, Label, Message, Model, ModelError, Request, estimate_tokens, meter::Meter},
     observe::{Observer, Progress},
     tool::{ToolOutcome, ToolSpec, Toolbox},
 };
@@ -199,29 +192,41 @@ impl Agent {
         let reservation = reserved.map_err(|_| AgentEnd::OverBudget)?;
         let room = reservation.estimate.output;
         self.observer.saw(Progress::Asking { turn });
-        let streamed = AtomicU64::new(0);
-        let on_delta = |delta: Delta<'_>| self.hear(delta, &streamed);
+        let meter = Meter::default();
+        let on_delta = |delta: Delta<'_>| self.hear(delta, &meter);
         let request = Request { label: &label, messages: session.talk.messages(), tools: &session.tools, max_tokens: room };
         let answer = self.model.ask(&request, &on_delta, session.stop).await;
-        let used = used(&answer, prompt, streamed.into_inner());
-        self.budget.settle(reservation, used).await;
-        session.talk.spent(used, self.model.price());
+        let used = used(&answer, prompt, &meter);
+        let (paid, price) = (used + meter.lost(), self.price_of(&answer));
+        self.budget.settle(reservation, paid).await;
+        session.talk.spent(paid, price);
         let answer = answer.map_err(|error| without_answer(&error, session.talk.totals().turns))?;
         session.talk.answered(&answer, used, room).map_err(|error| no_transcript(&error))?;
         let tools = answer.turn.calls.iter().map(|call| call.name.clone()).collect();
-        self.observer.saw(Progress::Turn { turn, tokens: used, cost: self.model.price().map(|price| price.of(used)), tools });
+        self.observer.saw(Progress::Turn { turn, tokens: paid, cost: price.map(|price| price.of(paid)), tools });
         Ok(answer)
     }
 
-    fn hear(&self, delta: Delta<'_>, streamed: &AtomicU64) {
-        match delta {
-            Delta::Text(text) | Delta::Reasoning(text) | Delta::Arguments(text) => {
-                let more = text.len() as u64;
-                let bytes = streamed.fetch_add(more, Ordering::Relaxed) + more;
-                self.observer.saw(Progress::Streaming { bytes });
-            }
-            Delta::Retrying { why, wait } => self.observer.saw(Progress::Retrying { why: why.to_string(), wait }),
+    /// The price of whoever answered.
+    fn price_of(&self, answer: &Result<Answer, ModelError>) -> Option<Price> {
+        match answer {
+            Ok(Answer { by: Some(by), .. }) => by.price,
+            _ => self.model.price(),
         }
+    }
+
+    fn hear(&self, delta: Delta<'_>, meter: &Meter) {
+        meter.hear(&delta);
+        let (why, wait) = match delta {
+            Delta::Text(_) | Delta::Reasoning(_) | Delta::Arguments(_) => {
+                return self.observer.saw(Progress::Streaming { bytes: meter.streamed() });
+            }
+            Delta::Counted(_) => return,
+            Delta::Retrying { why, wait } => (why.to_string(), wait),
+            Delta::Held { wait } => ("the model endpoint has asked for fewer requests".to_owned(), wait),
+            Delta::Switched { from, to, why } => (format!("{to} is asked instead of {from}: {why}"), Duration::ZERO),
+        };
+        self.observer.saw(Progress::Retrying { why, wait });
     }
 
     /// Adds the results to the conversation, and judges them.
@@ -293,13 +298,14 @@ fn without_answer(error: &ModelError, turns: u32) -> AgentEnd {
     }
 }
 
-/// What a request took: as the provider says, else by bytes. One that failed before anything came is taken to be free.
-fn used(answer: &Result<Answer, ModelError>, prompt: Tokens, streamed: u64) -> Tokens {
-    match answer {
-        Ok(Answer { usage: Some(usage), .. }) => *usage,
-        Ok(answer) => Tokens { output: estimate_tokens(answer.turn.bytes() as u64), ..prompt },
-        Err(_) if streamed > 0 => Tokens { output: estimate_tokens(streamed), ..prompt },
-        Err(_) => Tokens::default(),
+/// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.
+fn used(answer: &Result<Answer, ModelError>, prompt: Tokens, meter: &Meter) -> Tokens {
+    match (answer, meter.last(), meter.streamed()) {
+        (Ok(Answer { usage: Some(usage), .. }), ..) => *usage,
+        (Ok(answer), ..) => Tokens { output: estimate_tokens(answer.turn.bytes() as u64), ..prompt },
+        (Err(_), Some(counted), _) => counted,
+        (Err(_), None, 0) => Tokens::default(),
+        (Err(_), None, streamed) => Tokens { output: estimate_tokens(streamed), ..prompt },
     }
 }
 

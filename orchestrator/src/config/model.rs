@@ -103,6 +103,8 @@ pub struct ModelChoice {
     pub extra_body: Map<String, Json>,
     /// How often a request that failed for a passing reason is sent again.
     pub retries: u32,
+    /// How long until it is sent again for the first time.
+    pub retry_wait: Duration,
     /// How long nothing at all may come.
     pub idle_timeout: Duration,
     /// How long one answer may take.
@@ -218,6 +220,7 @@ impl Choice<'_> {
                 _ => Map::new(),
             },
             retries: u32::try_from(number("retries", 5)).unwrap_or(u32::MAX),
+            retry_wait: self.key_of("retry_wait").and_then(|key| duration(settings, &key)).unwrap_or(Duration::from_millis(500)),
             idle_timeout: time("idle_timeout", 3),
             request_timeout: time("request_timeout", 20),
         })

@@ -8,12 +8,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::Agent;
 use crate::{
-    model::{Answer, FinishReason, ToolCall},
+    model::{Answer, FinishReason, ToolCall, repair},
     observe::Progress,
     tool::{ToolOutcome, ToolSpec},
 };
@@ -54,8 +54,10 @@ impl Agent {
     }
 
     fn read<'a>(&self, call: &'a ToolCall, finish: FinishReason, tools: &[ToolSpec]) -> Reading<'a> {
-        let known = tools.iter().any(|tool| tool.name == call.name);
-        let arguments = if known { arguments(call, finish) } else { Err(unknown(&call.name, tools)) };
+        let arguments = match tools.iter().find(|tool| tool.name == call.name) {
+            Some(spec) => arguments(call, spec, finish),
+            None => Err(unknown(&call.name, tools)),
+        };
         let is_read_only = arguments.is_err() || self.toolbox.is_read_only(&call.name);
         Reading { call, arguments, is_read_only }
     }
@@ -87,24 +89,26 @@ fn unknown(name: &str, tools: &[ToolSpec]) -> String {
     format!("There is no tool `{name}`. The tools are: {}.", names.join(", "))
 }
 
-/// The arguments as an object. No text at all counts as no arguments, unless the answer was cut; an object inside a JSON string, as
-/// some models write it, counts as the object.
-fn arguments(call: &ToolCall, finish: FinishReason) -> Result<Value, String> {
+/// The arguments as an object. No text at all counts as no arguments, where the tool needs none and the answer was not cut. What could
+/// be mended was mended before ([`repair`]).
+fn arguments(call: &ToolCall, spec: &ToolSpec, finish: FinishReason) -> Result<Value, String> {
     let is_cut = finish == FinishReason::Length;
-    let text = match call.arguments.trim() {
-        "" if !is_cut => "{}",
-        text => text,
-    };
-    let why = match serde_json::from_str::<Value>(text) {
+    let name = &call.name;
+    let why = match serde_json::from_str::<Value>(&call.arguments) {
         Ok(object @ Value::Object(_)) => return Ok(object),
-        Ok(Value::String(inner)) => match serde_json::from_str::<Value>(&inner) {
-            Ok(object @ Value::Object(_)) => return Ok(object),
-            _ => "they are a text".to_owned(),
-        },
         Ok(_) => "they are another kind of JSON".to_owned(),
+        Err(_) if call.arguments.trim().is_empty() && !is_cut => {
+            let needed: Vec<String> = repair::needed(spec).map(|name| format!("`{name}`")).collect();
+            if needed.is_empty() {
+                return Ok(Value::Object(Map::new()));
+            }
+            return Err(format!(
+                "Not carried out: your call of `{name}` came without arguments, and it needs {}. Call it again with them.",
+                needed.join(", ")
+            ));
+        }
         Err(error) => error.to_string(),
     };
-    let name = &call.name;
     Err(if is_cut {
         format!(
             "Not carried out: your answer was cut in the middle of this call of `{name}`, because it was too long. Do it in smaller pieces."

@@ -3,7 +3,7 @@
 use shared::Limit;
 
 use super::Terminal;
-use crate::model::FinishReason;
+use crate::model::{FinishReason, repair};
 
 /// How many silent answers in a row are answered with a reminder.
 const REMINDERS: u32 = 3;
@@ -49,7 +49,9 @@ impl Patience {
                 "Your answer was cut because it was too long, and it called no tool, so nothing happened. Be shorter."
             }
             FinishReason::Filtered => "The provider withheld your answer, so nothing happened.",
-            _ if looks_like_a_call(text) => "You wrote a tool call as text. It was not carried out: call the tool itself.",
+            _ if repair::looks_like_a_call(text) => {
+                "You wrote a tool call as text. It was not carried out: call the tool itself."
+            }
             _ => "Your answer called no tool, so nothing happened.",
         };
         let name = terminal.tool;
@@ -106,11 +108,6 @@ fn count(last: &mut Option<(String, u32)>, now: String) -> u32 {
     };
     *last = Some((now, times));
     times
-}
-
-/// Some models' own markup for calls, which their server should have understood.
-fn looks_like_a_call(text: &str) -> bool {
-    ["<｜DSML｜", "<｜tool", "<tool_call", "<function=", "<|tool_call", "[TOOL_CALLS]"].iter().any(|mark| text.contains(mark))
 }
 
 #[cfg(test)]

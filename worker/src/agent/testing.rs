@@ -73,7 +73,7 @@ pub(crate) fn answer(line: &str) -> Answer {
         None => turn.calls = line.split(" + ").enumerate().map(|(place, text)| call(place + 1, text)).collect(),
     }
     let finish = if is_cut { FinishReason::Length } else { FinishReason::Stop };
-    Answer { turn, finish, usage: None, repairs: Vec::new() }
+    Answer { turn, finish, usage: None, repairs: Vec::new(), by: None }
 }
 
 fn call(place: usize, text: &str) -> ToolCall {

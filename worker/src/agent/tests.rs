@@ -14,6 +14,7 @@ use crate::{
     budget::{OverBudget, Reservation, Unlimited},
     model::{
         AssistantTurn,
+        repair::Mending,
         testing::{Answers, label, text},
     },
     transcript::{self, Transcript},
@@ -72,7 +73,7 @@ async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played 
     answers.price = setup.price;
     let (model, toolbox, books) = (Arc::new(answers), Arc::new(Playing::default()), Arc::new(setup.books));
     let agent = Agent {
-        model: model.clone(),
+        model: Arc::new(Mending(model.clone())),
         toolbox: toolbox.clone(),
         budget: books.clone(),
         observer: books.clone(),
@@ -187,7 +188,7 @@ async fn calls_that_cannot_be_understood_are_answered_with_what_to_do() {
               c1: Not carried out: the arguments of `read` are not a JSON object (EOF while parsing a value at line 1 column 8). Call it again with one that fits its schema.
             > read ["a"]
               c1: Not carried out: the arguments of `read` are not a JSON object (they are another kind of JSON). Call it again with one that fits its schema.
-            > edit "{\"path\": \"in a string\"}"
+            > edit {"path": "in a string"}
               c1: edit in a string: fine
             > edit 
               c1: edit : fine

@@ -10,8 +10,12 @@
 
 pub mod capabilities;
 pub mod error;
+pub mod fallback;
+pub mod governor;
 pub mod message;
+pub mod meter;
 pub mod openai;
+pub mod repair;
 pub mod retry;
 pub mod scripted;
 pub mod settings;
@@ -28,8 +32,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use capabilities::{AuthHeader, Capabilities, PrefixCache};
 pub use error::ModelError;
+pub use governor::Governors;
 pub use message::{AssistantTurn, Message, Opaque, ToolCall, estimate_tokens};
-pub use settings::{Dialect, ModelSettings, Secret, connect};
+pub use settings::{Dialect, ModelSettings, Secret, connect, connect_governed};
 
 use crate::tool::ToolSpec;
 
@@ -107,6 +112,17 @@ pub struct Answer {
     pub usage: Option<Tokens>,
     /// What had to be mended before the calls could be read.
     pub repairs: Vec<Repair>,
+    /// Who answered, if it was not the model that was asked.
+    pub by: Option<Answerer>,
+}
+
+/// A model that answered in another one's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answerer {
+    /// `provider/model`.
+    pub model: String,
+    /// What it costs, if anybody knows.
+    pub price: Option<Price>,
 }
 
 /// What was done to one tool call so that it could be read. The conversation keeps the mended call: that is what is carried out.
@@ -117,7 +133,7 @@ pub enum Repair {
     ControlCharacters,
     /// Commas before closing brackets were taken out.
     TrailingCommas,
-    /// Brackets or a text were closed, or a bracket too many was taken out.
+    /// Brackets that were open at the very end were closed, or a bracket too many was taken out.
     Brackets,
     /// The arguments came as an object, or as a text that holds one.
     ArgumentsAsObject,
@@ -141,7 +157,8 @@ pub enum FinishReason {
     Filtered,
 }
 
-/// What happens while an answer is on its way. For display only: the answer itself is what `ask` returns.
+/// What happens while an answer is on its way. The answer itself is what `ask` returns; of these only [`Delta::Counted`] counts for more
+/// than display.
 #[derive(Debug, Clone, Copy)]
 pub enum Delta<'a> {
     /// More text.
@@ -156,6 +173,22 @@ pub enum Delta<'a> {
         why: &'a ModelError,
         /// How long until the next try.
         wait: Duration,
+    },
+    /// The request is held back, because the endpoint has asked for fewer.
+    Held {
+        /// How long at least, where the endpoint has said so.
+        wait: Duration,
+    },
+    /// What the provider has counted for this try so far; the last one holds. It is to be paid even if the try then breaks off.
+    Counted(Tokens),
+    /// Another model is asked instead; what was streamed so far is void.
+    Switched {
+        /// Who was asked.
+        from: &'a str,
+        /// Who is asked now.
+        to: &'a str,
+        /// Why.
+        why: &'a ModelError,
     },
 }
 

@@ -123,7 +123,7 @@ impl Turn {
             AssistantTurn { text: self.say.clone(), reasoning: self.reasoning.clone(), calls: calls.collect(), opaque: None };
         let finish = if turn.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
         let usage = self.usage.unwrap_or_else(|| usage(request, &turn));
-        Answer { turn, finish, usage: Some(usage), repairs: Vec::new() }
+        Answer { turn, finish, usage: Some(usage), repairs: Vec::new(), by: None }
     }
 }
 

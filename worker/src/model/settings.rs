@@ -7,7 +7,14 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use shared::Price;
 
-use super::{Capabilities, Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
+use super::{
+    Capabilities, Governors, Model, ModelError,
+    governor::Governed,
+    openai::OpenAi,
+    repair::Mending,
+    retry::{Patience, Retrying},
+    scripted::Scripted,
+};
 
 /// A key. It shows itself to nobody: no `Display`, no `Serialize`, and a `Debug` without the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +43,7 @@ impl fmt::Debug for Secret {
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,
@@ -81,6 +88,8 @@ pub struct ModelSettings {
     pub idle_timeout: Duration,
     /// How often a request that failed for a passing reason is sent again.
     pub retries: u32,
+    /// The full wait before it is sent again for the first time; each further one is twice as long.
+    pub retry_wait: Duration,
 }
 
 impl ModelSettings {
@@ -100,6 +109,7 @@ impl ModelSettings {
             request_timeout: Duration::from_secs(20 * 60),
             idle_timeout: Duration::from_secs(3 * 60),
             retries: 5,
+            retry_wait: Duration::from_millis(500),
         }
     }
 
@@ -109,16 +119,23 @@ impl ModelSettings {
     }
 }
 
-/// A client for these settings. Nothing is sent yet.
+/// A client for these settings, for itself alone. Nothing is sent yet.
 pub fn connect(settings: ModelSettings) -> Result<Arc<dyn Model>, ModelError> {
-    let retries = settings.retries;
-    match &settings.dialect {
-        Dialect::Scripted { path } => Ok(Arc::new(Scripted::read(path, &settings)?)),
+    connect_governed(settings, &Governors::default())
+}
+
+/// A client for these settings. All clients of a run share the governors, so that they do not ask an endpoint for too much together.
+pub fn connect_governed(settings: ModelSettings, governors: &Governors) -> Result<Arc<dyn Model>, ModelError> {
+    let (patience, governor) = (Patience::of(&settings), governors.of(&settings));
+    let client: Arc<dyn Model> = match &settings.dialect {
+        Dialect::Scripted { path } => return Ok(Arc::new(Mending(Arc::new(Scripted::read(path, &settings)?)))),
         Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Replay { .. } => {
-            Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() })
+            return Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() });
         }
-        Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(OpenAi::new(settings)?), retries))),
-    }
+        Dialect::OpenAiChat => Arc::new(OpenAi::new(settings)?),
+    };
+    let governed = Arc::new(Governed::new(client, governor));
+    Ok(Arc::new(Retrying::new(Arc::new(Mending(governed)), patience)))
 }
 
 #[cfg(test)]

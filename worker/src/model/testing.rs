@@ -26,6 +26,7 @@ pub(crate) fn text(text: &str) -> Answer {
         finish: FinishReason::Stop,
         usage: Some(Tokens { hit: 0, miss: 10, write: 0, output: 1 }),
         repairs: Vec::new(),
+        by: None,
     }
 }
 

@@ -74,6 +74,10 @@ pub(in crate::config) const PROVIDER_KEYS: &[Key] = &[
         "5",
         within_provider("retries", Kind::Count(0), "How often a request that failed for a passing reason is sent again."),
     ),
+    such_as(
+        r#""500ms""#,
+        within_provider("retry_wait", Kind::Duration, "How long until it is sent again for the first time; then twice as long."),
+    ),
     such_as(r#""3m""#, within_provider("idle_timeout", Kind::Duration, "How long nothing at all may come.")),
     such_as(r#""20m""#, within_provider("request_timeout", Kind::Duration, "How long one answer may take.")),
 ];

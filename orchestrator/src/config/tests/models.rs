@@ -245,6 +245,7 @@ thinking = { type = "disabled", budget = [1, 2.5] }
                 },
             },
             retries: 0,
+            retry_wait: 500ms,
             idle_timeout: 1s,
             request_timeout: 90s,
         }

@@ -204,7 +204,11 @@ fn needs_no_import(definition: &Definition) -> bool {
     matches!(definition.kind, Kind::Method | Kind::Macro) && looks_like_a_symbol(&definition.name)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates, and nothing here is negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the conversion saturates, and nothing here is negative"
+)]
 fn whole(number: f64) -> u32 {
     number.round() as u32
 }

@@ -207,7 +207,8 @@ fn uses(root: Node, source: &str) -> BTreeMap<String, u32> {
     let mut uses: BTreeMap<String, u32> = BTreeMap::new();
     let language = root.language();
     let kinds = u16::try_from(language.node_kind_count()).unwrap_or(u16::MAX);
-    let is_name: Vec<bool> = (0..kinds).map(|id| language.node_kind_for_id(id).is_some_and(|k| k.contains("identifier"))).collect();
+    let is_name: Vec<bool> =
+        (0..kinds).map(|id| language.node_kind_for_id(id).is_some_and(|k| k.contains("identifier"))).collect();
     let mut cursor = root.walk();
     loop {
         let node = cursor.node();

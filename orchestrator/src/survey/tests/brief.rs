@@ -2,7 +2,10 @@
 
 use expect_test::{Expect, expect};
 
-use super::{super::{Findings, Room, repository_brief}, findings_of};
+use super::{
+    super::{Findings, Room, repository_brief},
+    findings_of,
+};
 
 const SHOP: &str = r#"
 ## AGENTS.md

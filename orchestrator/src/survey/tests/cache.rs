@@ -16,7 +16,12 @@ const TWO_FILES: &str = "## a.py\nimport b\n## b.py\n";
 fn surveyed(root: &Path, cache: &Path, ids: [&str; 2]) -> Survey {
     let blobs =
         ["a.py", "b.py"].map(|path| RepoPath::new(path).expect("a path")).into_iter().zip(ids.map(|id| BlobId(id.to_owned())));
-    let request = SurveyRequest { root: root.to_owned(), cache: Some(cache.to_owned()), blobs: blobs.collect(), ..SurveyRequest::default() };
+    let request = SurveyRequest {
+        root: root.to_owned(),
+        cache: Some(cache.to_owned()),
+        blobs: blobs.collect(),
+        ..SurveyRequest::default()
+    };
     survey(&request).expect("a survey").survey
 }
 

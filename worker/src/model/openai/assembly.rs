@@ -31,6 +31,7 @@ impl Assembly {
         let usage = [chunk.get("usage"), chunk.pointer("/x_groq/usage")];
         if let Some(tokens) = usage.into_iter().flatten().find_map(tokens) {
             self.usage = Some(tokens);
+            on_delta(Delta::Counted(tokens));
         }
         let choices = chunk.get("choices").and_then(Value::as_array).into_iter().flatten();
         for choice in choices.filter(|choice| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0) {
@@ -106,6 +107,7 @@ impl Assembly {
             finish,
             usage: self.usage,
             repairs: Vec::new(),
+            by: None,
         })
     }
 }

@@ -18,7 +18,7 @@ fn seen() -> Seen {
     let calls = vec![call("{\"word\":\"ready\"}"), call("{\"word\":\"ready\"}")];
     let turn = AssistantTurn { calls, ..AssistantTurn::default() };
     let usage = Some(Tokens { hit: 64, miss: 100, write: 0, output: 20 });
-    let answer = Answer { turn, finish: FinishReason::ToolCalls, usage, repairs: Vec::new() };
+    let answer = Answer { turn, finish: FinishReason::ToolCalls, usage, repairs: Vec::new(), by: None };
     Seen { trial: Trial::FULL, refused: Vec::new(), answer, pieces: 9 }
 }
 
