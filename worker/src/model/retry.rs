@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use shared::Price;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Delta, Model, ModelError, OnDelta, Request};
+use super::{Answer, Delta, Model, ModelError, OnDelta, PrefixCache, Request};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -92,6 +92,14 @@ impl Model for Retrying {
 
     fn id(&self) -> &str {
         self.inner.id()
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.inner.prefix_cache()
+    }
+
+    fn context_budget(&self) -> Option<u64> {
+        self.inner.context_budget()
     }
 }
 
