@@ -5,9 +5,7 @@
 use shared::{Limit, Limits, Money, Price, Tokens};
 
 use super::Totals;
-
-/// An answer shorter than this can hardly hold a thought and a call.
-const LEAST: u64 = 1_024;
+use crate::context::room::LEAST_ANSWER as LEAST;
 
 /// What an attempt has to go with.
 #[derive(Debug, Clone, Copy)]

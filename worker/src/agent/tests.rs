@@ -81,6 +81,8 @@ async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played 
         label: label(0),
         max_tokens: 4_096,
         terminal: Terminal::FINISH,
+        summariser: None,
+        kin: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let transcript = Transcript::create(&folder.path().join("t.jsonl")).unwrap();
@@ -432,6 +434,8 @@ async fn a_conversation_that_ended_can_be_gone_on_with() {
         label: label(0),
         max_tokens: 4_096,
         terminal: Terminal::FINISH,
+        summariser: None,
+        kin: None,
     };
     let (_sender, mut steer) = mpsc::channel(1);
     let cancel = CancellationToken::new();
