@@ -80,6 +80,7 @@ fn affordable(most: Money, totals: &Totals, prompt: Tokens, price: &Price) -> u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::summary::is_word;
 
     fn usd(usd: f64) -> Money {
         Money::from_usd(usd).unwrap()
@@ -127,5 +128,8 @@ mod tests {
         assert!(warning(8, 10_000).unwrap().starts_with("You have 2 turns left. "));
         assert!(warning(9, 10_000).unwrap().starts_with("This is your last turn. "));
         assert!(warning(1, 45_000).unwrap().starts_with("You have almost reached the limit of tokens. "));
+        for said in [warning(8, 10_000), warning(9, 10_000), warning(1, 45_000)].into_iter().flatten() {
+            assert!(!is_word(&said), "it need not be remembered when the conversation is made shorter: {said}");
+        }
     }
 }

@@ -160,3 +160,6 @@ impl Agent {
 fn no_room() -> ModelError {
     ModelError::ContextTooLong { said: "the limits leave no room for a summary".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,7 +185,7 @@ async fn calls_that_cannot_be_understood_are_answered_with_what_to_do() {
         finish done"#,
         expect![[r#"
             > fly {"path":"a"}
-              c1: There is no tool `fly`. The tools are: read, edit, finish, hang, deaf, gate, panic.
+              c1: There is no tool `fly`. The tools are: read, edit, finish, hang, deaf, gate, panic, long, mute.
             > read {"path":
               c1: Not carried out: the arguments of `read` are not a JSON object (EOF while parsing a value at line 1 column 8). Call it again with one that fits its schema.
             > read ["a"]

@@ -29,7 +29,7 @@ use crate::model::{AssistantTurn, Message, ToolCall};
 const LAST: usize = 4;
 /// A result is left out where that saves so many bytes.
 const WORTH: usize = 200;
-/// How many tokens a summary is expected to have.
+/// How many tokens a summary is expected to have, unless that is more than a quarter of what is to be left.
 const SUMMARY: u64 = 1_500;
 /// How a result begins that was left out.
 const LEFT_OUT: &str = "[left out to make room: ";
@@ -115,7 +115,7 @@ pub fn plan(messages: &[Message], pressure: &Pressure) -> Option<Plan> {
     let mut plan = view.without_results();
     let enough = (prompt - room.low).saturating_sub((room.high - room.low) / 2);
     if plan.freed < enough {
-        plan = Some(view.without_turns()).filter(|other| other.freed > plan.freed + SUMMARY).unwrap_or(plan);
+        plan = Some(view.without_turns()).filter(|other| other.freed > plan.freed + view.summary()).unwrap_or(plan);
     }
     view.without_what_is_longest(&mut plan);
     // A new prefix for a small gain is a bad trade, unless nothing could be asked at all otherwise.
@@ -183,6 +183,12 @@ impl View {
         self.turns.iter().rev().take(LAST).take_while(fits).count().max(1)
     }
 
+    fn summary(&self) -> u64 {
+        // The words around it have a length of their own.
+        const AROUND: u64 = 1_000;
+        SUMMARY.min(self.pressure.room.low / 4).max(self.pressure.gauge.tokens(AROUND))
+    }
+
     fn without_results(&self) -> Plan {
         let wanted = self.pressure.prompt - self.pressure.room.low;
         let old = &self.turns[..self.turns.len().saturating_sub(self.last())];
@@ -210,7 +216,7 @@ impl View {
                 plan.gone.push(turn.range.clone());
             }
         }
-        plan.freed = plan.freed.saturating_sub(if plan.gone.is_empty() { 0 } else { SUMMARY });
+        plan.freed = plan.freed.saturating_sub(if plan.gone.is_empty() { 0 } else { self.summary() });
         plan
     }
 
@@ -218,7 +224,7 @@ impl View {
     /// reads of files that are being changed; then as many of the newest as there is room for.
     fn kept(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let all: u64 = self.turns.iter().map(|turn| turn.tokens).sum();
-        let fixed = self.pressure.prompt.saturating_sub(all) + SUMMARY;
+        let fixed = self.pressure.prompt.saturating_sub(all) + self.summary();
         let mut left = self.pressure.room.low.saturating_sub(fixed);
         let first_of_last = self.turns.len().saturating_sub(self.last());
         let whole: BTreeSet<usize> = (first_of_last..self.turns.len()).collect();

@@ -42,7 +42,7 @@ const CHATTER: [&str; 8] = [
 ];
 
 /// Whether something that was said to a model has to be remembered word for word.
-pub(super) fn is_word(said: &str) -> bool {
+pub(crate) fn is_word(said: &str) -> bool {
     let is_chatter = || CHATTER.iter().any(|chatter| said.starts_with(chatter));
     !said.starts_with(head()) && (said.contains(PERSON) || !is_chatter())
 }

@@ -217,16 +217,14 @@ fn a_tiny_window_loses_even_the_last_results_but_never_the_opening_and_the_last_
         "brief 1500\n read a.rs 2000\n edit a.rs 20\n read b.rs 4000 + read c.rs 300",
         2_600,
         &expect![[r#"
-        system 100
-        brief 1500
-        > read_file `a.rs`
-          [left out to make room: 2 KiB of read_file `a.rs`. Call it again if you need it.]
-        > edit_file `a.rs`
-          20 bytes
-        > read_file `b.rs` + read_file `c.rs`
-          [left out to make room: 4 KiB of read_file `b.rs`. Call it again if you need it.]
-          [left out to make room: 1 KiB of read_file `c.rs`. Call it again if you need it.]
-    "#]],
+            system 100
+            brief 1500
+            > SUMMARY
+            ! This conversation was made shorter, so that it fits your window: what came before is summed up above…
+            > read_file `b.rs` + read_file `c.rs`
+              [left out to make room: 4 KiB of read_file `b.rs`. Call it again if you need it.]
+              [left out to make room: 1 KiB of read_file `c.rs`. Call it again if you need it.]
+        "#]],
     );
     let messages = conversation("brief 9000\n run ls 20");
     assert_eq!(plan(&messages, &pressure(&messages, 2_000)), None, "there is nothing to gain");
