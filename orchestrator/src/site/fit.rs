@@ -88,6 +88,8 @@ mod tests {
         let model = connect(settings).unwrap();
         let found = misfits(&plan.unwrap(), 2_000, |_| Some(model.clone()));
         let told: Vec<String> = found.iter().map(|misfit| format!("{misfit} ({})", misfit.hopeless)).collect();
-        expect![[""]].assert_eq(&told.join("\n"));
+        expect![[r#"
+            long: it would not fit: its conversation begins with about 6359 tokens of a window of 8192, and little else fits (false)
+            endless: it would not fit: its conversation begins with about 12166 tokens of a window of 8192, and nothing else fits (true)"#]].assert_eq(&told.join("\n"));
     }
 }
