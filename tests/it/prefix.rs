@@ -121,7 +121,8 @@ fn a_conversation_that_outgrows_its_window_is_made_shorter_and_goes_on_to_the_en
 #[test]
 fn what_all_begin_with_is_warmed_by_one_request_before_any_other() {
     let (_s, asked) = asked("cache = \"warmed\"");
-    let warming: Vec<usize> = asked.iter().enumerate().filter(|(_, asked)| asked.turn == Some(0)).map(|(place, _)| place).collect();
+    let warming: Vec<usize> =
+        asked.iter().enumerate().filter(|(_, asked)| asked.turn == Some(0)).map(|(place, _)| place).collect();
     assert_eq!(warming, [0], "one, and it is the first");
     let warm = &asked[0];
     assert_eq!((warm.body["max_tokens"].as_u64(), warm.messages().len()), (Some(1), 1));
