@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::Limits;
 use tokio::{signal::unix::SignalKind, sync::oneshot};
 use worker::{
+    actor::Company,
     process::Permits,
     sandbox::{Chosen, Tier, TierChoice, choose},
 };
@@ -174,6 +175,7 @@ impl Launch {
             rules,
             approvals: Arc::new(self.config.approvals.clone()),
             generated: self.config.generated.clone(),
+            company: Company { warmth: Some(Arc::default()), ..Company::default() },
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),
         }))

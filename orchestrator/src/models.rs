@@ -208,6 +208,7 @@ pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Erro
         api_key: choice.api_key.as_ref().map(|key| model::Secret::new(key.reveal())),
         price: choice.price,
         context_window: choice.context_window,
+        context_budget: choice.context_budget,
         max_output: choice.max_output,
         capabilities: choice.capabilities.clone(),
         headers: choice.headers.clone(),

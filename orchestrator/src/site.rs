@@ -1,5 +1,6 @@
 //! What all actors of one run share: where things are, what the repository is like, which models answer. Made once, read only.
 
+mod fit;
 #[cfg(test)]
 pub mod testing;
 
@@ -13,7 +14,7 @@ use plans::{
 };
 use shared::{AttemptKey, RunId, Secrecy};
 use tokio_util::task::TaskTracker;
-use worker::process::end_strays;
+use worker::{actor::Company, process::end_strays};
 
 use crate::{
     approvals::Rules,
@@ -33,6 +34,8 @@ use crate::{
     },
     worktree::{self, Owner, Worktree},
 };
+
+pub use self::fit::Misfit;
 
 /// What every worker's first request holds beside the text about the repository.
 const OPENING_BYTES: u64 = 6 << 10;
@@ -69,6 +72,8 @@ pub struct Site {
     pub approvals: Arc<Rules>,
     /// Files that a command makes from others.
     pub generated: Vec<Generated>,
+    /// What all workers share.
+    pub company: Company,
     /// What is going on right now, for the screen.
     pub board: Arc<Board>,
     /// What is being cleared away.
@@ -88,10 +93,10 @@ impl Site {
             model: model.map(|model| model.id().to_owned()),
             price: model.and_then(|model| model.price()),
             reserve: self.models.in_reserve(),
-            opening: worker::model::estimate_tokens(self.repository_brief.len() as u64 + OPENING_BYTES),
+            opening: self.opening(),
         };
         Sheet {
-            warnings: self.warnings(&plan),
+            warnings: self.warnings(&plan).into_iter().chain(self.misfits(&plan).iter().map(ToString::to_string)).collect(),
             plan,
             difference: None,
             cause: None,
@@ -103,6 +108,16 @@ impl Site {
             survey: self.survey.clone(),
             draft: self.folder.path.join("plan.toml"),
         }
+    }
+
+    /// How many tokens every worker's conversation begins with.
+    fn opening(&self) -> u64 {
+        worker::model::estimate_tokens(self.repository_brief.len() as u64 + OPENING_BYTES)
+    }
+
+    /// Tasks whose conversation begins too long for their model.
+    pub fn misfits(&self, plan: &Plan) -> Vec<Misfit> {
+        fit::misfits(plan, self.opening(), |task| self.models.of_attempt(task, None).ok())
     }
 
     /// What was remarked of the plan when it was proposed; of one that never was, what the linter says now.

@@ -7,6 +7,7 @@ mod approvals;
 mod cli;
 mod merge;
 mod plans;
+mod prefix;
 mod queue;
 mod replan;
 mod resume;

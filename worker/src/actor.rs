@@ -30,6 +30,10 @@ use crate::{
     context,
     model::{Label, Model, Role},
     observe::Observer,
+    prefix::{
+        Kin,
+        warmth::{Cold, Warmth},
+    },
     tool::Toolbox,
     transcript::{self, Transcript},
 };
@@ -62,6 +66,10 @@ pub struct WorkerArgs {
     pub opening: Opening,
     /// Who thinks.
     pub model: Arc<dyn Model>,
+    /// Who sums up a conversation that grows too long; the model itself where there is nobody.
+    pub summariser: Option<Arc<dyn Model>>,
+    /// What it shares with the other workers of the run.
+    pub company: Company,
     /// What it can do.
     pub toolbox: Arc<dyn Toolbox>,
     /// What no model sees.
@@ -78,6 +86,15 @@ pub struct WorkerArgs {
     pub cancel: CancellationToken,
     /// Who hears how it ended.
     pub done: Recipient<AttemptOver>,
+}
+
+/// What the workers of a run share.
+#[derive(Debug, Clone, Default)]
+pub struct Company {
+    /// What all of them begin with.
+    pub kin: Arc<Kin>,
+    /// Whether that is warm; none where nobody else is about to begin with it.
+    pub warmth: Option<Arc<Warmth>>,
 }
 
 /// An attempt has ended.
@@ -153,7 +170,12 @@ async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: 
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open(&args)));
     let (outcome, totals) = match opened {
         Ok(Ok(mut talk)) => {
-            let run = async { agent(args).run(&mut talk, &mut steered, &cancel).await };
+            let run = async {
+                let warmth = args.company.warmth.clone();
+                let agent = agent(args);
+                warm(warmth, &agent, &talk, &cancel).await;
+                agent.run(&mut talk, &mut steered, &cancel).await
+            };
             let run = AssertUnwindSafe(run).catch_unwind().await;
             (run.map_or_else(|panic| panicked(&*panic), outcome), talk.totals())
         }
@@ -182,11 +204,19 @@ fn open(args: &WorkerArgs) -> io::Result<Conversation> {
     }
 }
 
+/// Before the first of many requests that begin alike.
+async fn warm(warmth: Option<Arc<Warmth>>, agent: &Agent, talk: &Conversation, cancel: &CancellationToken) {
+    let (Some(warmth), Some(shared)) = (warmth, talk.messages().first()) else { return };
+    let (model, budget, label) = (agent.model.as_ref(), agent.budget.as_ref(), &agent.label);
+    warmth.of(Cold { model, shared, tools: &agent.toolbox.specs(), budget, label, cancel }).await;
+}
+
 fn agent(args: WorkerArgs) -> Agent {
-    let WorkerArgs { brief: Brief { run, key, .. }, model, toolbox, budget, observer, limits, .. } = args;
+    let WorkerArgs { brief: Brief { run, key, .. }, model, summariser, company, toolbox, budget, observer, limits, .. } = args;
     let label = Label { run, role: Role::Worker, task: Some(key.task), attempt: key.attempt.0, turn: 0 };
     let max_tokens = model.max_output();
-    Agent { model, toolbox, budget, observer, limits, label, max_tokens, terminal: Terminal::FINISH }
+    let (terminal, kin) = (Terminal::FINISH, Some(company.kin));
+    Agent { model, toolbox, budget, observer, limits, label, max_tokens, terminal, summariser, kin }
 }
 
 /// What `finish` hands over.

@@ -3,7 +3,8 @@
 //! It is the same loop for a worker and for the planner: what differs is the toolbox, the name of the terminal tool, and the words that
 //! the conversation begins with.
 //!
-//! **Invariant:** the conversation is only ever appended to; see [`conversation`].
+//! **Invariant:** the conversation is only ever appended to, until it is made shorter as a whole; see [`conversation`] and [`compact`].
+//! **Invariant:** each request extends the one before it; see [`crate::prefix`].
 //! **Invariant:** every loop has a limit, and limits are checked before they are spent; see [`allowance`] and [`patience`].
 //! **Invariant:** every call gets exactly one result; see [`act`].
 //!
@@ -11,6 +12,7 @@
 
 mod act;
 mod allowance;
+mod compact;
 mod conversation;
 mod patience;
 #[cfg(test)]
@@ -29,12 +31,15 @@ pub use conversation::{Conversation, Totals};
 
 use self::{
     allowance::Means,
+    conversation::Sent,
     patience::{Patience, Verdict},
 };
 use crate::{
     budget::Budget,
+    context::summary::PERSON,
     model::{Answer, Delta, Label, Message, Model, ModelError, Request, estimate_tokens, meter::Meter},
     observe::{Observer, Progress},
+    prefix::Kin,
     tool::{ToolOutcome, ToolSpec, Toolbox},
 };
 
@@ -56,6 +61,10 @@ pub struct Agent {
     pub max_tokens: u64,
     /// The tool that ends it.
     pub terminal: Terminal,
+    /// Who sums up a conversation that grows too long; the model itself where there is nobody.
+    pub summariser: Option<Arc<dyn Model>>,
+    /// What all agents of its kind begin with, in this run.
+    pub kin: Option<Arc<Kin>>,
 }
 
 /// The tool that ends a conversation, and how often it may be refused.
@@ -108,6 +117,10 @@ struct Session<'a> {
     tools: Vec<ToolSpec>,
     patience: Patience,
     warned: bool,
+    /// Whether its beginning was held against that of its kin.
+    is_known: bool,
+    /// The model's window, as far as is known.
+    window: u64,
 }
 
 impl Agent {
@@ -122,6 +135,8 @@ impl Agent {
             tools: self.toolbox.specs(),
             patience: Patience::default(),
             warned: false,
+            is_known: false,
+            window: self.model.context_window(),
         };
         let end = self.until_deadline(session, cancel).await;
         conclude(talk, end)
@@ -162,10 +177,18 @@ impl Agent {
 
     async fn turn(&self, session: &mut Session<'_>) -> Result<(), AgentEnd> {
         session.listen();
-        let room = self.allow(session)?;
-        let answer = self.ask(session, room).await?;
+        self.make_room(session).await?;
+        let answer = match self.answer(session).await {
+            Err(AgentEnd::Exhausted { limit: Limit::Context, .. }) if self.shrink(session).await? => self.answer(session).await?,
+            answer => answer?,
+        };
         let outcomes = self.act(&answer, &session.tools, session.stop).await;
         self.observe(session, &answer, outcomes)
+    }
+
+    async fn answer(&self, session: &mut Session<'_>) -> Result<Answer, AgentEnd> {
+        let room = self.allow(session)?;
+        self.ask(session, room).await
     }
 
     /// How much the answer may be. Warns once when the end is near.
@@ -173,7 +196,7 @@ impl Agent {
         if session.stop.is_cancelled() {
             return Err(AgentEnd::Cancelled);
         }
-        let (limits, price, window, max_tokens) = (self.limits, self.model.price(), self.model.context_window(), self.max_tokens);
+        let (limits, price, window, max_tokens) = (self.limits, self.model.price(), session.window, self.max_tokens);
         let means = Means { limits, price, window, max_tokens };
         let (totals, prompt) = (session.talk.totals(), session.talk.prompt(&session.tools));
         if let Some(warning) = means.warning(&totals, prompt, self.terminal.tool).filter(|_| !session.warned) {
@@ -192,6 +215,7 @@ impl Agent {
         let reservation = reserved.map_err(|_| AgentEnd::OverBudget)?;
         let room = reservation.estimate.output;
         self.observer.saw(Progress::Asking { turn });
+        self.look_for_drift(session);
         let meter = Meter::default();
         let on_delta = |delta: Delta<'_>| self.hear(delta, &meter);
         let request = Request { label: &label, messages: session.talk.messages(), tools: &session.tools, max_tokens: room };
@@ -201,7 +225,10 @@ impl Agent {
         self.budget.settle(reservation, paid).await;
         session.talk.spent(paid, price);
         let answer = answer.map_err(|error| without_answer(&error, session.talk.totals().turns))?;
-        session.talk.answered(&answer, used, room).map_err(|error| no_transcript(&error))?;
+        session
+            .talk
+            .answered(&answer, used, Sent { tools: &session.tools, max_tokens: room })
+            .map_err(|error| no_transcript(&error))?;
         let tools = answer.turn.calls.iter().map(|call| call.name.clone()).collect();
         self.observer.saw(Progress::Turn { turn, tokens: paid, cost: price.map(|price| price.of(paid)), tools });
         Ok(answer)
@@ -212,6 +239,20 @@ impl Agent {
         match answer {
             Ok(Answer { by: Some(by), .. }) => by.price,
             _ => self.model.price(),
+        }
+    }
+
+    /// A prefix that has changed costs money and nothing else: it is told, and the attempt goes on. In a build for tests it is a fault.
+    fn look_for_drift(&self, session: &mut Session<'_>) {
+        let kin = self.kin.as_ref().filter(|_| !std::mem::replace(&mut session.is_known, true));
+        let other = kin.and_then(|kin| kin.look(&session.tools, session.talk.messages()));
+        let drifted = session.talk.drift(self.model.id(), &session.tools);
+        for (drift, what) in [(drifted, "the request before"), (other, "the first worker's")] {
+            let Some(drift) = drift else { continue };
+            let what = format!("a request does not begin like {what}: {drift}");
+            tracing::warn!(task = ?self.label.task, attempt = self.label.attempt, what);
+            assert!(!cfg!(debug_assertions), "{what}");
+            self.observer.saw(Progress::Drift { what });
         }
     }
 
@@ -266,7 +307,7 @@ impl Agent {
 impl Session<'_> {
     fn listen(&mut self) {
         while let Ok(text) = self.steer.try_recv() {
-            self.talk.say(&format!("A word from the person who leads this run:\n\n{}", text.trim()));
+            self.talk.say(&format!("{PERSON}\n\n{}", text.trim()));
         }
     }
 

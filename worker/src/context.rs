@@ -7,7 +7,14 @@
 //! The repository brief stands in the system message rather than in a user message of its own. Two user messages in a row are
 //! refused by the chat templates of several local models, and for a cache it makes no difference.
 //!
+//! What becomes of a conversation that grows too long is in [`compaction`].
+//!
 //! The words are in `prompt/*.md`. The brief names no tool, for a program that is started as a worker gets the same text.
+
+pub mod compaction;
+pub mod room;
+pub mod summary;
+mod turns;
 
 use std::sync::LazyLock;
 

@@ -2,7 +2,7 @@
 //!
 //! [`agent`] is the loop, [`tool`] is what it can do, [`beneath`] keeps its tools inside its directory, [`process`] runs its
 //! commands, [`sandbox`] bounds them, [`model`] speaks to whatever answers, [`context`] says what a worker is told, [`transcript`]
-//! keeps what was said, and [`actor`] puts one attempt behind a mailbox.
+//! keeps what was said, [`prefix`] sees to it that caches know it, and [`actor`] puts one attempt behind a mailbox.
 //!
 //! **Invariant:** nothing here knows a plan, a branch or another worker. What a worker learns of the rest of the run stands in its brief.
 //!
@@ -15,6 +15,7 @@ pub mod budget;
 pub mod context;
 pub mod model;
 pub mod observe;
+pub mod prefix;
 pub mod process;
 pub mod sandbox;
 pub mod tool;

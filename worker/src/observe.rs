@@ -38,6 +38,20 @@ pub enum Progress {
         /// The tools that the model wants called.
         tools: Vec<String>,
     },
+    /// The conversation was made shorter.
+    Compacted {
+        /// How many tokens the next request would have had.
+        before: u64,
+        /// How many it has now.
+        after: u64,
+        /// Whether a model has summed up what went.
+        is_summed_up: bool,
+    },
+    /// A request does not begin as it should: its provider's cache does not know it.
+    Drift {
+        /// What is not as it was.
+        what: String,
+    },
     /// A call begins.
     Tool {
         /// The tool.

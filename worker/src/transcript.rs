@@ -4,7 +4,7 @@
 //! **Invariant:** lines are only ever added. A line that a crash tore is left out when the file is read, and it can only be the last.
 //!
 //! Each line has a `version` and a `turn`, and one of: `start` (who was asked, with which tools), `message`, `answer` (what the
-//! provider counted), `end` (how it went).
+//! provider counted), `compacted` (what was replaced with what, to make room), `end` (how it went).
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,7 +17,8 @@ use serde_json::Value;
 use shared::Tokens;
 
 use crate::{
-    model::{FinishReason, Label, Message},
+    context::compaction::{self, Replaced},
+    model::{AssistantTurn, FinishReason, Label, Message},
     tool::ToolSpec,
 };
 
@@ -33,6 +34,8 @@ pub enum Entry {
     Message(Message),
     /// What an answer took.
     Answer(AnswerNote),
+    /// The conversation was made shorter.
+    Compacted(Compacted),
     /// How the attempt ended, in one line for people.
     End(String),
 }
@@ -59,6 +62,35 @@ pub struct AnswerNote {
     pub usage: Tokens,
     /// Whether that was estimated from bytes, the provider having counted nothing.
     pub estimated: bool,
+}
+
+/// How a conversation was made shorter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// What was replaced, in the order of the conversation as it stood on the lines before.
+    pub replaced: Vec<Replaced>,
+    /// Who was asked for a summary, if anybody was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<SummaryNote>,
+}
+
+/// A request for a summary: it saw the first messages of the conversation, then these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummaryNote {
+    /// `provider/model`.
+    pub model: String,
+    /// How many messages of the conversation it began with.
+    pub begun: usize,
+    /// What came after them.
+    pub messages: Vec<Message>,
+    /// The answer, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AssistantTurn>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it took.
+    pub usage: Tokens,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,16 +175,36 @@ pub fn read_entries(path: &Path) -> io::Result<Vec<(u32, Entry)>> {
     Ok(entries)
 }
 
-/// The conversation that a transcript holds, ready to be gone on with: calls that were never answered, because the attempt was
-/// stopped in the middle of them, are answered as interrupted.
+/// The conversation that a transcript holds, ready to be gone on with: as it is after it was made shorter, and with calls that were
+/// never answered, because the attempt was stopped in the middle of them, answered as interrupted.
 pub fn read(path: &Path) -> io::Result<Vec<Message>> {
+    Ok(messages_of(path, read_entries(path)?)?.0)
+}
+
+/// The same of lines that were read already, and how many of the messages stand in the file.
+pub(crate) fn messages_of(path: &Path, entries: Vec<(u32, Entry)>) -> io::Result<(Vec<Message>, usize)> {
     let mut messages = Vec::new();
+    for (_, entry) in entries {
+        match entry {
+            Entry::Message(message) => messages.push(message),
+            Entry::Compacted(Compacted { replaced, .. }) => {
+                let applied = compaction::apply(&mut messages, &replaced);
+                applied.map_err(|why| wrong(format!("{} cannot be read: {why}", path.display())))?;
+            }
+            Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
+        }
+    }
+    let written = messages.len();
+    Ok((with_open_calls_answered(messages), written))
+}
+
+fn with_open_calls_answered(said: Vec<Message>) -> Vec<Message> {
+    let mut messages = Vec::with_capacity(said.len());
     let mut open: Vec<(String, String)> = Vec::new();
     let close = |messages: &mut Vec<Message>, open: &mut Vec<(String, String)>| {
         messages.extend(open.drain(..).map(|(call_id, name)| Message::Tool { call_id, name, content: INTERRUPTED.to_owned() }));
     };
-    for (_, entry) in read_entries(path)? {
-        let Entry::Message(message) = entry else { continue };
+    for message in said {
         match &message {
             Message::Tool { call_id, .. } => open.retain(|(id, _)| id != call_id),
             _ => close(&mut messages, &mut open),
@@ -163,13 +215,17 @@ pub fn read(path: &Path) -> io::Result<Vec<Message>> {
         messages.push(message);
     }
     close(&mut messages, &mut open);
-    Ok(messages)
+    messages
 }
 
 const INTERRUPTED: &str = "The attempt was interrupted before this call was answered. Whether it took effect is not known: look.";
 
 fn damaged(path: &Path, place: usize, why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("line {} of {} cannot be read: {why}", place + 1, path.display()))
+    wrong(format!("line {} of {} cannot be read: {why}", place + 1, path.display()))
+}
+
+fn wrong(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// A tool as it is kept: as the model sees it.

@@ -93,6 +93,8 @@ pub struct ModelChoice {
     pub price: Option<Price>,
     /// How many tokens a request and its answer may be together.
     pub context_window: u64,
+    /// From how many tokens on a conversation is made shorter, if that is said.
+    pub context_budget: Option<u64>,
     /// How many tokens one answer may have.
     pub max_output: u64,
     /// What the endpoint can do and wants.
@@ -212,6 +214,7 @@ impl Choice<'_> {
             key_env,
             price: self.value("price").and_then(|value| if let Value::Price(price) = value { Some(*price) } else { None }),
             context_window: number("context_window", 128_000),
+            context_budget: self.key_of("context_budget").and_then(|key| count(settings, &key)),
             max_output: number("max_output", 16_384),
             capabilities: self.capabilities(dialect),
             headers: self.headers(),

@@ -21,7 +21,8 @@ use plans::{
 use shared::{AttemptKey, Outcome, Report};
 use tokio_util::sync::CancellationToken;
 use worker::{
-    actor::{AttemptOver, Worker, WorkerArgs},
+    actor::{AttemptOver, Company, Worker, WorkerArgs},
+    context::room::longest_result,
     process::Shell,
     sandbox::Writes,
     tool::{LiveScope, WorkerPlace, WorkerTools},
@@ -44,6 +45,7 @@ pub(super) struct LiveAttempt {
     cancel: CancellationToken,
     worktree: Option<Arc<Worktree>>,
     scope: LiveScope,
+    is_agent: bool,
 }
 
 impl LiveAttempt {
@@ -83,7 +85,10 @@ impl Dispatcher {
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key);
-        self.crew.insert(key.clone(), LiveAttempt { cancel: cancel.clone(), worktree: None, scope });
+        self.crew.insert(
+            key.clone(),
+            LiveAttempt { cancel: cancel.clone(), worktree: None, scope, is_agent: task.worker == WorkerKind::Agent },
+        );
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
@@ -146,6 +151,7 @@ impl Dispatcher {
             }
             WorkerKind::Agent => {
                 let place = WorkerPlace {
+                    longest_result: usize::MAX,
                     root: worktree.tree(),
                     spill_dir: worktree.folder().join("spill"),
                     shell,
@@ -173,6 +179,7 @@ impl Dispatcher {
         let Order { key, task, continuation } = order;
         let model = self.site.models.of_attempt(task, self.state().task(&key.task))?;
         let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
+        let place = WorkerPlace { longest_result: longest_result(model.context_window()), ..place };
         let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
         let brief = self.brief(key, task);
         let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
@@ -183,6 +190,8 @@ impl Dispatcher {
             brief,
             budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
             model,
+            summariser: self.site.models.summariser.clone(),
+            company: self.company(),
             toolbox: Arc::new(toolbox),
             observer: self.site.board.observer(key),
             transcript: self.site.folder.transcript(key),
@@ -193,6 +202,15 @@ impl Dispatcher {
         // Linked, so that a worker ends should the dispatcher die. How it ends itself is told by `AttemptOver`.
         tokio::spawn(async move { me.link(&worker).await });
         Ok(())
+    }
+}
+
+impl Dispatcher {
+    /// What the workers of the run share. Where several are at work, what they begin with is warmed first.
+    fn company(&self) -> Company {
+        let several = self.crew.values().filter(|live| live.is_agent).count() > 1;
+        let Company { kin, warmth } = self.site.company.clone();
+        Company { kin, warmth: warmth.filter(|_| several) }
     }
 }
 

@@ -85,6 +85,7 @@ impl Dispatcher {
             return Err(error);
         }
         if self.policy.review == ReviewPolicy::Never {
+            self.refuse_what_cannot_fit()?;
             if let Some(plan) = self.state().plan().cloned() {
                 self.reviewer.show(&self.sheet(plan, None, None));
             }
@@ -128,7 +129,10 @@ impl Dispatcher {
 
     fn heard_of_first_plan(&mut self, revision: u32, answer: Answer, me: &ActorRef<Self>) -> Result<(), Error> {
         match answer {
-            Answer::Approve => self.record(&Event::PlanApproved { revision, by: Approver::Person })?,
+            Answer::Approve => {
+                self.refuse_what_cannot_fit()?;
+                self.record(&Event::PlanApproved { revision, by: Approver::Person })?;
+            }
             Answer::Reject => {
                 self.record(&Event::PlanRejected { revision, why: "a person rejected it".to_owned() })?;
                 self.finish(Err(Error::Rejected));
@@ -144,6 +148,17 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// A task whose model could not even answer once would only cost its attempts.
+    fn refuse_what_cannot_fit(&self) -> Result<(), Error> {
+        let misfits = self.state().plan().map(|plan| self.site.misfits(plan)).unwrap_or_default();
+        match misfits.iter().find(|misfit| misfit.hopeless) {
+            None => Ok(()),
+            Some(misfit) => Err(Error::Usage(format!(
+                "{misfit}. Choose a model with a larger window (or correct `context_window` of its provider), or shorten the task's instructions"
+            ))),
+        }
     }
 
     fn propose(&mut self, plan: Plan, author: Author, warnings: Vec<String>) -> Result<(), Error> {

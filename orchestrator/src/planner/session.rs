@@ -9,6 +9,7 @@ use shared::Limits;
 use tokio::sync::mpsc;
 use worker::{
     agent::{Agent, AgentEnd, Conversation as Talk, Terminal},
+    context::room::longest_result,
     model::{Label, Message, Role},
     tool::{ReadTools, ToolSpec},
     transcript::Transcript,
@@ -60,6 +61,9 @@ impl Desk {
             label: Label { run: self.site.run().clone(), role: Role::Planner, task: None, attempt: session, turn: 0 },
             max_tokens: self.model.max_output(),
             terminal,
+            summariser: self.site.models.summariser.clone(),
+            // Each errand has a tool of its own.
+            kin: None,
         };
         // Nobody steers the planner: a person's comment begins a conversation of its own.
         let (_steer, mut steer) = mpsc::channel(1);
@@ -79,6 +83,7 @@ impl Desk {
             None => self.site.standing_worktree("_planner", at).await?,
         };
         let read = ReadTools::new(worktree.tree(), worktree.folder().join("spill"), self.site.secrecy.clone())
+            .map(|read| read.showing(longest_result(self.model.context_window())))
             .map_err(Error::disk(&worktree.tree()));
         *lookout = Some(worktree);
         read

@@ -55,6 +55,7 @@ impl Ground {
             rules: PlanRules::default(),
             approvals: Arc::default(),
             generated: Vec::new(),
+            company: worker::actor::Company::default(),
             board: Arc::default(),
             chores: tokio_util::task::TaskTracker::new(),
             repository,

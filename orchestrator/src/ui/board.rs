@@ -106,6 +106,10 @@ impl Observer for Watch {
                     activity.cost = Some(activity.cost.unwrap_or_default() + cost);
                 }
             }
+            Progress::Compacted { before, after, .. } => {
+                activity.doing = format!("made its conversation shorter ({before} to {after} tokens)");
+            }
+            Progress::Drift { what } => activity.doing = what,
             Progress::Tool { name, summary } => activity.doing = format!("{name} {summary}"),
             Progress::ToolEnded { name, ok } => activity.doing = format!("{name} {}", if ok { "done" } else { "failed" }),
         }

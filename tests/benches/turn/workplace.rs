@@ -65,6 +65,8 @@ impl Workplace {
             label: label(),
             max_tokens: self.model.max_output(),
             terminal: Terminal::FINISH,
+            summariser: None,
+            kin: None,
         };
         let transcript = Transcript::create(&folder.path().join("attempt.jsonl")).expect("a new file");
         let opening = context::opening(&"src/ holds the library, tests/ its tests.\n".repeat(50), &brief());
@@ -105,6 +107,7 @@ fn tools(folder: &Path) -> WorkerTools {
         permits: worker::process::Permits::default(),
     };
     let place = WorkerPlace {
+        longest_result: usize::MAX,
         root,
         spill_dir,
         shell,

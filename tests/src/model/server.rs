@@ -1,7 +1,7 @@
 //! The endpoint: OpenAI-compatible chat completions on a port of its own, within the test's process.
 //!
-//! The turn is found by the headers that say who asks, and by how many answers of that attempt stand in the conversation: an answer that
-//! its reader lost in a crash is given again. What is asked beyond the
+//! The turn is found by the headers that say who asks, and by the turn that they name, or by how many answers of that attempt stand in the
+//! conversation: an answer that its reader lost in a crash is given again. What is asked beyond the
 //! script is refused with a message that says so, and is a lasting error: it ends up in what the binary prints.
 
 use std::{
@@ -22,7 +22,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{Fault, KEY, Script, reply};
+use super::{Fault, KEY, Script, Turn, reply, say};
 
 /// One request that came.
 #[derive(Debug, Clone)]
@@ -35,8 +35,12 @@ pub struct Asked {
     pub attempt: u32,
     /// The run.
     pub run: String,
+    /// The turn, counted from 1; 0 for a request that only warms what all begin with.
+    pub turn: Option<usize>,
     /// What was sent.
     pub body: Value,
+    /// The same, byte for byte.
+    pub raw: Bytes,
 }
 
 impl Asked {
@@ -177,12 +181,19 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
         task: header("x-inspan-task"),
         attempt: header("x-inspan-attempt").and_then(|number| number.parse().ok()).unwrap_or_default(),
         run: header("x-inspan-run").unwrap_or_default(),
+        turn: header("x-inspan-turn").and_then(|number| number.parse().ok()),
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        raw: body.clone(),
     };
     let mut inner = shared.lock().unwrap_or_else(PoisonError::into_inner);
     inner.asked.push(asked.clone());
+    if let Some(aside) = aside(&asked) {
+        return stream_of(&aside, 0, body.len());
+    }
     let turns = asked.messages().iter().filter(|message| message["role"] == "assistant").count();
-    let turn = turns - *inner.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
+    let begun = *inner.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
+    // A conversation that was made shorter has fewer answers than turns.
+    let turn = asked.turn.map_or_else(|| turns - begun, |turn| turn - 1);
     if let Some(fault) = inner.fault(&asked, turn) {
         return fault.response();
     }
@@ -190,8 +201,21 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
         let who = asked.task.unwrap_or(asked.role);
         return refuse(StatusCode::BAD_REQUEST, &format!("off script: {who}, attempt {}, turn {turn}", asked.attempt));
     };
-    let pieces = reply::pieces(&next, turn, body.len()).into_iter().map(Ok::<_, Infallible>);
+    stream_of(&next, turn, body.len())
+}
+
+fn stream_of(turn: &Turn, number: usize, prompt_bytes: usize) -> Response {
+    let pieces = reply::pieces(turn, number, prompt_bytes).into_iter().map(Ok::<_, Infallible>);
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream::iter(pieces))).into_response()
+}
+
+/// What is asked beside the turns of a conversation: a summary of it, or one word to warm its beginning.
+fn aside(asked: &Asked) -> Option<Turn> {
+    match (asked.role.as_str(), asked.turn) {
+        ("summariser", turn) => Some(say(&format!("So far I have done {} turns.", turn.unwrap_or(1) - 1))),
+        (_, Some(0)) => Some(say("Ready")),
+        _ => None,
+    }
 }
 
 impl Inner {

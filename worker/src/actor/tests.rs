@@ -76,6 +76,8 @@ impl Rig {
             brief: brief(),
             opening,
             model: self.model.clone(),
+            summariser: None,
+            company: Company::default(),
             toolbox: self.toolbox.clone(),
             secrecy: Arc::default(),
             budget: Arc::new(Unlimited),

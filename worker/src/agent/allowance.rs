@@ -5,9 +5,7 @@
 use shared::{Limit, Limits, Money, Price, Tokens};
 
 use super::Totals;
-
-/// An answer shorter than this can hardly hold a thought and a call.
-const LEAST: u64 = 1_024;
+use crate::context::room::LEAST_ANSWER as LEAST;
 
 /// What an attempt has to go with.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +80,7 @@ fn affordable(most: Money, totals: &Totals, prompt: Tokens, price: &Price) -> u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::summary::is_word;
 
     fn usd(usd: f64) -> Money {
         Money::from_usd(usd).unwrap()
@@ -129,5 +128,8 @@ mod tests {
         assert!(warning(8, 10_000).unwrap().starts_with("You have 2 turns left. "));
         assert!(warning(9, 10_000).unwrap().starts_with("This is your last turn. "));
         assert!(warning(1, 45_000).unwrap().starts_with("You have almost reached the limit of tokens. "));
+        for said in [warning(8, 10_000), warning(9, 10_000), warning(1, 45_000)].into_iter().flatten() {
+            assert!(!is_word(&said), "it need not be remembered when the conversation is made shorter: {said}");
+        }
     }
 }

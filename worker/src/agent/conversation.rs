@@ -1,7 +1,7 @@
 //! A conversation with its transcript and what it has taken so far.
 //!
-//! **Invariant:** it is only ever appended to. The one liberty: what the harness says in a row, before anything is sent, becomes one
-//! message, for some chat templates refuse two user messages in a row.
+//! **Invariant:** it is only ever appended to, but where it is made shorter as a whole ([`Conversation::compact`]). The one liberty: what
+//! the harness says in a row, before anything is sent, becomes one message, for some chat templates refuse two user messages in a row.
 //! **Invariant:** a message is in the transcript before a model sees it.
 //! **Invariant:** secrets are masked when a message comes in, and never later, so that neither transcript nor request holds one and both
 //! stay the same bytes. What the model itself wrote stays as it wrote it.
@@ -11,9 +11,14 @@ use std::{borrow::Cow, io, path::Path, sync::Arc};
 use shared::{Money, Price, Secrecy, Tokens};
 
 use crate::{
-    model::{Answer, Label, Message, estimate_tokens, tool_bytes},
+    context::{
+        compaction::{self, Pressure},
+        room::{Gauge, Room},
+    },
+    model::{Answer, Label, Message, tool_bytes},
+    prefix::{Drift, Prints},
     tool::ToolSpec,
-    transcript::{self, AnswerNote, Entry, Start, Transcript, tool_value},
+    transcript::{self, AnswerNote, Compacted, Entry, Start, Transcript, tool_value},
 };
 
 /// What a conversation has taken.
@@ -37,12 +42,15 @@ pub struct Conversation {
     started: bool,
     totals: Totals,
     counted: Option<Counted>,
+    gauge: Gauge,
+    prints: Prints,
 }
 
 /// How many tokens the conversation had up to a place, as the provider counted.
 #[derive(Debug, Clone, Copy)]
 struct Counted {
     messages: usize,
+    bytes: u64,
     tokens: u64,
     is_cached: bool,
 }
@@ -52,26 +60,40 @@ impl Conversation {
     /// whole by itself.
     pub fn new(messages: Vec<Message>, transcript: Transcript, secrecy: Arc<Secrecy>) -> Self {
         let messages = messages.into_iter().map(|message| masked(message, &secrecy)).collect();
-        Self { messages, transcript, secrecy, written: 0, started: false, totals: Totals::default(), counted: None }
+        Self::of(messages, transcript, secrecy)
+    }
+
+    fn of(messages: Vec<Message>, transcript: Transcript, secrecy: Arc<Secrecy>) -> Self {
+        Self {
+            messages,
+            transcript,
+            secrecy,
+            written: 0,
+            started: false,
+            totals: Totals::default(),
+            counted: None,
+            gauge: Gauge::default(),
+            prints: Prints::default(),
+        }
     }
 
     /// A conversation that was interrupted, with what it has taken so far. Its transcript goes on.
     pub fn resume(path: &Path, price: Option<Price>, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let transcript = Transcript::reopen(path)?;
-        let (mut written, mut totals) = (0, Totals::default());
-        for (_, entry) in transcript::read_entries(path)? {
-            match entry {
-                Entry::Message(_) => written += 1,
-                Entry::Answer(note) => {
-                    totals.turns += 1;
-                    totals.tokens += note.usage;
-                    totals.cost = price.map(|price| totals.cost.unwrap_or_default() + price.of(note.usage));
-                }
-                Entry::Start(_) | Entry::End(_) => {}
-            }
+        let entries = transcript::read_entries(path)?;
+        let mut totals = Totals::default();
+        for (_, entry) in &entries {
+            let used = match entry {
+                Entry::Answer(note) => note.usage,
+                Entry::Compacted(Compacted { asked: Some(note), .. }) => note.usage,
+                Entry::Start(_) | Entry::Message(_) | Entry::Compacted(_) | Entry::End(_) => continue,
+            };
+            totals.turns += u32::from(matches!(entry, Entry::Answer(_)));
+            totals.tokens += used;
+            totals.cost = price.map(|price| totals.cost.unwrap_or_default() + price.of(used));
         }
-        let messages = transcript::read(path)?;
-        Ok(Self { messages, transcript, secrecy, written, started: written > 0, totals, counted: None })
+        let (messages, written) = transcript::messages_of(path, entries)?;
+        Ok(Self { written, started: written > 0, totals, ..Self::of(messages, transcript, secrecy) })
     }
 
     /// All that was said.
@@ -116,36 +138,70 @@ impl Conversation {
 
     /// What the next request will take before an answer is written: counted by the provider as far as it has, the rest by bytes.
     pub(super) fn prompt(&self, tools: &[ToolSpec]) -> Tokens {
-        let bytes = |messages: &[Message]| estimate_tokens(messages.iter().map(Message::bytes).sum());
         match self.counted {
-            None => Tokens { hit: 0, miss: bytes(&self.messages) + estimate_tokens(tool_bytes(tools)), write: 0, output: 0 },
-            Some(Counted { messages, tokens, is_cached }) => {
-                let new = bytes(&self.messages[messages..]);
-                if is_cached {
-                    Tokens { hit: tokens, miss: new, write: 0, output: 0 }
-                } else {
-                    Tokens { hit: 0, miss: tokens + new, write: 0, output: 0 }
-                }
+            None => Tokens { miss: self.gauge.tokens(bytes(&self.messages) + tool_bytes(tools)), ..Tokens::default() },
+            Some(Counted { messages, tokens, is_cached, .. }) => {
+                let new = self.gauge.tokens(bytes(&self.messages[messages..]));
+                let (hit, miss) = if is_cached { (tokens, new) } else { (0, tokens + new) };
+                Tokens { hit, miss, ..Tokens::default() }
             }
         }
     }
 
+    /// What would have to go for the next request to fit.
+    pub(super) fn pressure(&self, tools: &[ToolSpec], room: Room) -> Pressure {
+        Pressure { prompt: self.prompt(tools).total(), room, gauge: self.gauge }
+    }
+
+    /// Writes all but what the harness has said last, for that is not sent yet and may still grow. To be done before anything is
+    /// replaced.
+    pub(super) fn write_said(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
+        self.write_head(model, label, tools)?;
+        let is_unsent = matches!(self.messages.last(), Some(Message::User { .. })) && self.messages.len() > self.written;
+        self.write_messages(label.turn, self.messages.len() - usize::from(is_unsent))
+    }
+
+    /// Makes it shorter. The line that says so is on its way to the disk before the conversation is another.
+    pub(super) fn compact(&mut self, turn: u32, compacted: Compacted) -> io::Result<()> {
+        let mut messages = self.messages.clone();
+        compaction::apply(&mut messages, &compacted.replaced).map_err(io::Error::other)?;
+        let unsent = self.messages.len() - self.written;
+        self.transcript.append(turn, &Entry::Compacted(compacted))?;
+        self.transcript.flush()?;
+        self.written = messages.len() - unsent;
+        self.messages = messages;
+        self.counted = None;
+        let opening = self.messages.iter().position(|message| matches!(message, Message::Assistant(_)));
+        self.prints.keep(opening.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Whether the next request extends the one before it, and what of it does not.
+    pub(super) fn drift(&mut self, model: &str, tools: &[ToolSpec]) -> Option<Drift> {
+        self.prints.take(model, tools, &self.messages)
+    }
+
     /// Writes what is not written yet; the first time with a head. To be done before a request is sent.
     pub(super) fn write(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
+        self.write_head(model, label, tools)?;
+        self.write_messages(label.turn, self.messages.len())?;
+        self.transcript.flush()
+    }
+
+    fn write_head(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
         if !self.started {
             let start = Start { model: model.to_owned(), label: label.clone(), tools: tools.iter().map(tool_value).collect() };
             self.transcript.append(label.turn, &Entry::Start(start))?;
             self.started = true;
         }
-        self.write_messages(label.turn)?;
-        self.transcript.flush()
+        Ok(())
     }
 
-    fn write_messages(&mut self, turn: u32) -> io::Result<()> {
-        for message in &self.messages[self.written..] {
+    fn write_messages(&mut self, turn: u32, end: usize) -> io::Result<()> {
+        for message in &self.messages[self.written..end] {
             self.transcript.append_message(turn, message)?;
         }
-        self.written = self.messages.len();
+        self.written = end;
         Ok(())
     }
 
@@ -156,24 +212,49 @@ impl Conversation {
     }
 
     /// Adds an answer, and what it took. It is written before its calls are carried out: whoever goes on after a crash knows of them.
-    pub(super) fn answered(&mut self, answer: &Answer, used: Tokens, max_tokens: u64) -> io::Result<()> {
+    pub(super) fn answered(&mut self, answer: &Answer, used: Tokens, sent: Sent<'_>) -> io::Result<()> {
         self.totals.turns += 1;
-        self.messages.push(Message::Assistant(answer.turn.clone()));
-        let is_cached = used.hit > 0 || self.counted.is_some_and(|counted| counted.is_cached);
-        self.counted = Some(Counted { messages: self.messages.len(), tokens: used.total(), is_cached });
-        let note = AnswerNote { max_tokens, finish: answer.finish, usage: used, estimated: answer.usage.is_none() };
-        self.write_messages(self.totals.turns)?;
+        self.count(answer, used, sent.tools);
+        let note =
+            AnswerNote { max_tokens: sent.max_tokens, finish: answer.finish, usage: used, estimated: answer.usage.is_none() };
+        self.write_messages(self.totals.turns, self.messages.len())?;
         self.transcript.append(self.totals.turns, &Entry::Answer(note))?;
         self.transcript.flush()
+    }
+
+    /// Adds the answer to what was counted. What was counted by bytes teaches nothing about bytes.
+    fn count(&mut self, answer: &Answer, used: Tokens, tools: &[ToolSpec]) {
+        let before = self.counted.map_or((0, tool_bytes(tools)), |counted| (counted.messages, counted.bytes));
+        let sent = before.1 + bytes(&self.messages[before.0..]);
+        if answer.usage.is_some() {
+            self.gauge = Gauge::counted(sent, used.total() - used.output);
+        }
+        self.messages.push(Message::Assistant(answer.turn.clone()));
+        let bytes = sent + self.messages.last().map_or(0, Message::bytes);
+        let is_cached = used.hit > 0 || self.counted.is_some_and(|counted| counted.is_cached);
+        self.counted = Some(Counted { messages: self.messages.len(), bytes, tokens: used.total(), is_cached });
     }
 
     /// Writes the rest, and how it ended.
     pub(super) fn close(&mut self, end: &str) -> io::Result<()> {
         let turn = self.totals.turns;
-        self.write_messages(turn)?;
+        self.write_messages(turn, self.messages.len())?;
         self.transcript.append(turn, &Entry::End(self.secrecy.mask(end).into_owned()))?;
         self.transcript.flush()
     }
+}
+
+/// What a request was sent with beside the conversation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// The tools.
+    pub(super) tools: &'a [ToolSpec],
+    /// The longest answer that was asked for.
+    pub(super) max_tokens: u64,
+}
+
+fn bytes(messages: &[Message]) -> u64 {
+    messages.iter().map(Message::bytes).sum()
 }
 
 /// A message without the secrets in it, unless it is the model's own.

@@ -113,6 +113,7 @@ fn count(last: &mut Option<(String, u32)>, now: String) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::summary::is_word;
 
     const TERMINAL: Terminal = Terminal { tool: "finish", refusals: 6 };
 
@@ -171,6 +172,20 @@ mod tests {
         assert_eq!(verdicts, "sss the limit of answers without a tool call");
         patience.spoke();
         assert_eq!(letter(&patience.silence("hm", FinishReason::Stop, &TERMINAL)), "s");
+    }
+
+    #[test]
+    fn nothing_of_this_has_to_be_remembered_when_a_conversation_is_made_shorter() {
+        let mut patience = Patience::default();
+        let said = [FinishReason::Stop, FinishReason::Length, FinishReason::Filtered]
+            .map(|finish| patience.silence("", finish, &TERMINAL));
+        let leaked = Patience::default().silence("<tool_call>", FinishReason::Stop, &TERMINAL);
+        let failed = (0..REPETITIONS_TOLD).map(|_| patience.failed("a", "b", &TERMINAL)).last();
+        let succeeded = (0..CIRCLES_TOLD).map(|_| patience.succeeded("a", "b", "c")).last();
+        for verdict in said.into_iter().chain([leaked]).chain(failed).chain(succeeded) {
+            let Verdict::Say(text) = verdict else { panic!("{verdict:?}") };
+            assert!(!is_word(&text), "{text}");
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// `read` reads, unless its path is `missing`; `edit` edits; `finish` ends, unless its status is `early`; `hang` waits for the end;
-/// `deaf` does not even hear that; `gate` waits until it is opened; `panic` panics.
+/// `deaf` does not even hear that; `gate` waits until it is opened; `panic` panics; `long` answers with as many bytes as its path
+/// says, `mute` with next to none.
 #[derive(Default)]
 pub(crate) struct Playing {
     /// `+read a` when a call begins, `-read a` when it ends.
@@ -30,7 +31,7 @@ impl Playing {
 impl Toolbox for Playing {
     fn specs(&self) -> Vec<ToolSpec> {
         let spec = |name| ToolSpec { name, description: "plays", parameters: json!({"type": "object"}) };
-        ["read", "edit", "finish", "hang", "deaf", "gate", "panic"].map(spec).into()
+        ["read", "edit", "finish", "hang", "deaf", "gate", "panic", "long", "mute"].map(spec).into()
     }
 
     fn is_read_only(&self, name: &str) -> bool {
@@ -52,6 +53,8 @@ impl Toolbox for Playing {
                     ToolOutcome::Ok("open".into())
                 }
                 ("panic", _) => panic!("out of wits"),
+                ("mute", _) => ToolOutcome::Ok("ok".into()),
+                ("long", size) => ToolOutcome::Ok("x".repeat(size.parse().unwrap_or_default())),
                 ("hang", _) => {
                     cancel.cancelled().await;
                     ToolOutcome::Failed("stopped".into())

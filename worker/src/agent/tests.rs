@@ -81,6 +81,8 @@ async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played 
         label: label(0),
         max_tokens: 4_096,
         terminal: Terminal::FINISH,
+        summariser: None,
+        kin: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let transcript = Transcript::create(&folder.path().join("t.jsonl")).unwrap();
@@ -183,7 +185,7 @@ async fn calls_that_cannot_be_understood_are_answered_with_what_to_do() {
         finish done"#,
         expect![[r#"
             > fly {"path":"a"}
-              c1: There is no tool `fly`. The tools are: read, edit, finish, hang, deaf, gate, panic.
+              c1: There is no tool `fly`. The tools are: read, edit, finish, hang, deaf, gate, panic, long, mute.
             > read {"path":
               c1: Not carried out: the arguments of `read` are not a JSON object (EOF while parsing a value at line 1 column 8). Call it again with one that fits its schema.
             > read ["a"]
@@ -432,6 +434,8 @@ async fn a_conversation_that_ended_can_be_gone_on_with() {
         label: label(0),
         max_tokens: 4_096,
         terminal: Terminal::FINISH,
+        summariser: None,
+        kin: None,
     };
     let (_sender, mut steer) = mpsc::channel(1);
     let cancel = CancellationToken::new();

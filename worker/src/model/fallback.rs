@@ -21,7 +21,7 @@ use shared::Price;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Answerer, Delta, Model, ModelError, OnDelta, Request};
+use super::{Answer, Answerer, Delta, Model, ModelError, OnDelta, PrefixCache, Request};
 
 /// How long a model is left alone that was overloaded, broken or out of reach.
 const PASSING: Duration = Duration::from_secs(5 * 60);
@@ -141,6 +141,10 @@ impl Model for Fallback {
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Answer, ModelError>> {
         Box::pin(self.ask_in_order(request, on_delta, cancel))
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.first.prefix_cache()
     }
 
     fn context_window(&self) -> u64 {

@@ -32,7 +32,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Delta, Model, ModelError, ModelSettings, OnDelta, Request, Secret};
+use super::{Answer, Delta, Model, ModelError, ModelSettings, OnDelta, PrefixCache, Request, Secret};
 
 /// An endpoint that wants to be left alone for longer is not waited for: whoever asks is told.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -248,6 +248,10 @@ impl Model for Governed {
             ticket.fate = fate(&answer);
             answer
         })
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.inner.prefix_cache()
     }
 
     fn context_window(&self) -> u64 {

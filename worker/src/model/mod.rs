@@ -216,4 +216,14 @@ pub trait Model: Send + Sync {
 
     /// `provider/model`.
     fn id(&self) -> &str;
+
+    /// How its provider keeps the beginnings of requests.
+    fn prefix_cache(&self) -> PrefixCache {
+        PrefixCache::Automatic
+    }
+
+    /// From how many tokens on a conversation with it is made shorter, where the configuration says so.
+    fn context_budget(&self) -> Option<u64> {
+        None
+    }
 }

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::reply::{More, Reply};
-use super::{Answer, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request};
+use super::{Answer, Label, Message, Model, ModelError, ModelSettings, OnDelta, PrefixCache, Request};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const LONGEST_REFUSAL: usize = 256 * 1024;
@@ -95,6 +95,7 @@ impl OpenAi {
             name("x-inspan-task", task.as_str());
         }
         name("x-inspan-attempt", &label.attempt.to_string());
+        name("x-inspan-turn", &label.turn.to_string());
         headers
     }
 
@@ -157,6 +158,14 @@ impl Model for OpenAi {
 
     fn id(&self) -> &str {
         &self.settings.name
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.settings.capabilities.cache
+    }
+
+    fn context_budget(&self) -> Option<u64> {
+        self.settings.context_budget
     }
 }
 

@@ -14,7 +14,7 @@ use shared::Price;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Delta, Model, ModelError, ModelSettings, OnDelta, Request};
+use super::{Answer, Delta, Model, ModelError, ModelSettings, OnDelta, PrefixCache, Request};
 
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// A server that wants to be left alone for longer than this is left alone: the person decides.
@@ -115,6 +115,14 @@ impl Model for Retrying {
 
     fn id(&self) -> &str {
         self.inner.id()
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.inner.prefix_cache()
+    }
+
+    fn context_budget(&self) -> Option<u64> {
+        self.inner.context_budget()
     }
 }
 

@@ -74,6 +74,8 @@ pub struct ModelSettings {
     pub price: Option<Price>,
     /// How many tokens a request and its answer may be together.
     pub context_window: u64,
+    /// From how many tokens on a conversation is made shorter; none leaves it to the window.
+    pub context_budget: Option<u64>,
     /// How many tokens it may write in one answer.
     pub max_output: u64,
     /// What the endpoint can do and wants.
@@ -102,6 +104,7 @@ impl ModelSettings {
             api_key: None,
             price: None,
             context_window: 128_000,
+            context_budget: None,
             max_output: 16_384,
             capabilities: Capabilities::default(),
             headers: BTreeMap::new(),

@@ -5,6 +5,7 @@
 //! Why both ends? The first error of a compiler stands at the beginning, the summary of a test run at the end.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -27,6 +28,17 @@ pub struct Captured {
     pub total_bytes: u64,
     /// The file with the whole output as it was written (or its first 16 MiB), where `text` leaves some out.
     pub spilled: Option<PathBuf>,
+}
+
+impl Captured {
+    /// The text, cut in its middle where it has more than so many bytes.
+    pub(crate) fn at_most(&self, limit: usize, dir: &Path) -> Cow<'_, str> {
+        match &self.spilled {
+            _ if self.text.len() <= limit => Cow::Borrowed(&self.text),
+            Some(path) => Cow::Owned(ends_of(self.text.as_bytes(), limit, Some(path))),
+            None => Cow::Owned(cut_middle(self.text.clone(), limit, dir)),
+        }
+    }
 }
 
 /// An output that is still being written.
@@ -128,9 +140,12 @@ pub(crate) fn cut_middle(text: String, limit: usize, dir: &Path) -> String {
         return text;
     }
     let spilled = new_file(dir, "result").and_then(|(mut file, path)| file.write_all(text.as_bytes()).map(|()| path)).ok();
-    let bytes = text.as_bytes();
+    ends_of(text.as_bytes(), limit, spilled.as_deref())
+}
+
+fn ends_of(bytes: &[u8], limit: usize, spilled: Option<&Path>) -> String {
     let (head, tail) = trim(&bytes[..limit / 2], &bytes[bytes.len() - limit / 2..]);
-    let line = left_out_line((bytes.len() - head.len() - tail.len()) as u64, spilled.as_deref(), false);
+    let line = left_out_line((bytes.len() - head.len() - tail.len()) as u64, spilled, false);
     format!("{}\n{line}\n{}", String::from_utf8_lossy(head), String::from_utf8_lossy(tail))
 }
 

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** what a command did is looked at by the [`ScopeGuard`] before the model reads how it ended.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -37,13 +37,22 @@ pub(super) fn spec() -> ToolSpec {
     }
 }
 
-pub(super) async fn run(shell: &Shell, guard: &dyn ScopeGuard, arguments: Arguments, cancel: &CancellationToken) -> ToolOutcome {
+/// Where a command runs, who looks after it, and how much of it is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) shell: &'a Shell,
+    pub(super) guard: &'a dyn ScopeGuard,
+    pub(super) longest: usize,
+}
+
+pub(super) async fn run(place: Place<'_>, arguments: Arguments, cancel: &CancellationToken) -> ToolOutcome {
+    let Place { shell, guard, longest } = place;
     if arguments.command.trim().is_empty() {
         return ToolOutcome::Failed("`command` is empty; give a shell command".to_owned());
     }
     let seconds = arguments.timeout_s.unwrap_or(DEFAULT).clamp(1, LONGEST);
     let end = shell.run(&arguments.command, Duration::from_secs(seconds), cancel).await;
-    let mut text = in_words(&end);
+    let mut text = in_words(&end, longest, &shell.spill_dir);
     if let Some(hint) = shell.enclosure.explain(&end.output.text).filter(|_| !end.succeeded()) {
         text = format!("{}\n{hint}", text.trim_end());
     }
@@ -56,7 +65,7 @@ pub(super) async fn run(shell: &Shell, guard: &dyn ScopeGuard, arguments: Argume
     }
 }
 
-fn in_words(end: &CommandEnd) -> String {
+fn in_words(end: &CommandEnd, longest: usize, spill_dir: &Path) -> String {
     let hint = match end.status {
         Status::TimedOut => {
             "\n[it and its processes were ended. Give a longer `timeout_s`, or a command that ends: no server, no watch mode, no prompt]"
@@ -67,7 +76,7 @@ fn in_words(end: &CommandEnd) -> String {
     let output = match end.status {
         Status::NotStarted(_) => "",
         _ if end.output.text.is_empty() => "\n(no output)",
-        _ => &format!("\n{}", end.output.text),
+        _ => &format!("\n{}", end.output.at_most(longest, spill_dir)),
     };
     format!("{}{hint}{output}", end.in_words())
 }

@@ -51,7 +51,7 @@ pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationTok
         return Ok(format!("(nothing in `{}`{})", asked.shown, if choice.is_all() { "" } else { " matches the glob" }));
     }
     let text = if choice.is_all() { by_depth(&entries) } else { first(&entries) };
-    Ok(cut_middle(text, LIMIT, files.tree.spill_dir()))
+    Ok(cut_middle(text, LIMIT.min(files.longest), files.tree.spill_dir()))
 }
 
 fn collect(found: impl Iterator<Item = walk::Entry>, choice: &Choice, asked: &Path) -> Vec<Entry> {

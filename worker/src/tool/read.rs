@@ -46,7 +46,7 @@ pub(super) fn run(files: &Files, arguments: &Arguments, _: &CancellationToken) -
     }
     let text = String::from_utf8_lossy(&content);
     let text = if path.is_none() { plain(&text) } else { text.into_owned() };
-    let page = page(&shown, &secrecy::shown(&files.secrecy, path.as_ref(), &text), arguments)?;
+    let page = page(&shown, &secrecy::shown(&files.secrecy, path.as_ref(), &text), arguments, LIMIT.min(files.longest))?;
     if let Some(path) = &path {
         files.versions.saw(path, &content);
     }
@@ -67,7 +67,7 @@ fn check_kind(Opened { data, shown, .. }: &Opened) -> Result<(), String> {
     Ok(())
 }
 
-fn page(shown: &str, text: &str, arguments: &Arguments) -> Result<String, String> {
+fn page(shown: &str, text: &str, arguments: &Arguments, limit: usize) -> Result<String, String> {
     let total = text.lines().count();
     let start = arguments.start_line.unwrap_or(1).max(1);
     let wanted = arguments.end_line.unwrap_or_else(|| start.saturating_add(LINES - 1));
@@ -84,7 +84,7 @@ fn page(shown: &str, text: &str, arguments: &Arguments) -> Result<String, String
     let mut end = start - 1;
     for (line, number) in text.lines().skip(start - 1).zip(start..=wanted) {
         let line = cut_line(line, LINE);
-        if page.len() + line.len() > LIMIT && end >= start {
+        if page.len() + line.len() > limit && end >= start {
             break;
         }
         let _ = writeln!(page, "{number}\t{line}");

@@ -64,7 +64,7 @@ pub(super) fn run(files: &Files, arguments: &Arguments, cancel: &CancellationTok
     let mut search = Search {
         matcher,
         searcher: searcher(arguments.context.unwrap_or_default().min(CONTEXT)),
-        found: Found::default(),
+        found: Found { longest: LIMIT.min(files.longest), ..Found::default() },
         secrecy: &files.secrecy,
         cancel,
     };
@@ -162,6 +162,8 @@ fn small_text(mut file: &File) -> String {
 
 #[derive(Default)]
 struct Found {
+    /// How many bytes it may have, about.
+    longest: usize,
     text: String,
     shown: usize,
     left_off: usize,
@@ -171,7 +173,7 @@ struct Found {
 
 impl Found {
     fn is_full(&self) -> bool {
-        self.shown >= SHOWN || self.text.len() >= LIMIT
+        self.shown >= SHOWN || self.text.len() >= self.longest
     }
 
     fn is_too_much(&self) -> bool {

@@ -20,13 +20,15 @@ use super::{
     versions::Versions,
     write,
 };
-use crate::process::Shell;
+use crate::process::{Shell, cut_middle};
 
 /// What the tools that look at files share.
 pub(super) struct Files {
     pub(super) tree: Tree,
     pub(super) versions: Versions,
     pub(super) secrecy: Arc<Secrecy>,
+    /// How many bytes a result may have; each tool has a limit of its own besides.
+    pub(super) longest: usize,
 }
 
 /// What the tools that change files have besides.
@@ -79,8 +81,17 @@ impl ReadTools {
     /// When `root` is not there.
     pub fn new(root: PathBuf, spill_dir: PathBuf, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let tree = Tree::new(root, spill_dir)?;
-        let files = Arc::new(Files { tree, versions: Versions::default(), secrecy });
+        let files = Arc::new(Files { tree, versions: Versions::default(), secrecy, longest: usize::MAX });
         Ok(Self { files, specs: vec![list::spec(), search::spec(), read::spec()] })
+    }
+
+    /// The same with results of at most so many bytes. To be said before anything is called.
+    #[must_use]
+    pub fn showing(mut self, longest: usize) -> Self {
+        if let Some(files) = Arc::get_mut(&mut self.files) {
+            files.longest = longest;
+        }
+        self
     }
 
     fn admits(&self, tool: &str, arguments: &Value) -> Result<(), String> {
@@ -119,6 +130,8 @@ pub struct WorkerPlace {
     pub root: PathBuf,
     /// Where output goes that is too long to show.
     pub spill_dir: PathBuf,
+    /// How many bytes a result may have: less than usual where the model's window is small.
+    pub longest_result: usize,
     /// Runs commands; its directory is the worktree.
     pub shell: Shell,
     /// What may be written.
@@ -154,7 +167,7 @@ impl WorkerTools {
     /// # Errors
     /// When its root is not there.
     pub fn new(place: WorkerPlace) -> io::Result<Self> {
-        let read = ReadTools::new(place.root, place.spill_dir, place.secrecy)?;
+        let read = ReadTools::new(place.root, place.spill_dir, place.secrecy)?.showing(place.longest_result);
         let workspace = Arc::new(Workspace { files: Arc::clone(&read.files), scope: place.scope });
         let own = [
             edit::spec(),
@@ -177,7 +190,11 @@ impl WorkerTools {
             Err(why) => return ToolOutcome::Failed(why),
         };
         match clearance::ask(self.clearance.as_ref(), Wanted::Command(arguments.command()), call.cancel).await {
-            Ok(()) => command::run(&self.shell, self.guard.as_ref(), arguments, call.cancel).await,
+            Ok(()) => {
+                let longest = self.workspace.files.longest;
+                command::run(command::Place { shell: &self.shell, guard: self.guard.as_ref(), longest }, arguments, call.cancel)
+                    .await
+            }
             Err(why) => ToolOutcome::Failed(why),
         }
     }
@@ -193,6 +210,15 @@ impl WorkerTools {
         match self.cleared.ask(self.clearance.as_ref(), paths, call.cancel).await {
             Ok(()) => call.on_disk(&self.workspace, tool).await,
             Err(why) => ToolOutcome::Failed(why),
+        }
+    }
+
+    /// What a proof says may be longer than what a small model can hear.
+    fn fitting(&self, outcome: ToolOutcome) -> ToolOutcome {
+        let files = &self.workspace.files;
+        match outcome {
+            ToolOutcome::Failed(text) => ToolOutcome::Failed(cut_middle(text, files.longest, files.tree.spill_dir())),
+            other => other,
         }
     }
 
@@ -227,7 +253,7 @@ impl Toolbox for WorkerTools {
                 "delete_file" => self.change(&call, write::delete).await,
                 "run_command" => self.run_command(&call).await,
                 "request_scope" => self.request_scope(&call).await,
-                "finish" => finish::run(self.acceptance.as_ref(), spec, arguments, cancel).await,
+                "finish" => self.fitting(finish::run(self.acceptance.as_ref(), spec, arguments, cancel).await),
                 _ => self.read.call(name, arguments, cancel).await,
             }
         })

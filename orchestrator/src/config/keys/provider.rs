@@ -27,6 +27,14 @@ pub(in crate::config) const PROVIDER_KEYS: &[Key] = &[
         "128_000",
         within_provider("context_window", Kind::Count(1), "How many tokens a request and its answer may be together."),
     ),
+    such_as(
+        "100_000",
+        within_provider(
+            "context_budget",
+            Kind::Count(1_000),
+            "From how many tokens on a conversation is made shorter; left out, at three quarters of the window.",
+        ),
+    ),
     such_as("16_384", within_provider("max_output", Kind::Count(1), "How many tokens one answer may have.")),
     such_as("true", within_provider("streaming", Kind::Flag, "Whether answers are asked for as a stream.")),
     such_as("true", within_provider("parallel_calls", Kind::Flag, "Whether the model may ask for several calls at once.")),
@@ -86,6 +94,7 @@ pub(in crate::config) const PROVIDER_KEYS: &[Key] = &[
 pub(in crate::config) const MODEL_KEYS: &[&str] = &[
     "price",
     "context_window",
+    "context_budget",
     "max_output",
     "streaming",
     "parallel_calls",

@@ -223,6 +223,7 @@ thinking = { type = "disabled", budget = [1, 2.5] }
             key_env: None,
             price: None,
             context_window: 128000,
+            context_budget: None,
             max_output: 1,
             capabilities: Capabilities {
                 streaming: true,

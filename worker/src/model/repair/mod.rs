@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::arguments::{Closing, Reading};
 pub(crate) use self::{arguments::needed, leaked::looks_like_a_call};
-use super::{Answer, FinishReason, Message, Model, ModelError, OnDelta, Repair, Request, ToolCall};
+use super::{Answer, FinishReason, Message, Model, ModelError, OnDelta, PrefixCache, Repair, Request, ToolCall};
 
 /// A model whose answers are mended.
 pub struct Mending(pub Arc<dyn Model>);
@@ -93,6 +93,10 @@ impl Model for Mending {
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Answer, ModelError>> {
         Box::pin(async move { self.0.ask(request, on_delta, cancel).await.map(|answer| mend(answer, request)) })
+    }
+
+    fn prefix_cache(&self) -> PrefixCache {
+        self.0.prefix_cache()
     }
 
     fn context_window(&self) -> u64 {

@@ -235,6 +235,24 @@ async fn a_page_stays_within_its_size() {
 }
 
 #[tokio::test]
+async fn whoever_has_a_small_window_is_shown_little_at_a_time() {
+    let lines: String = (0..400).map(|line| format!("line {line} of a file\n")).collect();
+    let long: Vec<String> = (0..400).map(|file| format!("src/a_file_of_the_tree_{file}.rs")).collect();
+    let files: Vec<(&str, &str)> = long.iter().map(|path| (path.as_str(), "")).chain([("big", lines.as_str())]).collect();
+    let desk = Desk::with(&files, |place| place.longest_result = 2_048);
+    for (call, hint) in [
+        (r#"read_file {"path": "big"}"#, "go on with start_line"),
+        (r#"search {"pattern": "line"}"#, "more"),
+        (r#"list_files {"path": ".", "glob": "**/*.rs"}"#, "read_file pages the whole: $DIR/spill/result-"),
+        (r#"run_command {"command": "cat big"}"#, "read_file pages the whole: $DIR/spill/result-"),
+        (r#"run_command {"command": "cat big big big big big"}"#, "read_file pages the whole: $DIR/spill/command-"),
+    ] {
+        let text = desk.play(call).await;
+        assert!(text.len() < 2_600 && text.contains(hint), "{call} gives {} bytes:\n{text}", text.len());
+    }
+}
+
+#[tokio::test]
 async fn a_planner_adds_its_tools_to_those_that_read() {
     let desk = Desk::new(&[("src/a.rs", "a\n")]);
     let tools = ReadTools::new(desk.root(), desk.dir.path().join("spill"), Arc::default()).unwrap();

@@ -100,6 +100,11 @@ impl Desk {
     }
 
     fn with_secrecy(files: &[(&str, &str)], secrecy: Arc<shared::Secrecy>) -> Self {
+        Self::with(files, |place| place.secrecy = secrecy)
+    }
+
+    /// The worker's place is another in this.
+    fn with(files: &[(&str, &str)], change: impl FnOnce(&mut WorkerPlace)) -> Self {
         let dir = TempDir::new().unwrap();
         let root = dir.path().join("tree");
         fs::create_dir(&root).unwrap();
@@ -116,7 +121,8 @@ impl Desk {
             ..Scope::default()
         };
         let scope = LiveScope::new(scope);
-        let place = WorkerPlace {
+        let mut place = WorkerPlace {
+            longest_result: usize::MAX,
             root: root.clone(),
             spill_dir: spill_dir.clone(),
             shell: Shell {
@@ -127,12 +133,13 @@ impl Desk {
                 permits: crate::process::Permits::default(),
             },
             scope: scope.clone(),
-            secrecy,
+            secrecy: Arc::default(),
             guard: Arc::new(Guard(root.clone())),
             office: Arc::new(Office(scope)),
             acceptance: Arc::new(Proof(root)),
             clearance: Arc::new(Rules::default()),
         };
+        change(&mut place);
         let tools = WorkerTools::new(place).unwrap();
         Self { dir, tools, cancel: CancellationToken::new() }
     }
