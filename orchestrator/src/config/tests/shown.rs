@@ -45,6 +45,7 @@ fn effective_values_are_shown_with_their_origins() {
         merge.generated        = -                                 not set
         landing.batch          = 32                                default
         landing.speculate      = true                              default
+        context.map_tokens     = 2000                              default
         env.pass               = []                                default
         sandbox.tier           = "auto"                            default
         sandbox.read           = []                                default

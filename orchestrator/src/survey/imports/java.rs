@@ -27,7 +27,8 @@ pub(super) fn edges(tree: &Tree, facts: &[Option<Facts>]) -> BTreeSet<(FileAt, F
     }
     let class = |name: &str| {
         let path = format!("{}.java", name.replace('.', "/"));
-        let is_it = |at: &&FileAt| tree.path(**at).strip_suffix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+        let is_it =
+            |at: &&FileAt| tree.path(**at).strip_suffix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
         named.get(file_name(&path))?.iter().find(is_it).copied()
     };
     let mut edges = BTreeSet::new();

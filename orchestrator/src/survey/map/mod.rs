@@ -31,6 +31,7 @@ use super::{
 pub(super) struct Source<'a> {
     pub(super) path: &'a RepoPath,
     pub(super) family: Family,
+    /// Whether it holds nothing but tests, by its name.
     pub(super) is_test: bool,
     pub(super) symbols: &'a Symbols,
 }
@@ -134,7 +135,7 @@ impl SymbolMap {
         let share = rank::share(&named, 0.5);
         let everywhere = if share.is_empty() { 1.0 } else { 0.5 } / count;
         let start: Vec<f64> = (0..self.files.len()).map(|at| everywhere + share.get(at).copied().unwrap_or(0.0)).collect();
-        text::overview(self, &rank::rank(&self.files, &start), budget)
+        text::overview(self, &rank::rank(&self.files, &start, &share), budget)
     }
 
     /// What a task that owns some of the files should know of the others: what they offer to its files, and which of them use its own.
@@ -147,6 +148,6 @@ impl SymbolMap {
         if start.is_empty() || own.iter().all(|own| *own) {
             return String::new();
         }
-        text::around(self, &rank::rank(&self.files, &start), &own, focus.budget)
+        text::around(self, &rank::rank(&self.files, &start, &start), &own, focus.budget)
     }
 }

@@ -8,7 +8,8 @@ use super::{
 };
 
 /// Names of files that say nothing.
-const COMMON: &[&str] = &["main", "index", "tests", "test", "init", "__init__", "types", "utils", "util", "common", "file", "files"];
+const COMMON: &[&str] =
+    &["main", "index", "tests", "test", "init", "__init__", "types", "utils", "util", "common", "file", "files"];
 /// A symbol that more files define than this names none of them.
 const MAX_FILES: usize = 3;
 /// Shorter words name nothing by themselves.

@@ -23,7 +23,9 @@ pub(super) fn signature(found: &Found, kind: Kind, name: &str) -> String {
         let is_over = match what {
             Look::Body => true,
             Look::Text => line.push("\"…\"", node.byte_range(), found.source),
-            Look::Token => line.ends_with(found.text_of(node), kind) || line.push(found.text_of(node), node.byte_range(), found.source),
+            Look::Token => {
+                line.ends_with(found.text_of(node), kind) || line.push(found.text_of(node), node.byte_range(), found.source)
+            }
             Look::Nothing | Look::Parts => false,
         };
         if is_over || !advance(&mut cursor, what) {
@@ -35,7 +37,14 @@ pub(super) fn signature(found: &Found, kind: Kind, name: &str) -> String {
 
 /// With the `export const` or `type` before it, where it stands on the same line and is all that these words declare.
 fn outermost(node: Node) -> Node {
-    const WORDS: &[&str] = &["lexical_declaration", "variable_declaration", "export_statement", "type_declaration", "const_declaration", "var_declaration"];
+    const WORDS: &[&str] = &[
+        "lexical_declaration",
+        "variable_declaration",
+        "export_statement",
+        "type_declaration",
+        "const_declaration",
+        "var_declaration",
+    ];
     let mut outermost = node;
     while let Some(parent) = outermost.parent()
         && WORDS.contains(&parent.kind())
@@ -58,9 +67,15 @@ enum Look {
 
 fn look_of(node: Node) -> Look {
     match node.kind() {
-        "comment" | "line_comment" | "block_comment" | "decorator" | "annotation" | "marker_annotation" | "attribute_item" => Look::Nothing,
-        "block" | "statement_block" | "declaration_list" | "field_declaration_list" | "enum_variant_list" | "class_body" => Look::Body,
-        kind if kind.contains("string") && node.is_named() || matches!(kind, "char_literal" | "rune_literal" | "character_literal") => {
+        "comment" | "line_comment" | "block_comment" | "decorator" | "annotation" | "marker_annotation" | "attribute_item" => {
+            Look::Nothing
+        }
+        "block" | "statement_block" | "declaration_list" | "field_declaration_list" | "enum_variant_list" | "class_body" => {
+            Look::Body
+        }
+        kind if kind.contains("string") && node.is_named()
+            || matches!(kind, "char_literal" | "rune_literal" | "character_literal") =>
+        {
             Look::Text
         }
         _ if node.child_count() == 0 => Look::Token,
