@@ -88,7 +88,7 @@ pub fn survey(request: &SurveyRequest) -> Result<Findings, SurveyError> {
     let files: Vec<SurveyedFile> = tree.files().iter().zip(&facts).map(|(file, facts)| surveyed(file, facts.as_ref())).collect();
     let manifests = files.iter().map(|file| &file.path).filter(|path| manifests::is_manifest(path.as_str())).cloned().collect();
     let imports = imports::edges(&tree, &facts);
-    let map = SymbolMap::new(&sources(&tree, &facts), &imports);
+    let map = SymbolMap::new(&sources(&tree, &facts), &imports).masked(&request.secrecy);
     let survey = Survey {
         manifests,
         imports,

@@ -86,7 +86,7 @@ impl Repository {
 
     /// A name for each content; here no two are alike.
     pub(crate) fn blobs(&self) -> BTreeMap<RepoPath, BlobId> {
-        self.files.keys().map(|path| (path.clone(), BlobId(format!("{:0>40}", path.as_str().len()) + path.as_str()))).collect()
+        self.files.keys().map(|path| (path.clone(), BlobId(path.to_string()))).collect()
     }
 }
 

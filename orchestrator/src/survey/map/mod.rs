@@ -18,8 +18,10 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use shared::RepoPath;
+use shared::{RepoPath, Secrecy};
 
 use super::{
     grammar::Family,
@@ -121,6 +123,18 @@ impl SymbolMap {
             links,
         };
         Self { files: sources.iter().zip(links).map(file).collect() }
+    }
+
+    /// Without what has the shape of a secret: a name can, where text is no program.
+    pub(super) fn masked(mut self, secrecy: &Secrecy) -> Self {
+        for definition in self.files.iter_mut().flat_map(|file| &mut file.defines) {
+            for text in [&mut definition.name, &mut definition.owner, &mut definition.signature] {
+                if let Cow::Owned(masked) = secrecy.mask(text) {
+                    *text = masked;
+                }
+            }
+        }
+        self
     }
 
     /// Whether there is nothing to show.
