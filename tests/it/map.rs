@@ -64,7 +64,8 @@ fn all_workers_begin_with_the_same_map_and_each_is_told_what_is_around_its_own_f
           3 Store: def take_in(self, amount)
 
         report.py
-          2 def print_report(store)"###]].assert_eq(section(&shared, "## Symbols"));
+          2 def print_report(store)"###]]
+    .assert_eq(section(&shared, "## Symbols"));
     expect_test::expect![[r###"
         ## Around your files
         As it was when the run started; lines may have moved since.
@@ -78,7 +79,8 @@ fn all_workers_begin_with_the_same_map_and_each_is_told_what_is_around_its_own_f
         Other files that use symbols of yours:
 
         - report.py: Store
-    "###]].assert_eq(section(&of_store, "## Around your files"));
+    "###]]
+    .assert_eq(section(&of_store, "## Around your files"));
     expect_test::expect![[r###"
         ## Around your files
         As it was when the run started; lines may have moved since.
@@ -91,13 +93,15 @@ fn all_workers_begin_with_the_same_map_and_each_is_told_what_is_around_its_own_f
         money.py
           1 class Money
           2 Money: def parse(self, text, key="…")
-    "###]].assert_eq(section(&of_report, "## Around your files"));
+    "###]]
+    .assert_eq(section(&of_report, "## Around your files"));
     for request in server.asked() {
         let body = request.body.to_string();
         assert!(!body.contains("sesame") && !body.contains("not to be seen"), "{body}");
     }
     s.run_plan(PLAN, &["--no-gate"]).code(0);
-    let runs: Vec<(String, String)> = server.asked_by("report", 1).iter().map(|asked| (content(asked, 0), content(asked, 1))).collect();
+    let runs: Vec<(String, String)> =
+        server.asked_by("report", 1).iter().map(|asked| (content(asked, 0), content(asked, 1))).collect();
     assert!(runs.iter().all(|run| *run == runs[0]), "what was remembered says the same");
 }
 
