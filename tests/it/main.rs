@@ -5,6 +5,7 @@
 
 mod approvals;
 mod cli;
+mod map;
 mod merge;
 mod plans;
 mod prefix;

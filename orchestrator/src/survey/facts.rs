@@ -4,17 +4,19 @@
 //! anew each time (`imports::edges`, `map`).
 //!
 //! **Invariant:** a file that does not parse yields what was understood of it, never an error.
-//! **Invariant:** the work on one file is bounded by its length, whatever is in it, and so is the memory: a core holds one file.
+//! **Invariant:** no file holds the survey up, whatever is in it: what programs wrote is left out, and the parser's patience ends.
+//! **Invariant:** each core holds one file at a time.
 
 use std::{
     collections::BTreeSet,
     ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
-use tree_sitter::{Node, ParseOptions, Parser, Query, QueryCursor, StreamingIterator};
+use tree_sitter::{Node, ParseOptions, Parser, Query, QueryCursor, QueryCursorOptions, StreamingIterator};
 
 use super::{
     grammar::Grammar,
@@ -25,6 +27,11 @@ use super::{
 
 /// Raise it whenever the same bytes would yield other [`Facts`]: it makes old caches void.
 pub(super) const PARSER_VERSION: u32 = 2;
+
+/// Deeper nodes are not asked about: nobody writes them, and a query takes far longer in a deep tree than in a wide one.
+const MAX_DEPTH: u32 = 128;
+/// After what time a file is given up. One of a megabyte, the longest that is read, takes well under a second.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What one file says, as far as others are concerned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,53 +91,56 @@ pub(super) fn read_all(tree: &Tree, wanted: &[(FileAt, Grammar)]) -> Vec<Option<
     all
 }
 
-/// What a text in a language says.
+/// What a text in a language says. Of a text that takes too long: nothing, rather than whatever was found by then.
 pub(super) fn read(parser: &mut Parser, grammar: Grammar, source: &str) -> Facts {
-    let Some(tree) = parse(parser, grammar, source) else { return Facts::default() };
-    let queries = grammar.queries();
-    let facts = imports::facts(grammar, &captures(&queries.imports, tree.root_node(), source));
-    let symbols = if symbols::is_written_by_people(source) {
-        let definitions = captures(&queries.definitions, tree.root_node(), source);
-        symbols::symbols(grammar, &definitions, tree.root_node(), source)
-    } else {
-        Symbols::default()
-    };
-    Facts { symbols, ..facts }
+    if !is_written_by_people(source) {
+        return Facts::default();
+    }
+    read_until(Instant::now() + PATIENCE, parser, grammar, source).unwrap_or_default()
 }
 
-/// Mending broken text can take the parser far longer than reading whole text does, so its steps are counted.
-fn parse(parser: &mut Parser, grammar: Grammar, source: &str) -> Option<tree_sitter::Tree> {
+fn read_until(end: Instant, parser: &mut Parser, grammar: Grammar, source: &str) -> Option<Facts> {
+    let tree = parse(end, parser, grammar, source)?;
+    let (root, queries) = (tree.root_node(), grammar.queries());
+    let facts = imports::facts(grammar, &captures(end, &queries.imports, root, source)?);
+    let definitions = captures(end, &queries.definitions, root, source)?;
+    Some(Facts { symbols: symbols::symbols(grammar, &definitions, root, source), ..facts })
+}
+
+/// Whether lines are as long as people write them. Bundles and tables are not: their names would drown everybody else's.
+fn is_written_by_people(source: &str) -> bool {
+    source.len() < 4_096 || source.len() / source.lines().count().max(1) < 250
+}
+
+/// Mending text that is no program can take far longer than reading a program does, so the clock is watched.
+fn parse(end: Instant, parser: &mut Parser, grammar: Grammar, source: &str) -> Option<tree_sitter::Tree> {
     parser.set_language(&grammar.language()).ok()?;
-    let mut left = allowance(source);
-    let mut count = |_: &_| match left.checked_sub(1) {
-        Some(fewer) => {
-            left = fewer;
-            ControlFlow::Continue(())
-        }
-        None => ControlFlow::Break(()),
-    };
-    let options = ParseOptions::new().progress_callback(&mut count);
+    let mut watch = |_: &_| go_on_until(end);
+    let options = ParseOptions::new().progress_callback(&mut watch);
     let bytes = source.as_bytes();
     let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
     if tree.is_none() {
+        // Else it would go on with this text when it is given the next.
         parser.reset();
     }
     tree
 }
 
-/// How often the parser may report progress. It does so after each hundred steps; whole text takes less than a step a byte.
-fn allowance(source: &str) -> usize {
-    1_000 + source.len() / 10
-}
-
-fn captures<'a>(query: &'static Query, root: Node<'a>, source: &'a str) -> Vec<Found<'a>> {
+fn captures<'a>(end: Instant, query: &'static Query, root: Node<'a>, source: &'a str) -> Option<Vec<Found<'a>>> {
     let mut cursor = QueryCursor::new();
-    let mut captures = cursor.captures(query, root, source.as_bytes());
+    cursor.set_max_start_depth(Some(MAX_DEPTH));
+    let mut watch = |_: &_| go_on_until(end);
+    let options = QueryCursorOptions::new().progress_callback(&mut watch);
+    let mut captures = cursor.captures_with_options(query, root, source.as_bytes(), options);
     let mut found = Vec::new();
     while let Some((matched, index)) = captures.next() {
         let capture = matched.captures[*index];
         let what = query.capture_names()[capture.index as usize];
         found.push(Found { what, node: capture.node, source });
     }
-    found
+    (Instant::now() < end).then_some(found)
+}
+
+fn go_on_until(end: Instant) -> ControlFlow<()> {
+    if Instant::now() < end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }

@@ -88,7 +88,7 @@ pub fn survey(request: &SurveyRequest) -> Result<Findings, SurveyError> {
     let files: Vec<SurveyedFile> = tree.files().iter().zip(&facts).map(|(file, facts)| surveyed(file, facts.as_ref())).collect();
     let manifests = files.iter().map(|file| &file.path).filter(|path| manifests::is_manifest(path.as_str())).cloned().collect();
     let imports = imports::edges(&tree, &facts);
-    let map = SymbolMap::new(&sources(&tree, &facts, &files), &imports);
+    let map = SymbolMap::new(&sources(&tree, &facts), &imports).masked(&request.secrecy);
     let survey = Survey {
         manifests,
         imports,
@@ -101,11 +101,12 @@ pub fn survey(request: &SurveyRequest) -> Result<Findings, SurveyError> {
 }
 
 /// The files that the map is made of.
-fn sources<'a>(tree: &'a Tree, facts: &'a [Option<Facts>], files: &[SurveyedFile]) -> Vec<map::Source<'a>> {
+fn sources<'a>(tree: &'a Tree, facts: &'a [Option<Facts>]) -> Vec<map::Source<'a>> {
     let source = |(at, facts): (FileAt, &'a Option<Facts>)| {
         let symbols = &facts.as_ref()?.symbols;
-        let family = Grammar::of(tree.path(at))?.family();
-        Some(map::Source { path: &tree.files()[at].path, family, is_test: files[at].is_test, symbols })
+        let path = &tree.files()[at].path;
+        let family = Grammar::of(path.as_str())?.family();
+        Some(map::Source { path, family, is_test: languages::is_test_path(path.as_str()), symbols })
     };
     facts.iter().enumerate().filter_map(source).collect()
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::{Findings, SurveyRequest, survey};
 
 /// Writes the files. A line `## path` begins each; the text before the first says nothing.
-fn files(text: &str) -> TempDir {
+pub(super) fn files(text: &str) -> TempDir {
     let root = tempfile::tempdir().expect("a temporary folder");
     for section in format!("\n{text}").split("\n## ").skip(1) {
         let (path, content) = section.split_once('\n').unwrap_or((section, ""));

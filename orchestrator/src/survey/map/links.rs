@@ -174,7 +174,11 @@ impl<'a> Surroundings<'a> {
     fn links(&self, name: &Name, times: u32) -> Vec<Link> {
         let Some(nearest) = self.nearest(name) else { return Vec::new() };
         let is_meant = |place: &Place| {
-            self.nearness(place.0) == nearest && (nearest > Nearness::Elsewhere || needs_no_import(self.definition(*place)))
+            let definition = self.definition(*place);
+            let can_be_seen = (nearest >= Nearness::Neighbour || !definition.private)
+                && (self.sources[self.at].is_test || !self.sources[place.0].is_test);
+            let is_reached = nearest > Nearness::Elsewhere || needs_no_import(definition);
+            self.nearness(place.0) == nearest && can_be_seen && is_reached
         };
         let meant: Vec<Place> = name.places.iter().copied().filter(is_meant).collect();
         let is_elsewhere = nearest == Nearness::Elsewhere;

@@ -18,8 +18,10 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use shared::RepoPath;
+use shared::{RepoPath, Secrecy};
 
 use super::{
     grammar::Family,
@@ -31,6 +33,7 @@ use super::{
 pub(super) struct Source<'a> {
     pub(super) path: &'a RepoPath,
     pub(super) family: Family,
+    /// Whether it holds nothing but tests, by its name.
     pub(super) is_test: bool,
     pub(super) symbols: &'a Symbols,
 }
@@ -122,6 +125,18 @@ impl SymbolMap {
         Self { files: sources.iter().zip(links).map(file).collect() }
     }
 
+    /// Without what has the shape of a secret: a name can, where text is no program.
+    pub(super) fn masked(mut self, secrecy: &Secrecy) -> Self {
+        for definition in self.files.iter_mut().flat_map(|file| &mut file.defines) {
+            for text in [&mut definition.name, &mut definition.owner, &mut definition.signature] {
+                if let Cow::Owned(masked) = secrecy.mask(text) {
+                    *text = masked;
+                }
+            }
+        }
+        self
+    }
+
     /// Whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.files.iter().all(|file| file.defines.is_empty())
@@ -134,7 +149,7 @@ impl SymbolMap {
         let share = rank::share(&named, 0.5);
         let everywhere = if share.is_empty() { 1.0 } else { 0.5 } / count;
         let start: Vec<f64> = (0..self.files.len()).map(|at| everywhere + share.get(at).copied().unwrap_or(0.0)).collect();
-        text::overview(self, &rank::rank(&self.files, &start), budget)
+        text::overview(self, &rank::rank(&self.files, &start, &share), budget)
     }
 
     /// What a task that owns some of the files should know of the others: what they offer to its files, and which of them use its own.
@@ -147,6 +162,6 @@ impl SymbolMap {
         if start.is_empty() || own.iter().all(|own| *own) {
             return String::new();
         }
-        text::around(self, &rank::rank(&self.files, &start), &own, focus.budget)
+        text::around(self, &rank::rank(&self.files, &start, &start), &own, focus.budget)
     }
 }

@@ -34,8 +34,9 @@ pub(super) fn share(chosen: &[bool], whole: f64) -> Vec<f64> {
     chosen.iter().map(|chosen| if *chosen { whole / count as f64 } else { 0.0 }).collect()
 }
 
-/// `start` has a part for each file; together they are one.
-pub(super) fn rank(files: &[MappedFile], start: &[f64]) -> Ranks {
+/// `start` has a part for each file; together they are one. `aims`, where there are any, are the parts of the files that were meant:
+/// as much as begins anew in one of these also reaches its own symbols, whether anybody uses them or not.
+pub(super) fn rank(files: &[MappedFile], start: &[f64], aims: &[f64]) -> Ranks {
     let outgoing: Vec<f64> = files.iter().map(|file| file.links.iter().map(|link| f64::from(link.weight)).sum()).collect();
     let edges: Vec<Vec<(usize, f64)>> = files.iter().zip(&outgoing).map(|(file, all)| edges(file, *all)).collect();
     let mut ranks = start.to_vec();
@@ -50,7 +51,11 @@ pub(super) fn rank(files: &[MappedFile], start: &[f64]) -> Ranks {
         }
         ranks = next;
     }
-    let definitions = definitions(files, &ranks, &outgoing);
+    let mut definitions = definitions(files, &ranks, &outgoing);
+    for (reached, aim) in definitions.iter_mut().zip(aims) {
+        let part = (1.0 - DAMPING) * aim / reached.len().max(1) as f64;
+        reached.iter_mut().for_each(|reached| *reached += part);
+    }
     Ranks { files: ranks, definitions }
 }
 

@@ -11,6 +11,9 @@
 
 mod signature;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -99,11 +102,6 @@ pub(super) fn query(grammar: Grammar) -> String {
     }
 }
 
-/// Whether lines are as long as people write them. Bundles and tables are not: their names would drown everybody else's.
-pub(super) fn is_written_by_people(source: &str) -> bool {
-    source.len() < 4_096 || source.len() / source.lines().count().max(1) < 250
-}
-
 /// What the captures of that query define, and what the tree uses.
 pub(super) fn symbols(grammar: Grammar, found: &[Found], root: Node, source: &str) -> Symbols {
     Symbols { defines: definitions(grammar, found), uses: uses(root, source) }
@@ -166,7 +164,9 @@ fn definition(grammar: Grammar, found: &Found, owner: String) -> Option<Definiti
     };
     let node = name_of(found.node)?;
     let name = found.text_of(node);
-    if !(MIN_NAME..=MAX_NAME).contains(&name.len()) || is_require(found) {
+    // An associated type is part of a trait, a constructor goes by the name of its class.
+    let is_part = (kind == Kind::Type && grammar == Grammar::Rust && !owner.is_empty()) || name == "constructor";
+    if !(MIN_NAME..=MAX_NAME).contains(&name.len()) || is_part || is_require(found) {
         return None;
     }
     let signature = signature::signature(found, kind, name);

@@ -136,3 +136,58 @@ fn a_folder_of_many_files_shows_those_that_others_import() {
     let brief = listed(&findings_of(&many), 10_000);
     assert!(brief.contains("  f55.py\n") && brief.contains("  … 20 more files\n") && !brief.contains("f54.py"), "{brief}");
 }
+
+#[test]
+fn symbols_stand_beside_a_short_outline_and_instead_of_what_is_imported_most() {
+    let findings =
+        findings_of(&format!("{SHOP}\n## src/trade.rs\npub struct Trade;\nimpl Trade {{ pub fn sell_all(&self) {{}} }}\n"));
+    let brief = repository_brief(&findings, &Room { goal: "", bytes: 2_000, map: 500 });
+    expect![[r#"
+        # The repository
+
+        Files: 10 (1 with tests)
+        Languages: rust 5, markdown 3, javascript 1, toml 1
+        Manifests: Cargo.toml
+        Verified by: `cargo test`
+
+        ## Files
+
+        docs/
+          one/
+            two/
+              three.md
+        src/
+          deep/
+            mod.rs
+          lib.rs
+          money.rs
+          store.rs
+          trade.rs
+        web/
+          CLAUDE.md
+          a.test.js
+        AGENTS.md
+        Cargo.toml
+
+        ## Symbols
+
+        The most used ones, with their lines.
+
+        src/trade.rs
+          1 pub struct Trade
+          2 Trade: pub fn sell_all(&self)
+
+        ## AGENTS.md
+
+        Money is counted in cents.
+
+        ## web/CLAUDE.md
+
+        No semicolons.
+    "#]]
+    .assert_eq(&brief);
+    for bytes in (0..1_500).step_by(7) {
+        let brief = repository_brief(&findings, &Room { goal: "", bytes, map: 200 });
+        assert!(brief.len() <= bytes, "{} of {bytes}", brief.len());
+    }
+}

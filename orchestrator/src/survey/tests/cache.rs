@@ -61,3 +61,26 @@ fn a_cache_that_cannot_be_written_is_no_error() {
     let root = files(TWO_FILES);
     assert_eq!(surveyed(root.path(), Path::new("/dev/null/cache"), ["1", "2"]).imports.len(), 1);
 }
+
+#[test]
+fn a_warm_survey_finds_what_a_cold_one_does() {
+    let root = files(
+        "## a.py\nfrom b import Thing\ndef use_it(): Thing()\n## b.py\nclass Thing: pass\n## same.py\nclass Thing: pass\n\
+         ## broken.py\ndef (((\n## c.rs\npub fn go() {}\n",
+    );
+    let cache = files("");
+    let blobs = ["a.py", "b.py", "same.py", "broken.py", "c.rs"].into_iter().zip(["1", "2", "2", "4", "5"]);
+    let blobs = blobs.map(|(path, id)| (RepoPath::new(path).expect("a path"), BlobId(id.to_owned()))).collect();
+    let request =
+        SurveyRequest { root: root.path().to_owned(), cache: Some(cache.path().to_owned()), blobs, ..SurveyRequest::default() };
+    let cold = survey(&request).expect("a survey");
+    for path in ["a.py", "b.py", "same.py", "broken.py", "c.rs"] {
+        write(
+            root.path(),
+            path,
+            &" ".repeat(fs::metadata(root.path().join(path)).expect("a file").len().try_into().expect("short")),
+        );
+    }
+    assert_eq!(survey(&request).expect("a survey"), cold, "nothing was read again");
+    assert!(cold.map.overview("", 1_000).contains("class Thing"));
+}
