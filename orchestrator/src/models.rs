@@ -23,7 +23,7 @@ use std::{
 use dashmap::DashMap;
 use plans::{Task, WorkerKind, catalogue::Catalogue as _, run_state::TaskRecord};
 use shared::Limits;
-use worker::model::{self, Model, ModelSettings};
+use worker::model::{self, Model, ModelSettings, fallback::Fallback};
 
 use crate::{
     config::{Config, ConfigError, Dialect, ModelChoice, Role},
@@ -192,7 +192,10 @@ impl Pool {
 
 /// The first of several models, with the others to stand in for it.
 fn one_of(models: Vec<Arc<dyn Model>>) -> Option<Arc<dyn Model>> {
-    models.into_iter().next()
+    let mut models = models.into_iter();
+    let first = models.next()?;
+    let others: Vec<_> = models.collect();
+    Some(if others.is_empty() { first } else { Arc::new(Fallback::new(first, others)) })
 }
 
 /// A client for a configured model. A script's path is relative to the repository.
