@@ -220,46 +220,53 @@ mod tests {
     fn a_full_brief_reads_like_this() {
         check(
             &brief_text(&brief()),
-            &expect![[r"
-            # Your task: Money carries a Currency (`money-type`)
+            &expect![[r#"
+                # Your task: Money carries a Currency (`money-type`)
 
-            Add `Currency` to `crates/money`.
+                Add `Currency` to `crates/money`.
 
-            ## The goal of the whole run
-            Others work on the rest of it. It is here so that you know what your part is for.
+                ## The goal of the whole run
+                Others work on the rest of it. It is here so that you know what your part is for.
 
-            Give every money value a currency
+                Give every money value a currency
 
-            ## Scope: what you may write
-            - `crates/money/**`
-            - `Cargo.lock` (shared: other tasks change it too, so keep your change there small)
+                ## Scope: what you may write
+                - `crates/money/**`
+                - `Cargo.lock` (shared: other tasks change it too, so keep your change there small)
 
-            ## Files that must exist when you are done
-            - `crates/money/src/currency.rs`
+                ## Files that must exist when you are done
+                - `crates/money/src/currency.rs`
 
-            ## Proof: the harness runs this when you are done
-            - `cargo test -p money`
+                ## Proof: the harness runs this when you are done
+                - `cargo test -p money`
 
-            ## What your hand-off must tell
-            How a `Money` is built and compared now
+                ## What your hand-off must tell
+                How a `Money` is built and compared now
 
-            ## Handed over by the tasks that yours builds on
-            Their work is in your worktree.
+                ## Handed over by the tasks that yours builds on
+                Their work is in your worktree.
 
-            ### ISO codes (`codes`)
-            `Code::parse(&str)`
+                ### ISO codes (`codes`)
+                `Code::parse(&str)`
 
-            ## Earlier attempts at this task
-            They did not land. Do not go the same way again.
-            1. Attempt 1 ran into the limit of turns.
-            2. Attempt 2 was cancelled.
+                ## Around your files
+                As it was when the run started; lines may have moved since.
 
-            ## About this worktree
-            - The submodule `vendor` is empty.
+                Other files that use symbols of yours:
 
-            ## Limits
-            80 turns, 600000 tokens, $0.50, 20 minutes. Past that the attempt ends, finished or not.
-        "]],
+                - src/shop.rs: Money
+
+                ## Earlier attempts at this task
+                They did not land. Do not go the same way again.
+                1. Attempt 1 ran into the limit of turns.
+                2. Attempt 2 was cancelled.
+
+                ## About this worktree
+                - The submodule `vendor` is empty.
+
+                ## Limits
+                80 turns, 600000 tokens, $0.50, 20 minutes. Past that the attempt ends, finished or not.
+            "#]],
         );
     }
 

@@ -205,13 +205,15 @@ async fn the_model_itself_sums_up_whole_turns_and_it_is_no_turn() {
         ! do it
         > I have read much.
         ! This conversation was made shorter, so that it fits your win
+        > mute {"path":"4"}
+          ok
         > mute {"path":"5"}
           ok
         > read {"path":"b"}
           read b: fine
         > finish {"path":"done"}
           Accepted.
-        Compacted { before: 6201, after: 1394, is_summed_up: true }
+        Compacted { before: 6201, after: 2390, is_summed_up: true }
         8 turns: Ended(Object {"status": String("done"), "summary": String("s")})"#]]
     .assert_eq(&show(&played).replace("////////", ""));
     let requests = played.model.requests();

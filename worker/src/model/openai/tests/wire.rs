@@ -59,6 +59,7 @@ async fn a_request_carries_its_label_its_key_and_the_conversation() {
         x-inspan-role: worker
         x-inspan-task: money
         x-inspan-attempt: 1
+        x-inspan-turn: 1
         accept: */*
         user-agent: inspan/0.1.0
         host: HOST
