@@ -23,7 +23,7 @@ use std::{
 use dashmap::DashMap;
 use plans::{Task, WorkerKind, catalogue::Catalogue as _, run_state::TaskRecord};
 use shared::Limits;
-use worker::model::{self, Model, ModelSettings, fallback::Fallback};
+use worker::model::{self, Governors, Model, ModelSettings, fallback::Fallback};
 
 use crate::{
     config::{Config, ConfigError, Dialect, ModelChoice, Role},
@@ -48,6 +48,8 @@ pub struct Models {
 #[derive(Default)]
 struct Pool {
     clients: DashMap<String, Arc<dyn Model>>,
+    /// What keeps all of them from asking one endpoint for too much.
+    governors: Governors,
     /// Where names lead to, and what paths of scripts are relative to.
     source: Option<(Config, PathBuf)>,
 }
@@ -81,7 +83,7 @@ fn seat<'t>(task: &'t Task, record: Option<&TaskRecord>) -> Seat<'t> {
 impl Models {
     /// The models that are configured.
     pub fn connect(config: &Config, root: &Path) -> Result<Self, Error> {
-        let pool = Pool { clients: DashMap::new(), source: Some((config.clone(), root.to_owned())) };
+        let pool = Pool { source: Some((config.clone(), root.to_owned())), ..Pool::default() };
         let of = |role| match config.lineup(role) {
             Ok(lineup) => pool.lineup(&lineup),
             Err(ConfigError::NoModel | ConfigError::NoModelThere) => Ok(None),
@@ -161,7 +163,19 @@ impl Models {
             line("after a conflict", &self.resolver),
             line("to make conversations short", &self.summariser),
         ];
-        lines.into_iter().flatten().collect()
+        lines.into_iter().flatten().chain(self.stand_ins()).collect()
+    }
+
+    /// Who comes in where another does not answer.
+    fn stand_ins(&self) -> Vec<String> {
+        let Some((config, _)) = &self.pool.source else { return Vec::new() };
+        let line = |role: Role| {
+            let lineup = config.lineup(role).ok()?;
+            let (first, others) = lineup.split_first().filter(|(_, others)| !others.is_empty())?;
+            let names: Vec<&str> = others.iter().map(|choice| choice.name.as_str()).collect();
+            Some(format!("where {} does not answer the {role}: {}", first.name, names.join(", ")))
+        };
+        Role::ALL.into_iter().filter_map(line).collect()
     }
 }
 
@@ -176,8 +190,8 @@ impl Pool {
         if let Some(client) = self.clients.get(&choice.name) {
             return Ok(client.clone());
         }
-        let root = self.source.as_ref().map(|(_, root)| root.as_path()).unwrap_or_else(|| Path::new(""));
-        let client = connect(choice, root)?;
+        let root = self.source.as_ref().map_or_else(|| Path::new(""), |(_, root)| root.as_path());
+        let client = connect_governed(choice, root, &self.governors)?;
         self.clients.insert(choice.name.clone(), client.clone());
         Ok(client)
     }
@@ -194,12 +208,16 @@ impl Pool {
 fn one_of(models: Vec<Arc<dyn Model>>) -> Option<Arc<dyn Model>> {
     let mut models = models.into_iter();
     let first = models.next()?;
-    let others: Vec<_> = models.collect();
+    let others: Vec<Arc<dyn Model>> = models.collect();
     Some(if others.is_empty() { first } else { Arc::new(Fallback::new(first, others)) })
 }
 
-/// A client for a configured model. A script's path is relative to the repository.
+/// A client for a configured model, for itself alone. A script's path is relative to the repository.
 pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Error> {
+    connect_governed(choice, root, &Governors::default())
+}
+
+fn connect_governed(choice: &ModelChoice, root: &Path, governors: &Governors) -> Result<Arc<dyn Model>, Error> {
     let dialect = match choice.dialect {
         Dialect::OpenAiChat => model::Dialect::OpenAiChat,
         Dialect::OpenAiResponses => model::Dialect::OpenAiResponses,
@@ -222,7 +240,8 @@ pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Erro
         retry_wait: choice.retry_wait,
         ..ModelSettings::new(&choice.name, dialect, &choice.base_url)
     };
-    model::connect(settings).map_err(|error| Error::Model { what: error.to_string(), hint: error.hint().to_owned() })
+    model::connect_governed(settings, governors)
+        .map_err(|error| Error::Model { what: error.to_string(), hint: error.hint().to_owned() })
 }
 
 #[cfg(test)]

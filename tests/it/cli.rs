@@ -2,6 +2,7 @@
 
 mod apply;
 mod clean;
+mod doctor;
 mod endpoint;
 mod output;
 mod places;

@@ -7,6 +7,7 @@ mod approvals;
 mod cli;
 mod map;
 mod merge;
+mod models;
 mod plans;
 mod prefix;
 mod queue;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Parts stand between ` | `. A task without `run` is for an agent. `write`, `shared`, `deliver` and `after` take several words; `verify`
-//! takes one command and may come several times; `network` is one of three words.
+//! takes one command and may come several times; `network` is one of three words, `model` a model's name.
 
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ fn task(id: &str, rest: &str) -> Value {
         let (key, value) = match key {
             "after" => ("depends_on", words()),
             "write" | "shared" | "deliver" => (key, words()),
-            "network" => (key, json!(value)),
+            "network" | "model" => (key, json!(value)),
             "run" => ("worker", json!({ "command": value })),
             "turns" => ("limits", json!({ "turns": value.parse::<u32>().expect("a number") })),
             "verify" => {

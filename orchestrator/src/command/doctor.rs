@@ -7,6 +7,7 @@ mod findings;
 mod probe;
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -25,8 +26,12 @@ use crate::{
     ui,
 };
 
-const NO_MODEL: &str = "none is configured: fine for command workers. For agents set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as \
-                        ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint";
+const NO_MODEL: [&str; 4] = [
+    "none is configured: fine for command workers. For agents,",
+    "set DEEPSEEK_API_KEY,",
+    "or INSPAN_MODEL=provider/model, such as ollama/qwen3-coder (`model` in inspan.toml),",
+    "or INSPAN_BASE_URL, INSPAN_MODEL and, where it wants one, INSPAN_API_KEY, for any OpenAI-compatible server",
+];
 
 /// The oldest git whose `merge-tree` does what landings need.
 const OLDEST_GIT: (u32, u32) = (2, 45);
@@ -145,24 +150,37 @@ fn tempfile_in(place: &std::path::Path) -> std::io::Result<()> {
 /// Every role's models, then every endpoint once.
 async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) {
     let mut choices: Vec<ModelChoice> = Vec::new();
-    let mut missing = false;
+    // Whoever only makes conversations short needs no tools.
+    let mut agents: BTreeSet<String> = BTreeSet::new();
+    let (mut missing, mut said) = (false, String::new());
     for role in Role::ALL {
         match config.lineup(role) {
             Ok(lineup) => {
                 for (place, choice) in lineup.into_iter().enumerate() {
                     let stand_in = if place == 0 { "" } else { "else " };
                     report.good(role.as_str(), &format!("{stand_in}{}", in_words(&choice)));
+                    if role != Role::Summariser {
+                        agents.insert(choice.name.clone());
+                    }
                     if choices.iter().all(|other| other.name != choice.name) {
                         choices.push(choice);
                     }
                 }
             }
             Err(ConfigError::NoModel) => missing = true,
-            Err(error) => report.bad(role.as_str(), &error.to_string()),
+            Err(error) if error.to_string() == said => report.bad(role.as_str(), "the same"),
+            Err(error) => {
+                said = error.to_string();
+                report.bad(role.as_str(), &said);
+            }
         }
     }
     if missing {
-        report.note("model", NO_MODEL);
+        let [head, ways @ ..] = NO_MODEL;
+        report.note("model", head);
+        for way in ways {
+            report.more(way);
+        }
     }
     unpriced(report, config, &choices);
     if choices.iter().any(|choice| !choice.base_url.is_empty()) {
@@ -174,7 +192,7 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
     });
     for (choice, found) in futures_util::future::join_all(probes).await {
         match found {
-            Some(Ok((seen, took))) => endpoint(report, choice, &seen, took),
+            Some(Ok((seen, took))) => endpoint(report, choice, &seen, Use { took, by_agents: agents.contains(&choice.name) }),
             Some(Err(why)) => report.bad("endpoint", &format!("{}: {why}", choice.name)),
             None => match connect(choice, root) {
                 Ok(_) => report.good("endpoint", &format!("{} is there", choice.name)),
@@ -204,10 +222,16 @@ fn unpriced(report: &mut Report, config: &Config, choices: &[ModelChoice]) {
     }
 }
 
-fn endpoint(report: &mut Report, choice: &ModelChoice, seen: &Seen, took: Duration) {
+/// How an endpoint answered, and what for it is there.
+struct Use {
+    took: Duration,
+    by_agents: bool,
+}
+
+fn endpoint(report: &mut Report, choice: &ModelChoice, seen: &Seen, Use { took, by_agents }: Use) {
     let tokens = seen.answer.usage.map_or("no token counts".to_owned(), |usage| format!("{} tokens", usage.total()));
     let head = format!("{} answers in {} ms, {tokens}", choice.name, took.as_millis());
-    match seen.obstacle() {
+    match seen.obstacle().filter(|_| by_agents) {
         None => report.good("endpoint", &head),
         Some(why) => report.bad("endpoint", &format!("{}: {why}", choice.name)),
     }

@@ -141,9 +141,9 @@ impl<O: Fn(usize) -> Origin> File<'_, O> {
     }
 }
 
-/// The names of the tables at the top level.
+/// The names of all tables.
 fn tables() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0)).chain(["providers"])
+    KEYS.iter().filter_map(|key| Some(key.name.rsplit_once('.')?.0)).chain(["providers"])
 }
 
 fn line_at(text: &str, at: usize) -> usize {

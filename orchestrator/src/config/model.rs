@@ -7,7 +7,11 @@
 //!
 //! Which name a role has is in [`roles`](super::roles).
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use serde_json::{Map, Value as Json};
 use shared::Price;
@@ -32,7 +36,7 @@ pub(super) const DEFAULT_KEY: &str = "DEEPSEEK_API_KEY";
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,
@@ -169,7 +173,7 @@ impl Config {
     /// The names of all providers, sorted.
     pub(super) fn providers(&self) -> impl Iterator<Item = &str> {
         let names = self.settings.keys().filter_map(|name| name.strip_prefix("providers.")?.split('.').next());
-        names.scan("", |last, name| Some((std::mem::replace(last, name) != name).then_some(name))).flatten()
+        names.collect::<BTreeSet<_>>().into_iter()
     }
 
     /// How a provider is spoken to at its own address.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Config, Role,
+    Config, ConfigError, Role,
     keys::{KEYS, PROVIDER_KEYS},
     origin::Origin,
     settings::text,
@@ -68,6 +68,7 @@ impl Config {
     fn role_line(&self, role: Role) -> String {
         let lineup = match self.lineup(role) {
             Ok(lineup) => lineup,
+            Err(ConfigError::NoModel) => return format!("{role} has no model; `inspan doctor` says how to get one"),
             Err(error) => return format!("{role} has no model: {}; `inspan doctor` says more", first_line(&error.to_string())),
         };
         let names: Vec<&str> = lineup.iter().map(|choice| choice.name.as_str()).collect();

@@ -66,7 +66,9 @@ fn check(toml: &str, expected: &Expect) {
         format!("{ends:20} {}\n", model.id())
     };
     let ends = ["", "interrupted", "failed", "conflict", "failed conflict", "conflict failed", "failed interrupted"];
-    ends.iter().for_each(|ends| drop(line(ends, "model = \"scripted/own\"\n")));
+    for ends in &ends {
+        line(ends, "model = \"scripted/own\"\n");
+    }
     expected.assert_eq(&ends.map(|ends| line(ends, "")).concat());
 }
 

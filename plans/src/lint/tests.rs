@@ -234,7 +234,7 @@ impl Catalogue for Shelf {
 #[test]
 fn a_model_that_a_task_names_must_be_usable_priced_and_a_persons_choice() {
     let names = ["p/known", "p/dear", "p/strange", "q/\u{1b}x", "p/known"];
-    let tasks: String = (0..5).map(|at| format!("t{at} owns {at}.rs proved\n")).collect();
+    let tasks = [0, 1, 2, 3, 4].map(|at| format!("t{at} owns {at}.rs proved\n")).concat();
     let mut draft = plan(&tasks).draft().clone();
     for (task, name) in draft.tasks.iter_mut().zip(names) {
         task.model = Some(name.to_owned());

@@ -129,14 +129,3 @@ fn a_budget_that_is_reached_is_exit_5_and_what_landed_stays() {
     assert_eq!(s.result(), "## README\nhello\n## a.txt\na\n");
     s.inspan(&["status"]).code(0).prints("over_budget");
 }
-
-#[test]
-fn doctor_says_what_is_there_and_what_is_not() {
-    let server = ModelServer::start(Script::new().planner(0, [tests::model::say("ready")]));
-    let s = Scenario::new(REPO).model(&server);
-    s.inspan(&["doctor"]).code(0).prints("ok    endpoint");
-    server.fail(Fault::Status(401));
-    let out = s.inspan(&["doctor"]).code(1).prints("BAD   endpoint");
-    assert!(!out.all().contains(tests::model::KEY), "{}", out.all());
-    Scenario::empty().inspan(&["doctor"]).code(1).prints("BAD   repository");
-}

@@ -9,6 +9,8 @@ pub enum Fault {
     Cut,
     /// Nothing comes, for as long as the other side waits.
     Stall,
+    /// A refusal of requests that hold this word, in words that name it.
+    Refuses(&'static str),
     /// A page that is no model's answer.
     Garbage,
 }

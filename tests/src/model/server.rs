@@ -194,8 +194,10 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
     let begun = *inner.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
     // A conversation that was made shorter has fewer answers than turns.
     let turn = asked.turn.map_or_else(|| turns - begun, |turn| turn - 1);
-    if let Some(fault) = inner.fault(&asked, turn) {
-        return fault.response();
+    match inner.fault(&asked, turn) {
+        Some(Fault::Refuses(word)) if asked.body.to_string().contains(word) => return Fault::Refuses(word).response(),
+        None | Some(Fault::Refuses(_)) => {}
+        Some(fault) => return fault.response(),
     }
     let Some(next) = inner.script.turn(asked.task.as_deref(), asked.attempt, turn).cloned() else {
         let who = asked.task.unwrap_or(asked.role);
@@ -244,6 +246,7 @@ impl Fault {
                 let never = stream::pending::<Result<Bytes, Infallible>>();
                 ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(never)).into_response()
             }
+            Fault::Refuses(word) => refuse(StatusCode::BAD_REQUEST, &format!("{word} is not supported")),
             Fault::Garbage => "<html><body>Sign in to the airport's network</body></html>".into_response(),
         }
     }

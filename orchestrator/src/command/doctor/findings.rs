@@ -60,13 +60,13 @@ impl Trial {
     pub(super) fn after(self, refusal: &ModelError) -> Option<(Part, Self)> {
         let ModelError::BadRequest { status, said } = refusal else { return None };
         let said = said.to_lowercase().replace("upstream", "");
-        let names = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        let speaks_of = |words: &[&str]| words.iter().any(|word| said.contains(word));
         let words: [(Part, &[&str]); 3] = [
             (Part::Strict, &["strict", "additionalproperties"]),
             (Part::Streaming, &["stream"]),
             (Part::Tools, &["tool", "function"]),
         ];
-        let named = words.into_iter().find(|(part, words)| self.has(*part) && names(words)).map(|(part, _)| part);
+        let named = words.into_iter().find(|(part, words)| self.has(*part) && speaks_of(words)).map(|(part, _)| part);
         // A refusal that names nothing may be about any of them; a 404 that names nothing is about the model.
         let guess = [Part::Strict, Part::Tools, Part::Streaming].into_iter().find(|part| self.has(*part) && *status != 404);
         let part = named.or(guess)?;
@@ -153,7 +153,7 @@ impl Seen {
     /// Why no agent can work with it, if so.
     pub(super) fn obstacle(&self) -> Option<String> {
         let (_, said) = self.refused.iter().find(|(part, _)| *part == Part::Tools)?;
-        Some(format!("it takes no tools, and agents do everything with tools; choose another model. It said: {said}"))
+        Some(format!("it takes no tools, and agents do everything with tools; choose another model for them. It said: {said}"))
     }
 
     /// What a person should know, the configuration's own words being held against what was seen.

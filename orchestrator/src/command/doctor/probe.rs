@@ -24,8 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const REQUESTS: usize = 3;
 /// A model that reasons has to get to its calls.
 const ANSWER_TOKENS: u64 = 1_024;
-const PROMPT: &str =
-    "This is a test of the connection. Call both tools, first and second, at once in one answer, each with the word \"ready\".";
+const PROMPT: &str = "This is a test of the connection. Call both tools, first and second, at once in one answer, each with the words \"ready, steady, go\".";
 
 /// What was seen, and how long it took.
 pub(super) async fn probe(choice: &ModelChoice, root: &Path) -> Result<(Seen, Duration), String> {

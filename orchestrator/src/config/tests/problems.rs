@@ -121,6 +121,23 @@ fn the_problems_of_all_sources_come_at_once() {
 }
 
 #[test]
+fn tables_within_tables_are_known_by_their_whole_name() {
+    check(
+        "## inspan.toml\n[models]\nplaner = \"x/y\"\nfallback = [\"a/b\"]\n[models.fallbck]\nworker = [\"a/b\"]\n",
+        &expect![[r#"
+            inspan.toml:2: there is no key `models.planer`; did you mean `models.planner`?
+            inspan.toml:3: `models.fallback` is a table; write [models.fallback]
+            inspan.toml:4: there is no key `models.fallbck`; did you mean `models.fallback`?"#]],
+    );
+    check(
+        "## inspan.toml\n[models.fallback]\nworker = \"a/b\"\nwrker = [\"a/b\"]\n",
+        &expect![[r#"
+        inspan.toml:2: `models.fallback.worker`: give a list of texts, such as ["a", "b"]
+        inspan.toml:3: there is no key `models.fallback.wrker`; did you mean `models.fallback.worker`?"#]],
+    );
+}
+
+#[test]
 fn an_empty_list_of_gate_commands_is_refused() {
     check(
         "## inspan.toml\ngate.commands = []\n",

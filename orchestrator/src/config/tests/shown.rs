@@ -1,6 +1,6 @@
 //! What `inspan config` and `inspan init` print.
 
-use expect_test::{expect, expect_file};
+use expect_test::expect_file;
 
 use super::{
     super::{commented_defaults, keys::KEYS},
@@ -24,84 +24,7 @@ INSPAN_BASE_URL=http://localhost:1/v1
 
 #[test]
 fn effective_values_are_shown_with_their_origins() {
-    expect![[r#"
-        model                      = "mine/m"                          inspan.toml:1
-        models.planner             = -                                 not set
-        models.worker              = -                                 not set
-        models.resolver            = -                                 not set
-        models.summariser          = -                                 not set
-        models.escalation          = -                                 not set
-        models.fallback.planner    = -                                 not set
-        models.fallback.worker     = -                                 not set
-        models.fallback.resolver   = -                                 not set
-        models.fallback.summariser = -                                 not set
-        models.fallback.escalation = -                                 not set
-        run.workers                = 4                                 default
-        run.review                 = "first"                           default
-        run.max_cost_usd           = -                                 not set
-        run.max_tokens             = -                                 not set
-        run.max_minutes            = -                                 not set
-        run.attempts               = 2                                 default
-        run.conflict_attempts      = 3                                 default
-        run.replans                = 3                                 default
-        task.turns                 = 80                                default
-        task.tokens                = -                                 not set
-        task.cost_usd              = -                                 not set
-        task.minutes               = 30                                default
-        gate.commands              = ['make "all"', "make test"]       inspan.toml:3
-        gate.timeout               = "20m"                             default
-        merge.generated            = -                                 not set
-        landing.batch              = 32                                default
-        landing.speculate          = true                              default
-        context.map_tokens         = 2000                              default
-        env.pass                   = []                                default
-        sandbox.tier               = "auto"                            default
-        sandbox.read               = []                                default
-        sandbox.write              = []                                default
-        sandbox.build              = []                                default
-        sandbox.heavy              = -                                 not set
-        sandbox.memory_mb          = 8192                              default
-        sandbox.processes          = 1024                              default
-        sandbox.file_mb            = 4096                              default
-        sandbox.open_files         = 4096                              default
-        sandbox.cpu_minutes        = 60                                default
-        sandbox.disk_mb            = 16384                             default
-        secrets.deny               = []                                default
-        secrets.allow              = []                                default
-        approvals.allow            = -                                 not set
-        approvals.ask              = -                                 not set
-        approvals.deny             = -                                 not set
-        approvals.default          = "allow"                           default
-        approvals.ask_paths        = -                                 not set
-        approvals.deny_paths       = -                                 not set
-        approvals.unattended       = "deny"                            default
-        approvals.deadline         = "10m"                             default
-        paths.worktrees            = -                                 not set
-
-        planner uses mine/m
-        worker uses mine/m
-        resolver is whichever model has the task
-        summariser is whichever model has the conversation
-        escalation is off
-        INSPAN_BASE_URL = http://localhost:1/v1, for every role, spoken to as openai-chat
-        INSPAN_API_KEY is set, for every role
-
-        providers
-          anthropic    https://api.anthropic.com/v1      anthropic-messages ANTHROPIC_API_KEY missing
-          deepseek     https://api.deepseek.com/v1       openai-chat        DEEPSEEK_API_KEY missing
-          llamacpp     http://localhost:8080/v1          openai-chat        no key
-          mine         https://mine.example/v1           openai-chat        MINE set
-          ollama       http://localhost:11434/v1         openai-chat        no key
-          openai-chat  https://api.openai.com/v1         openai-chat        OPENAI_API_KEY missing
-          openai       https://api.openai.com/v1         openai-responses   OPENAI_API_KEY missing
-          openrouter   https://openrouter.ai/api/v1      openai-chat        OPENROUTER_API_KEY missing
-          scripted     -                                 scripted           no key
-          vllm         http://localhost:8000/v1          openai-chat        no key
-        providers.mine.api_key_env = "MINE"  inspan.toml:6
-        providers.mine.base_url = "https://mine.example/v1"  inspan.toml:5
-        providers.mine.price = { hit = 0.1, miss = 1, output = 2 }  inspan.toml:7
-    "#]]
-    .assert_eq(&loaded(WITH_SECRETS).render());
+    expect_file!["effective.txt"].assert_eq(&loaded(WITH_SECRETS).render());
 }
 
 #[test]

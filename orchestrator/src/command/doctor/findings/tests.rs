@@ -109,9 +109,9 @@ fn what_was_refused_is_no_and_is_held_against_the_configuration() {
         &refused(&[Part::Tools]),
         &Capabilities::default(),
         &expect![[r#"
-        streaming yes, tools no, parallel calls no, reasoning not seen, cache counters yes, strict schemas not seen
-        BAD it takes no tools, and agents do everything with tools; choose another model. It said: tools are not supported
-    "#]],
+            streaming yes, tools no, parallel calls no, reasoning not seen, cache counters yes, strict schemas not seen
+            BAD it takes no tools, and agents do everything with tools; choose another model for them. It said: tools are not supported
+        "#]],
     );
 }
 
