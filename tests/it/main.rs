@@ -8,6 +8,7 @@ mod cli;
 mod merge;
 mod plans;
 mod queue;
+mod recordings;
 mod replan;
 mod resume;
 mod scopes;

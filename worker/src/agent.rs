@@ -221,6 +221,10 @@ impl Agent {
                 self.observer.saw(Progress::Streaming { bytes });
             }
             Delta::Retrying { why, wait } => self.observer.saw(Progress::Retrying { why: why.to_string(), wait }),
+            Delta::Translated { dropped } => {
+                let dropped = dropped.iter().map(ToString::to_string).collect();
+                self.observer.saw(Progress::Translated { dropped });
+            }
         }
     }
 

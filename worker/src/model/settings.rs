@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 use shared::Price;
 
-use super::{Capabilities, Model, ModelError, openai::OpenAi, retry::Retrying, scripted::Scripted};
+use super::{Capabilities, Model, ModelError, connection::Connection, retry::Retrying, scripted::Scripted};
 
 /// A key. It shows itself to nobody: no `Display`, no `Serialize`, and a `Debug` without the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,
@@ -103,6 +103,24 @@ impl ModelSettings {
         }
     }
 
+    /// The entry of the configuration: what stands before the first `/` of the name.
+    pub fn provider(&self) -> &str {
+        self.name.split_once('/').map_or(self.name.as_str(), |(provider, _)| provider)
+    }
+
+    /// The members of a request: `defaults` where `extra_body` has not its own, then all of `extra_body` but `ours`. What is `null`
+    /// there is left out.
+    pub(super) fn members<'a>(
+        &'a self,
+        defaults: &'a [(&'a str, Value)],
+        ours: &'a [&'a str],
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let extra = &self.extra_body;
+        let defaults = defaults.iter().map(|(key, value)| (*key, value)).filter(|(key, _)| !extra.contains_key(*key));
+        let extra = extra.iter().map(|(key, value)| (key.as_str(), value));
+        defaults.chain(extra.filter(|(key, value)| !value.is_null() && !ours.contains(key)))
+    }
+
     /// The model's name as the server knows it.
     pub fn wire_name(&self) -> &str {
         self.name.split_once('/').map_or(self.name.as_str(), |(_, model)| model)
@@ -114,10 +132,12 @@ pub fn connect(settings: ModelSettings) -> Result<Arc<dyn Model>, ModelError> {
     let retries = settings.retries;
     match &settings.dialect {
         Dialect::Scripted { path } => Ok(Arc::new(Scripted::read(path, &settings)?)),
-        Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Replay { .. } => {
+        Dialect::Replay { .. } => {
             Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() })
         }
-        Dialect::OpenAiChat => Ok(Arc::new(Retrying::new(Arc::new(OpenAi::new(settings)?), retries))),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => {
+            Ok(Arc::new(Retrying::new(Arc::new(Connection::new(settings)?), retries)))
+        }
     }
 }
 
@@ -135,8 +155,11 @@ mod tests {
 
     #[test]
     fn only_the_first_slash_parts_provider_and_model() {
-        for (name, wire) in [("deepseek/flash", "flash"), ("openrouter/a/b", "a/b"), ("bare", "bare")] {
-            assert_eq!(ModelSettings::new(name, Dialect::OpenAiChat, "").wire_name(), wire);
+        for (name, provider, wire) in
+            [("deepseek/flash", "deepseek", "flash"), ("openrouter/a/b", "openrouter", "a/b"), ("bare", "bare", "bare")]
+        {
+            let settings = ModelSettings::new(name, Dialect::OpenAiChat, "");
+            assert_eq!((settings.provider(), settings.wire_name()), (provider, wire));
         }
     }
 }
