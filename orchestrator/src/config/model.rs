@@ -50,7 +50,7 @@ impl fmt::Display for Role {
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,
