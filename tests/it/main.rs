@@ -11,6 +11,7 @@ mod models;
 mod plans;
 mod prefix;
 mod queue;
+mod recordings;
 mod replan;
 mod resume;
 mod scopes;
