@@ -5,6 +5,9 @@
 //!
 //! **Invariant:** a program counts as there only if it ran just now: a launcher without anything to launch is no program.
 //!
+//! Recordings of real servers (`tests/it/recordings.rs`) are looked for in the same way: in the folder that `INSPAN_STREAMS` names, else in
+//! `../shared/streams` beside the workspace.
+//!
 //! It looks again when `PATH` changes, when a program that was found changes, and, as long as something is missing, when anything
 //! comes into a folder of `PATH`. Only what exists is watched: cargo takes a path that is missing for one that has changed.
 
@@ -41,6 +44,18 @@ fn main() {
     }
     for folder in folders.iter().filter(|_| missing) {
         println!("cargo::rerun-if-changed={}", folder.display());
+    }
+    look_for_recordings();
+}
+
+fn look_for_recordings() {
+    println!("cargo::rerun-if-env-changed=INSPAN_STREAMS");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/streams");
+    let manifest = env::var_os("INSPAN_STREAMS").map_or(beside, PathBuf::from).join("manifest.json");
+    declare("streams", manifest.is_file());
+    // The nearest folder that there is, up to the one beside the workspace: what comes into it is noticed.
+    if let Some(there) = manifest.ancestors().take(3).find(|path| path.exists()) {
+        println!("cargo::rerun-if-changed={}", there.display());
     }
 }
 

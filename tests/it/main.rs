@@ -10,6 +10,7 @@ mod merge;
 mod plans;
 mod prefix;
 mod queue;
+mod recordings;
 mod replan;
 mod resume;
 mod scopes;

@@ -263,6 +263,10 @@ impl Agent {
                 return self.observer.saw(Progress::Streaming { bytes: meter.streamed() });
             }
             Delta::Counted(_) => return,
+            Delta::Translated { dropped } => {
+                let dropped = dropped.iter().map(ToString::to_string).collect();
+                return self.observer.saw(Progress::Translated { dropped });
+            }
             Delta::Retrying { why, wait } => (why.to_string(), wait),
             Delta::Held { wait } => ("the model endpoint has asked for fewer requests".to_owned(), wait),
             Delta::Switched { from, to, why } => (format!("{to} is asked instead of {from}: {why}"), Duration::ZERO),

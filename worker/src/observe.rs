@@ -27,6 +27,11 @@ pub enum Progress {
         /// How long until then.
         wait: Duration,
     },
+    /// Another provider wrote a part of the conversation; the model gets it without what only that provider can read.
+    Translated {
+        /// What it does not get, a line for each provider.
+        dropped: Vec<String>,
+    },
     /// The answer is there.
     Turn {
         /// The turn.

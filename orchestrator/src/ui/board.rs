@@ -100,6 +100,7 @@ impl Observer for Watch {
             }
             Progress::Streaming { bytes } => activity.doing = format!("hears the model ({} KiB)", bytes.div_ceil(1024)),
             Progress::Retrying { why, wait } => activity.doing = format!("waits {:.0} s: {why}", wait.as_secs_f64()),
+            Progress::Translated { dropped } => activity.doing = format!("changes the model: {}", dropped.join("; ")),
             Progress::Turn { tokens, cost, .. } => {
                 activity.tokens += tokens;
                 if let Some(cost) = cost {

@@ -5,6 +5,7 @@
 
 /// What an endpoint can do and wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration that is true or false there")]
 pub struct Capabilities {
     /// Answers are asked for as a stream.
     pub streaming: bool,
@@ -36,6 +37,13 @@ impl Default for Capabilities {
             affinity_key: String::new(),
             auth_header: AuthHeader::Dialect,
         }
+    }
+}
+
+impl Capabilities {
+    /// The member of a request that bounds the answer, where the dialect usually has this one.
+    pub(super) fn bound<'a>(&'a self, usual: &'a str) -> &'a str {
+        if self.max_tokens_key.is_empty() { usual } else { &self.max_tokens_key }
     }
 }
 

@@ -39,7 +39,7 @@ impl Meter {
                 self.streamed.store(0, Ordering::Relaxed);
                 self.with(|counts| counts.lost += counts.now.take().unwrap_or_default());
             }
-            Delta::Held { .. } => {}
+            Delta::Held { .. } | Delta::Translated { .. } => {}
         }
     }
 

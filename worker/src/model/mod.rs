@@ -4,24 +4,37 @@
 //! [`agent`](crate::agent).
 //!
 //! **Invariant:** an answer is whole or it is an error. A stream that was cut is never half-used.
-//! **Invariant:** a key leaves this module in an `Authorization` header and in no other way.
+//! **Invariant:** a key leaves this module in the header that is for it and in no other way.
+//!
+//! A server is spoken to through one [`connection`], in a dialect that is a few pure parts ([`wire`]): [`chat`], [`responses`] or
+//! [`anthropic`]. One [`reader`] reads the bodies of all of them, over one decoder of server-sent events ([`sse`]).
 //!
 //! Not here: tools, limits, money (a model only tells its price), and what to say to a model.
 
+pub mod anthropic;
+pub mod call_id;
 pub mod capabilities;
+pub mod chat;
+pub mod connection;
 pub mod error;
 pub mod fallback;
+pub mod fault;
 pub mod governor;
 pub mod message;
 pub mod meter;
-pub mod openai;
+pub mod reader;
 pub mod repair;
+pub mod responses;
 pub mod retry;
 pub mod scripted;
 pub mod settings;
 pub mod sse;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+pub mod translation;
+pub mod wire;
 
 use std::time::Duration;
 
@@ -35,11 +48,12 @@ pub use error::ModelError;
 pub use governor::Governors;
 pub use message::{AssistantTurn, Message, Opaque, ToolCall, estimate_tokens};
 pub use settings::{Dialect, ModelSettings, Secret, connect, connect_governed};
+pub use translation::Dropped;
 
 use crate::tool::ToolSpec;
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The agent that writes and mends the plan.
@@ -189,6 +203,11 @@ pub enum Delta<'a> {
         to: &'a str,
         /// Why.
         why: &'a ModelError,
+    },
+    /// Another provider wrote a part of the conversation, and this one gets it without what only the other can read.
+    Translated {
+        /// What it does not get.
+        dropped: &'a [Dropped],
     },
 }
 

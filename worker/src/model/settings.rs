@@ -9,8 +9,8 @@ use shared::Price;
 
 use super::{
     Capabilities, Governors, Model, ModelError,
+    connection::Connection,
     governor::Governed,
-    openai::OpenAi,
     repair::Mending,
     retry::{Patience, Retrying},
     scripted::Scripted,
@@ -116,6 +116,24 @@ impl ModelSettings {
         }
     }
 
+    /// The entry of the configuration: what stands before the first `/` of the name.
+    pub fn provider(&self) -> &str {
+        self.name.split_once('/').map_or(self.name.as_str(), |(provider, _)| provider)
+    }
+
+    /// The members of a request: `defaults` where `extra_body` has not its own, then all of `extra_body` but `ours`. What is `null`
+    /// there is left out.
+    pub(super) fn members<'a>(
+        &'a self,
+        defaults: &'a [(&'a str, Value)],
+        ours: &'a [&'a str],
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let extra = &self.extra_body;
+        let defaults = defaults.iter().map(|(key, value)| (*key, value)).filter(|(key, _)| !extra.contains_key(*key));
+        let extra = extra.iter().map(|(key, value)| (key.as_str(), value));
+        defaults.chain(extra.filter(|(key, value)| !value.is_null() && !ours.contains(key)))
+    }
+
     /// The model's name as the server knows it.
     pub fn wire_name(&self) -> &str {
         self.name.split_once('/').map_or(self.name.as_str(), |(_, model)| model)
@@ -132,10 +150,10 @@ pub fn connect_governed(settings: ModelSettings, governors: &Governors) -> Resul
     let (patience, governor) = (Patience::of(&settings), governors.of(&settings));
     let client: Arc<dyn Model> = match &settings.dialect {
         Dialect::Scripted { path } => return Ok(Arc::new(Mending(Arc::new(Scripted::read(path, &settings)?)))),
-        Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::Replay { .. } => {
+        Dialect::Replay { .. } => {
             return Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() });
         }
-        Dialect::OpenAiChat => Arc::new(OpenAi::new(settings)?),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => Arc::new(Connection::new(settings)?),
     };
     let governed = Arc::new(Governed::new(client, governor));
     Ok(Arc::new(Retrying::new(Arc::new(Mending(governed)), patience)))
@@ -155,8 +173,11 @@ mod tests {
 
     #[test]
     fn only_the_first_slash_parts_provider_and_model() {
-        for (name, wire) in [("deepseek/flash", "flash"), ("openrouter/a/b", "a/b"), ("bare", "bare")] {
-            assert_eq!(ModelSettings::new(name, Dialect::OpenAiChat, "").wire_name(), wire);
+        for (name, provider, wire) in
+            [("deepseek/flash", "deepseek", "flash"), ("openrouter/a/b", "openrouter", "a/b"), ("bare", "bare", "bare")]
+        {
+            let settings = ModelSettings::new(name, Dialect::OpenAiChat, "");
+            assert_eq!((settings.provider(), settings.wire_name()), (provider, wire));
         }
     }
 }

@@ -1,25 +1,28 @@
-//! Server-sent events: bytes in, events out.
+//! Server-sent events: bytes in, events out. One decoder for all dialects.
 //!
 //! **Invariant:** total. Any bytes in any pieces give events or one error, never a panic, and the pieces do not matter.
 //! **Invariant:** bounded. A server that never ends its line is cut off, not stored.
+//! **Invariant:** no byte is looked at twice, and an event costs no allocation: its name and data live in buffers that are used again.
 //!
 //! One liberty: a line `error: …` is no field of the standard, but some servers report a failure in the middle of a stream that way.
 //! It becomes an event named `error`, where a strict reader would see a stream that just ends.
 //!
 //! Why not a crate: the one that fits reqwest 0.12 reconnects, which for a `POST` means asking, and paying, twice.
 
-use std::mem;
+use memchr::{memchr, memchr2};
 
-/// How long a line, and the data of one event, may be.
-pub const MAX_EVENT: usize = 64 << 20;
+/// How long a line, and the data of one event, may be. No answer of a model is near it: 384,000 tokens are 2 MiB of text.
+pub const LONGEST_EVENT: usize = 16 << 20;
+
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One event.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Event {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
     /// Its name; empty if it has none.
-    pub name: String,
+    pub name: &'a str,
     /// Its data lines, joined by newlines.
-    pub data: String,
+    pub data: &'a str,
 }
 
 /// A line, or the data of one event, went past the limit.
@@ -32,93 +35,127 @@ pub struct TooLong {
 /// Reads a stream piece by piece.
 #[derive(Debug)]
 pub struct Decoder {
+    /// A line whose end has not come.
     line: Vec<u8>,
     after_cr: bool,
     at_start: bool,
-    event: Event,
+    fields: Fields,
     limit: usize,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self::with_limit(MAX_EVENT)
+        Self::with_limit(LONGEST_EVENT)
     }
 }
 
 impl Decoder {
     /// A decoder with a limit of its own.
     pub fn with_limit(limit: usize) -> Self {
-        Self { line: Vec::new(), after_cr: false, at_start: true, event: Event::default(), limit }
+        Self { line: Vec::new(), after_cr: false, at_start: true, fields: Fields::default(), limit }
     }
 
-    /// Takes the next bytes; returns the events that they complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
-        let mut events = Vec::new();
+    /// Takes the next bytes, and hands on the events that they complete. The first error, be it its own, ends it.
+    pub fn push<E: From<TooLong>>(
+        &mut self,
+        bytes: &[u8],
+        mut on_event: impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut rest = bytes;
-        while !rest.is_empty() {
-            if mem::take(&mut self.after_cr) && rest[0] == b'\n' {
+        while let Some(first) = rest.first() {
+            if std::mem::take(&mut self.after_cr) && *first == b'\n' {
                 rest = &rest[1..];
                 continue;
             }
-            let Some(end) = rest.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
-                self.grow(rest)?;
+            let end = memchr2(b'\n', b'\r', rest);
+            let piece = &rest[..end.unwrap_or(rest.len())];
+            if self.pending() + piece.len() > self.limit {
+                return Err(TooLong { limit: self.limit }.into());
+            }
+            let Some(end) = end else {
+                self.line.extend_from_slice(piece);
                 break;
             };
-            self.grow(&rest[..end])?;
             self.after_cr = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            events.extend(self.end_line());
+            self.end_line(piece, &mut on_event)?;
         }
-        Ok(events)
-    }
-
-    /// The stream is over: what stands in a last line without an end, and in a last event without a blank line.
-    pub fn finish(mut self) -> Option<Event> {
-        if !self.line.is_empty() {
-            let _ = self.end_line();
-        }
-        self.dispatch()
-    }
-
-    fn grow(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
-        if self.line.len() + self.event.data.len() + bytes.len() > self.limit {
-            return Err(TooLong { limit: self.limit });
-        }
-        self.line.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn end_line(&mut self) -> Option<Event> {
-        let bytes = mem::take(&mut self.line);
-        let bytes = if mem::take(&mut self.at_start) { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes) } else { &bytes };
-        if bytes.is_empty() {
-            return self.dispatch();
+    /// The stream is over: what stands in a last line without an end, and in a last event without a blank line.
+    pub fn finish<E>(mut self, mut on_event: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+        if !self.line.is_empty() {
+            self.end_line(&[], &mut on_event)?;
         }
-        let line = String::from_utf8_lossy(bytes);
-        let (field, value) = line.split_once(':').unwrap_or((&line, ""));
-        self.field(field, value.strip_prefix(' ').unwrap_or(value));
-        None
+        self.fields.dispatch(&mut on_event)
     }
 
-    fn field(&mut self, field: &str, value: &str) {
+    /// How many bytes have come of an event that is not complete.
+    pub fn pending(&self) -> usize {
+        self.line.len() + self.fields.data.len()
+    }
+
+    fn end_line<E>(&mut self, piece: &[u8], on_event: &mut impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+        let line = if self.line.is_empty() {
+            piece
+        } else {
+            self.line.extend_from_slice(piece);
+            &self.line
+        };
+        let mark = if std::mem::take(&mut self.at_start) { BYTE_ORDER_MARK } else { b"" };
+        match line.strip_prefix(mark).unwrap_or(line) {
+            [] => self.fields.dispatch(on_event)?,
+            line => self.fields.line(line),
+        }
+        self.line.clear();
+        Ok(())
+    }
+}
+
+/// The fields of the event in the making.
+#[derive(Debug, Default)]
+struct Fields {
+    name: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Fields {
+    fn line(&mut self, line: &[u8]) {
+        let (field, value) = match memchr(b':', line) {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &[][..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
         match field {
-            "event" => value.clone_into(&mut self.event.name),
-            "data" | "error" => {
-                if field == "error" {
-                    field.clone_into(&mut self.event.name);
+            b"event" => self.rename(value),
+            b"data" | b"error" => {
+                if field == b"error" {
+                    self.rename(field);
                 }
-                if !self.event.data.is_empty() {
-                    self.event.data.push('\n');
+                if !self.data.is_empty() {
+                    self.data.push(b'\n');
                 }
-                self.event.data.push_str(value);
+                self.data.extend_from_slice(value);
             }
             _ => {} // a comment (its field is empty), `id`, `retry`, or nothing that we know
         }
     }
 
-    fn dispatch(&mut self) -> Option<Event> {
-        let event = mem::take(&mut self.event);
-        (!event.data.is_empty()).then_some(event)
+    fn rename(&mut self, name: &[u8]) {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+    }
+
+    fn dispatch<E>(&mut self, on_event: &mut impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+        let dispatched = if self.data.is_empty() {
+            Ok(())
+        } else {
+            on_event(Event { name: &String::from_utf8_lossy(&self.name), data: &String::from_utf8_lossy(&self.data) })
+        };
+        self.name.clear();
+        self.data.clear();
+        dispatched
     }
 }
 
@@ -128,16 +165,23 @@ mod tests {
 
     use super::*;
 
-    fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
+    fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, String)> {
         let mut decoder = Decoder::default();
-        let mut events: Vec<Event> = pieces.into_iter().flat_map(|piece| decoder.push(piece).unwrap()).collect();
-        events.extend(decoder.finish());
+        let mut events = Vec::new();
+        let mut keep = |event: Event<'_>| -> Result<(), TooLong> {
+            events.push((event.name.to_owned(), event.data.to_owned()));
+            Ok(())
+        };
+        for piece in pieces {
+            decoder.push(piece, &mut keep).unwrap();
+        }
+        decoder.finish(keep).unwrap();
         events
     }
 
     fn check(stream: &str, expected: &[(&str, &str)]) {
         let events = decode([stream.as_bytes()]);
-        let seen: Vec<_> = events.iter().map(|e| (e.name.as_str(), e.data.as_str())).collect();
+        let seen: Vec<_> = events.iter().map(|(name, data)| (name.as_str(), data.as_str())).collect();
         assert_eq!(seen, expected, "{stream:?}");
     }
 
@@ -165,9 +209,14 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_cut_off() {
-        let mut decoder = Decoder::with_limit(10);
-        assert!(decoder.push(b"data: 123").is_ok());
-        assert!(decoder.push(b"45").is_err());
+        let limited = |pieces: &[&str]| {
+            let mut decoder = Decoder::with_limit(10);
+            pieces.iter().try_for_each(|piece| decoder.push(piece.as_bytes(), |_| Ok::<(), TooLong>(())))
+        };
+        assert!(limited(&["data: 123", "4\n\n", "data: 1234\n"]).is_ok());
+        assert!(limited(&["data: 123", "45"]).is_err());
+        assert!(limited(&["data: 12345\n"]).is_err());
+        assert!(limited(&["data: 1\ndata: 2\ndata: 3\ndata: 4\n"]).is_err(), "lines add up");
     }
 
     proptest! {

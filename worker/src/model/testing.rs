@@ -7,7 +7,10 @@ use shared::{Price, RunId, TaskId, Tokens};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Answer, AssistantTurn, Dialect, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role,
+    Answer, AssistantTurn, Delta, Dialect, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request,
+    Role,
+    reader::Reader,
+    wire::{Ending, wire},
 };
 
 pub(crate) fn label(turn: u32) -> Label {
@@ -27,6 +30,53 @@ pub(crate) fn text(text: &str) -> Answer {
         usage: Some(Tokens { hit: 0, miss: 10, write: 0, output: 1 }),
         repairs: Vec::new(),
         by: None,
+    }
+}
+
+/// What came of a body.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Read {
+    pub(crate) answer: Result<Answer, ModelError>,
+    /// The deltas on the way, by kind.
+    pub(crate) heard: [String; 3],
+}
+
+/// Reads a body in pieces, the third turn of a conversation of an entry called `test`.
+pub(crate) fn read<'a>(dialect: &Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+    let heard = Mutex::new(<[String; 3]>::default());
+    let on_delta = |delta: Delta<'_>| {
+        let (place, text) = match delta {
+            Delta::Text(text) => (0, text),
+            Delta::Reasoning(text) => (1, text),
+            Delta::Arguments(text) => (2, text),
+            _ => return,
+        };
+        heard.lock().unwrap()[place].push_str(text);
+    };
+    let mut reader = Reader::new(wire(dialect).unwrap());
+    let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece, &on_delta).map(drop));
+    let settings = ModelSettings::new("test/model", dialect.clone(), "");
+    let request = Request { label: &label(3), messages: &[], tools: &[], max_tokens: 9 };
+    let answer = pushed.and_then(|()| reader.finish(&mut Ending::of(&settings, &request), &on_delta));
+    Read { answer, heard: heard.into_inner().unwrap() }
+}
+
+/// What came of a body, in a line; it is the same whole and in pieces of three bytes.
+pub(crate) fn show(dialect: &Dialect, body: &str) -> String {
+    let whole = read(dialect, [body.as_bytes()]);
+    assert_eq!(read(dialect, body.as_bytes().chunks(3)), whole, "the pieces do not matter");
+    match whole.answer {
+        Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
+        Ok(Answer { turn, finish, usage, .. }) => {
+            let reasoning = turn.reasoning.map(|r| format!(" thought {r:?}")).unwrap_or_default();
+            let calls: Vec<_> = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
+            let calls = calls.concat();
+            let write = |usage: &Tokens| if usage.write > 0 { format!("w{}", usage.write) } else { String::new() };
+            let usage = usage.map(|u| format!(" {}+{}{}+{}", u.hit, u.miss, write(&u), u.output)).unwrap_or_default();
+            let blocks =
+                turn.opaque.map(|o| format!(" {} {}", o.provider, serde_json::Value::Array(o.blocks))).unwrap_or_default();
+            format!("{finish:?} {:?}{reasoning}{calls}{usage}{blocks}\n", turn.text)
+        }
     }
 }
 

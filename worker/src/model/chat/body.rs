@@ -11,15 +11,20 @@ use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
 };
-use serde_json::{
-    Value, json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    model::{AssistantTurn, Message, ModelSettings, Request, ToolCall},
+    model::{
+        AssistantTurn, Message, ModelSettings, Request, ToolCall,
+        call_id::{FittingIds, Rule},
+        chat::members,
+        translation::{wire_arguments, wire_name},
+    },
     tool::ToolSpec,
 };
+
+/// `OpenAI` refuses longer ones.
+const IDS: Rule = Rule::Longest(40);
 
 /// Writes the body of a request.
 pub(super) fn body(settings: &ModelSettings, request: &Request<'_>) -> Vec<u8> {
@@ -35,28 +40,40 @@ impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const OURS: [&str; 3] = ["messages", "tools", "stream"];
         let Body { settings, request } = self;
-        let extra = &settings.extra_body;
+        let capabilities = &settings.capabilities;
         let mut map = serializer.serialize_map(None)?;
-        let defaults = [
-            ("model", json!(settings.wire_name())),
-            ("max_tokens", json!(request.max_tokens.min(settings.max_output))),
-            ("stream_options", json!({"include_usage": true})),
-        ];
-        for (key, value) in defaults.iter().filter(|(key, _)| !extra.contains_key(*key)) {
+        for (key, value) in settings.members(&self.defaults(), &OURS) {
             map.serialize_entry(key, value)?;
         }
-        for (key, value) in extra.iter().filter(|(key, value)| !value.is_null() && !OURS.contains(&key.as_str())) {
-            map.serialize_entry(key, value)?;
+        if capabilities.streaming {
+            map.serialize_entry("stream", &true)?;
         }
-        map.serialize_entry("stream", &true)?;
         if !request.tools.is_empty() {
-            map.serialize_entry("tools", &Tools { tools: request.tools, strict: settings.capabilities.strict_tools })?;
+            map.serialize_entry("tools", &Tools { tools: request.tools, strict: capabilities.strict_tools })?;
         }
-        map.serialize_entry(
-            "messages",
-            &Messages { messages: request.messages, reasoning: settings.capabilities.reasoning_roundtrip },
-        )?;
+        map.serialize_entry("messages", &Messages { settings, messages: request.messages })?;
         map.end()
+    }
+}
+
+impl Body<'_> {
+    fn defaults(&self) -> Vec<(&str, Value)> {
+        let Body { settings, request } = self;
+        let capabilities = &settings.capabilities;
+        let mut defaults = vec![
+            ("model", json!(settings.wire_name())),
+            (capabilities.bound("max_tokens"), json!(request.max_tokens.min(settings.max_output))),
+        ];
+        if capabilities.streaming {
+            defaults.push(("stream_options", json!({"include_usage": true})));
+        }
+        if !capabilities.affinity_key.is_empty() {
+            defaults.push((&capabilities.affinity_key, json!(request.label.run.as_str())));
+        }
+        if !capabilities.parallel_calls && !request.tools.is_empty() {
+            defaults.push(("parallel_tool_calls", json!(false)));
+        }
+        defaults
     }
 }
 
@@ -78,15 +95,20 @@ impl Serialize for Tools<'_> {
 }
 
 struct Messages<'a> {
+    settings: &'a ModelSettings,
     messages: &'a [Message],
-    reasoning: bool,
 }
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let writer = Writer {
+            reasoning: self.settings.capabilities.reasoning_roundtrip,
+            provider: self.settings.provider(),
+            ids: FittingIds::new(IDS, self.messages, self.settings.provider()),
+        };
         let mut list = serializer.serialize_seq(Some(self.messages.len()))?;
         for message in self.messages {
-            list.serialize_element(&wire_message(message, self.reasoning))?;
+            list.serialize_element(&writer.message(message))?;
         }
         list.end()
     }
@@ -100,73 +122,68 @@ struct WireMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
+    tool_call_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
+    /// What the provider wants back as it came.
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
 #[derive(Serialize)]
 struct WireCall<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     r#type: &'static str,
     function: WireFunction<'a>,
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
     name: Cow<'a, str>,
-    arguments: String,
+    arguments: Cow<'a, str>,
 }
 
-fn wire_message(message: &Message, reasoning: bool) -> WireMessage<'_> {
-    let plain = |role, content| WireMessage { role, content: Some(content), ..WireMessage::default() };
-    match message {
-        Message::System { content } => plain("system", content.as_str()),
-        Message::User { content } => plain("user", content.as_str()),
-        Message::Tool { call_id, content, .. } => WireMessage { tool_call_id: Some(call_id), ..plain("tool", content.as_str()) },
-        Message::Assistant(turn) => wire_turn(turn, reasoning),
+/// How the messages of one request are written.
+struct Writer<'a> {
+    reasoning: bool,
+    provider: &'a str,
+    ids: FittingIds<'a>,
+}
+
+impl Writer<'_> {
+    fn message<'m>(&self, message: &'m Message) -> WireMessage<'m> {
+        let plain = |role, content| WireMessage { role, content: Some(content), ..WireMessage::default() };
+        match message {
+            Message::System { content } => plain("system", content.as_str()),
+            Message::User { content } => plain("user", content.as_str()),
+            Message::Tool { call_id, content, .. } => {
+                WireMessage { tool_call_id: Some(self.ids.fit(call_id)), ..plain("tool", content.as_str()) }
+            }
+            Message::Assistant(turn) => self.turn(turn),
+        }
     }
-}
 
-/// Where reasoning goes back at all, it goes back with every turn, even with one that had none: the server counts.
-fn wire_turn(turn: &AssistantTurn, reasoning: bool) -> WireMessage<'_> {
-    WireMessage {
-        role: "assistant",
-        content: (turn.calls.is_empty() || !turn.text.is_empty()).then_some(turn.text.as_str()),
-        reasoning_content: reasoning.then(|| turn.reasoning.as_deref().unwrap_or_default()),
-        tool_call_id: None,
-        tool_calls: turn.calls.iter().map(wire_call).collect(),
+    /// Where reasoning goes back at all, it goes back with every turn, even with one that had none: the server counts.
+    fn turn<'m>(&self, turn: &'m AssistantTurn) -> WireMessage<'m> {
+        let blocks = turn.blocks_for(self.provider);
+        WireMessage {
+            role: "assistant",
+            content: (turn.calls.is_empty() || !turn.text.is_empty()).then_some(turn.text.as_str()),
+            reasoning_content: self.reasoning.then(|| turn.reasoning.as_deref().unwrap_or_default()),
+            tool_call_id: None,
+            tool_calls: turn.calls.iter().map(|call| self.call(call, blocks)).collect(),
+            members: members::of_message(blocks),
+        }
     }
-}
 
-fn wire_call(call: &ToolCall) -> WireCall<'_> {
-    WireCall {
-        id: &call.id,
-        r#type: "function",
-        function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) },
-    }
-}
-
-/// Servers check the names in a conversation, also those that a model made up.
-fn wire_name(name: &str) -> Cow<'_, str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    match name {
-        "" => "unknown".into(),
-        good if good.chars().all(fits) => good.into(),
-        odd => odd.replace(|c| !fits(c), "_").into(),
-    }
-}
-
-/// Many servers parse the arguments of earlier calls and fail the whole request over one that is no JSON object. Such text is sent
-/// inside an object; what is an object goes back byte for byte.
-fn wire_arguments(raw: &str) -> String {
-    let is_object = raw.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(raw).is_ok();
-    match raw {
-        _ if is_object => raw.to_owned(),
-        blank if blank.trim().is_empty() => "{}".to_owned(),
-        broken => {
-            let text = to_raw_value(broken).expect("a text is always written");
-            format!("{{\"not_json\":{text}}}")
+    fn call<'m>(&self, call: &'m ToolCall, blocks: &[Value]) -> WireCall<'m> {
+        WireCall {
+            id: self.ids.fit(&call.id),
+            r#type: "function",
+            function: WireFunction { name: wire_name(&call.name), arguments: wire_arguments(&call.arguments) },
+            members: members::of_call(blocks, &call.id),
         }
     }
 }

@@ -1,36 +1,16 @@
 //! Bodies in memory: every shape that servers are known to give an answer.
 
 use expect_test::{Expect, expect};
+use serde_json::json;
 
 use crate::model::{
-    Answer, FinishReason, Message, ModelError, Request,
-    openai::{reply::Reply, unique_ids},
-    testing::label,
+    Answer, Dialect, FinishReason, Message, Request,
+    testing::{self, label, settings},
+    wire::wire,
 };
 
-pub(super) fn read(body: &[u8], piece: usize) -> Result<Answer, ModelError> {
-    let mut reply = Reply::default();
-    for bytes in body.chunks(piece) {
-        reply.push(bytes, &|_| {})?;
-    }
-    let messages: [Message; 0] = [];
-    let request = Request { label: &label(3), messages: &messages, tools: &[], max_tokens: 9 };
-    reply.finish(&mut unique_ids(&request), &|_| {})
-}
-
 fn show(body: &str) -> String {
-    let whole = read(body.as_bytes(), usize::MAX);
-    assert_eq!(read(body.as_bytes(), 3), whole, "the pieces do not matter");
-    match whole {
-        Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
-        Ok(Answer { turn, finish, usage, .. }) => {
-            let reasoning = turn.reasoning.map(|r| format!(" thought {r:?}")).unwrap_or_default();
-            let calls: Vec<_> = turn.calls.iter().map(|c| format!(" {}={}({})", c.id, c.name, c.arguments)).collect();
-            let calls = calls.concat();
-            let usage = usage.map(|u| format!(" {}+{}+{}", u.hit, u.miss, u.output)).unwrap_or_default();
-            format!("{finish:?} {:?}{reasoning}{calls}{usage}\n", turn.text)
-        }
-    }
+    testing::show(&Dialect::OpenAiChat, body)
 }
 
 /// Each line of the input is one stream: its chunks, parted by ` ; `. `call` stands for the way to a call's pieces.
@@ -164,7 +144,68 @@ fn a_body_need_not_be_a_stream() {
 #[test]
 fn a_cut_call_keeps_its_raw_text_and_the_reason() {
     let body = r#"data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"write_file","arguments":"{\"path\": \"a"}}]},"finish_reason":"length"}]}"#;
-    let answer = read(body.as_bytes(), 7).unwrap();
+    let answer = testing::read(&Dialect::OpenAiChat, [body.as_bytes()]).answer.unwrap();
     assert_eq!(answer.finish, FinishReason::Length);
     assert_eq!(answer.turn.calls[0].arguments, r#"{"path": "a"#);
+}
+
+/// The body of the request after this answer.
+fn after(answer: Answer, name: &str) -> serde_json::Value {
+    let messages = [Message::user("go"), Message::Assistant(answer.turn)];
+    let settings = crate::model::ModelSettings { name: name.to_owned(), ..settings("") };
+    let request = Request { label: &label(2), messages: &messages, tools: &[], max_tokens: 9 };
+    serde_json::from_slice(&wire(&Dialect::OpenAiChat).unwrap().body(&settings, &request)).unwrap()
+}
+
+#[test]
+fn what_a_server_wants_back_goes_back_to_it_and_to_nobody_else() {
+    let chunks = [
+        json!({"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "a", "signature": null}]}}]}),
+        json!({"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "b"}]}}]}),
+        json!({"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.text", "index": 0, "signature": "s"}]}}]}),
+        json!({"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.encrypted", "index": 1, "data": "x"}]}}]}),
+        json!({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c", "extra_content": {"google": {"thought_signature": "t"}},
+            "function": {"name": "f", "arguments": "{}"}}]}, "finish_reason": "stop"}]}),
+    ];
+    let body = chunks.map(|chunk| format!("data: {chunk}\n\n")).concat();
+    let answer = testing::read(&Dialect::OpenAiChat, [body.as_bytes()]).answer.unwrap();
+    expect![[r#"
+        {
+          "content": null,
+          "reasoning_details": [
+            {
+              "index": 0,
+              "signature": "s",
+              "text": "ab",
+              "type": "reasoning.text"
+            },
+            {
+              "data": "x",
+              "index": 1,
+              "type": "reasoning.encrypted"
+            }
+          ],
+          "role": "assistant",
+          "tool_calls": [
+            {
+              "extra_content": {
+                "google": {
+                  "thought_signature": "t"
+                }
+              },
+              "function": {
+                "arguments": "{}",
+                "name": "f"
+              },
+              "id": "c",
+              "type": "function"
+            }
+          ]
+        }"#]]
+    .assert_eq(&format!("{:#}", after(answer.clone(), "test/model")["messages"][1]));
+    assert_eq!(
+        after(answer, "other/model")["messages"][1],
+        json!({"role": "assistant", "content": null,
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
+    );
 }

@@ -1,15 +1,43 @@
-//! What a server says when it says no: status, headers and body become a [`ModelError`].
+//! What a server says when it says no: status, headers and body become a [`ModelError`]. One reading for all dialects.
 //!
-//! Bodies come as `{"error": {"message": …}}`, as `{"error": "…"}`, as `{"detail": …}`, as HTML of some proxy, or not at all.
+//! Bodies come as `{"error": {"message": …}}`, as `{"type": "error", "error": {…}}`, as `{"error": "…"}`, as `{"detail": …}`, as HTML of
+//! some proxy, or not at all. In the middle of a stream there is no status; the error's own word for itself stands for it.
+//!
+//! **Invariant:** whatever came, the error says it, in a few lines.
 
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::model::ModelError;
+use super::ModelError;
 
 const LONGEST: usize = 600;
+
+/// The words that providers have for kinds of errors, and the statuses that they go with.
+const WORDS: [(&str, u16); 16] = [
+    ("overloaded_error", 529),
+    ("rate_limit_error", 429),
+    ("rate_limit_exceeded", 429),
+    ("api_error", 500),
+    ("server_error", 500),
+    ("internal_server_error", 500),
+    ("timeout_error", 504),
+    ("authentication_error", 401),
+    ("invalid_api_key", 401),
+    ("permission_error", 403),
+    ("billing_error", 402),
+    ("insufficient_quota", 402),
+    ("not_found_error", 404),
+    ("model_not_found", 404),
+    ("request_too_large", 413),
+    ("invalid_request_error", 400),
+];
+
+/// An answer with an error status, whose headers say nothing.
+pub fn of_body(status: u16, body: &[u8]) -> ModelError {
+    of_response(status, &HeaderMap::new(), body)
+}
 
 /// An answer with an error status.
 pub(super) fn of_response(status: u16, headers: &HeaderMap, body: &[u8]) -> ModelError {
@@ -17,7 +45,34 @@ pub(super) fn of_response(status: u16, headers: &HeaderMap, body: &[u8]) -> Mode
     let json = serde_json::from_str::<Value>(&text).ok();
     let said = json.as_ref().and_then(message).unwrap_or_else(|| plain(&text));
     let code = json.as_ref().map(codes).unwrap_or_default();
-    of_status(status, said, &code, retry_after(headers))
+    let said = match header(headers, "request-id").or_else(|| header(headers, "x-request-id")) {
+        Some(id) => format!("{said} (request {})", short(id)),
+        None => said,
+    };
+    let error = of_status(status, said, &code, retry_after(headers));
+    match header(headers, "x-should-retry") {
+        Some("false") => lasting(error, status),
+        Some("true") => passing(error, status, retry_after(headers)),
+        _ => error,
+    }
+}
+
+/// The server knows that the same request will fail again.
+fn lasting(error: ModelError, status: u16) -> ModelError {
+    match error {
+        ModelError::RateLimited { said, .. } | ModelError::Overloaded { said, .. } => ModelError::BadRequest { status, said },
+        error => error,
+    }
+}
+
+/// The server knows that the same request may well succeed.
+fn passing(error: ModelError, status: u16, retry_after: Option<Duration>) -> ModelError {
+    match error {
+        ModelError::BadRequest { said, .. } | ModelError::Unauthorized { said, .. } => {
+            ModelError::Overloaded { status, said, retry_after }
+        }
+        error => error,
+    }
 }
 
 /// An error in the middle of a stream whose status was 200. It is a passing matter unless its code says otherwise.
@@ -25,10 +80,10 @@ pub(super) fn of_event(event: &Value) -> ModelError {
     let said = message(event).unwrap_or_else(|| short(&event.to_string()));
     let code = codes(event);
     let status = code.split(' ').find_map(|word| word.parse::<u16>().ok().filter(|status| (400..600).contains(status)));
-    match status {
+    let named = || WORDS.iter().find(|(word, _)| code.split(' ').any(|given| given == *word)).map(|(_, status)| *status);
+    match status.or_else(named) {
+        None | Some(400 | 413 | 422) if is_about_length(&said, &code) => ModelError::ContextTooLong { said },
         Some(status) => of_status(status, said, &code, None),
-        None if is_about_length(&said, &code) => ModelError::ContextTooLong { said },
-        None if code.contains("insufficient_quota") => ModelError::NoBalance { said },
         None => ModelError::Broken { why: format!("the server reported an error: {said}") },
     }
 }
@@ -96,7 +151,8 @@ fn plain(body: &str) -> String {
     if words.is_empty() { "the server gave no reason".to_owned() } else { short(&words) }
 }
 
-fn short(text: &str) -> String {
+/// At most so much of a text as an error can show.
+pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -105,9 +161,13 @@ fn short(text: &str) -> String {
 
 /// `retry-after-ms`, else `retry-after` in seconds. A date is left out: it would need a clock, and clocks disagree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let number = |name: &str| header(headers, name)?.parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

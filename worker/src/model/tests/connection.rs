@@ -54,6 +54,7 @@ async fn a_request_carries_its_label_its_key_and_the_conversation() {
     expect![[r#"
         POST /v1/chat/completions HTTP/1.1
         content-type: application/json
+        accept-encoding: identity
         authorization: Bearer test
         x-inspan-run: abcdefgh
         x-inspan-role: worker
