@@ -154,7 +154,7 @@ impl Content {
         }
     }
 
-    /// The block that a delta goes on with. Text and thinking that were never announced begin one of their own.
+    /// The block that a delta goes on with. What was never announced begins one of its own: nothing that was said is lost.
     fn block(&mut self, index: Option<u64>, kind: &str) -> Option<&mut Block> {
         let known = match index {
             Some(_) => self.blocks.iter().rposition(|block| block.index == index),
@@ -162,8 +162,9 @@ impl Content {
         };
         let place = match (known, kind) {
             (Some(place), _) => place,
-            (None, "text_delta" | "thinking_delta") => {
-                let value = json!({"type": kind.trim_end_matches("_delta")});
+            (None, "text_delta" | "thinking_delta" | "input_json_delta") => {
+                let kind = if kind == "input_json_delta" { "tool_use" } else { kind.trim_end_matches("_delta") };
+                let value = json!({"type": kind});
                 self.blocks.push(Block { index, value, pieces: String::new() });
                 self.blocks.len() - 1
             }

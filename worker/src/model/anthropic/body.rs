@@ -205,11 +205,14 @@ fn blocks<'a>(turn: &'a AssistantTurn, own: &'a [Value], ids: &FittingIds<'_>) -
     let is = |block: &Value, kind: &str| block.get("type").is_some_and(|own| own == kind);
     let text = |block: &'a Value| block.get("text").and_then(Value::as_str).unwrap_or_default();
     let keeps_text = own.iter().filter(|block| is(block, "text")).map(text).collect::<String>() == turn.text;
+    let mut new_text = (!keeps_text && !turn.text.trim().is_empty()).then(|| Block::text(&turn.text));
     let mut blocks = Vec::new();
     let mut written = vec![false; turn.calls.len()];
     for block in own {
-        if is(block, "text") {
-            blocks.extend((keeps_text && !text(block).trim().is_empty()).then(|| Block::new(Content::Own(block))));
+        if is(block, "text") && !keeps_text {
+            blocks.extend(new_text.take());
+        } else if is(block, "text") {
+            blocks.extend((!text(block).trim().is_empty()).then(|| Block::new(Content::Own(block))));
         } else if is(block, "tool_use") {
             let place = turn.calls.iter().position(|call| block.get("id").is_some_and(|id| *id == call.id));
             if let Some(place) = place.filter(|place| !written[*place]) {
@@ -220,9 +223,7 @@ fn blocks<'a>(turn: &'a AssistantTurn, own: &'a [Value], ids: &FittingIds<'_>) -
             blocks.push(Block::new(Content::Own(block)));
         }
     }
-    if !keeps_text && !turn.text.trim().is_empty() {
-        blocks.push(Block::text(&turn.text));
-    }
+    blocks.extend(new_text);
     let rest = turn.calls.iter().zip(written).filter(|(_, written)| !written);
     blocks.extend(rest.map(|(new, _)| call(new, ids)));
     blocks

@@ -276,6 +276,43 @@ mod tests {
     }
 
     #[test]
+    fn capabilities_are_written_as_this_dialect_has_them() {
+        let mut settings = settings("http://localhost/v1");
+        settings.capabilities.streaming = false;
+        settings.capabilities.parallel_calls = false;
+        settings.capabilities.max_tokens_key = "max_completion_tokens".into();
+        settings.capabilities.affinity_key = "prompt_cache_key".into();
+        let tool = ToolSpec { name: "t", description: "d", parameters: json!({"type": "object"}) };
+        check(
+            &settings,
+            &[Message::user("go")],
+            &[tool],
+            &expect![[r#"
+            {"model":"model",
+            "max_completion_tokens":100,
+            "prompt_cache_key":"abcdefgh",
+            "parallel_tool_calls":false,
+            "tools":[{"function":{"description":"d",
+            "name":"t",
+            "parameters":{"type":"object"}},
+            "type":"function"}],
+            "messages":[{"role":"user",
+            "content":"go"}]}"#]],
+        );
+        check(
+            &settings,
+            &[Message::user("go")],
+            &[],
+            &expect![[r#"
+            {"model":"model",
+            "max_completion_tokens":100,
+            "prompt_cache_key":"abcdefgh",
+            "messages":[{"role":"user",
+            "content":"go"}]}"#]],
+        );
+    }
+
+    #[test]
     fn a_longer_conversation_begins_with_the_bytes_of_the_shorter() {
         let settings = settings("http://localhost/v1");
         let messages = [Message::system("a"), Message::user("b"), Message::user("c")];

@@ -124,19 +124,18 @@ fn items(turn: &AssistantTurn, blocks: &[Value], ids: &FittingIds<'_>) -> Vec<Va
     let call_of = |item: &Value| turn.calls.iter().position(|call| item.get("call_id").is_some_and(|id| *id == call.id));
     let is_said = |item: &&Value| item.get("type").is_some_and(|kind| kind == "message");
     let keeps_text = blocks.iter().filter(is_said).map(text).collect::<String>() == turn.text;
+    let mut new_text = (!keeps_text && !turn.text.is_empty()).then(|| json!({"role": "assistant", "content": turn.text}));
     let mut items = Vec::new();
     let mut written = vec![false; turn.calls.len()];
     for item in blocks {
         match call_of(item) {
-            _ if is_said(&item) && !keeps_text => {}
+            _ if is_said(&item) && !keeps_text => items.extend(new_text.take()),
             _ if is_said(&item) || !is_call(item) => items.extend((!is_empty_reasoning(item)).then(|| item.clone())),
             Some(place) if !std::mem::replace(&mut written[place], true) => items.push(call(&turn.calls[place], item, ids)),
             _ => {}
         }
     }
-    if !keeps_text && !turn.text.is_empty() {
-        items.push(json!({"role": "assistant", "content": turn.text}));
-    }
+    items.extend(new_text);
     let rest = turn.calls.iter().zip(written).filter(|(_, written)| !written);
     items.extend(rest.map(|(new, _)| call(new, &json!({"type": "function_call"}), ids)));
     items

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Play, response, serve, stream, stream_text};
-use crate::model::{Delta, Message, ModelSettings, Request, Secret, connect, testing};
+use crate::model::{AssistantTurn, Delta, Dialect, Message, ModelSettings, Opaque, Request, Secret, connect, testing};
 
 const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 const HALF: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n";
@@ -235,4 +235,163 @@ async fn cancelling_ends_a_request_at_once() {
     let (said, ()) = tokio::join!(ask(settings(&url), &cancel), async { cancel.cancel() });
     assert!(said.contains("the request was cancelled"), "{said}");
     served.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_alives_hold_the_line_but_neither_pings_nor_comments_hold_it_forever() {
+    for drop in [": keep-alive\n\n", "event: ping\ndata: {\"type\": \"ping\"}\n\n", "\n"] {
+        let drip = Play::Drip(stream_text(HALF), drop, Duration::from_secs(60));
+        check(
+            vec![drip, stream(HELLO)],
+            expect![[r#"
+                +hel the model's answer stalled: nothing but keep-alives came for 900 s; again
+                +hello = "hello"
+            "#]],
+        )
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_goes_on_working_may_take_longer_than_keep_alives_may() {
+    let (url, served) = serve(vec![Play::Drip(stream_text(HALF), HALF, Duration::from_secs(170))]).await;
+    let settings = ModelSettings { retries: 0, ..settings(&url) };
+    let said = ask(settings, &CancellationToken::new()).await;
+    assert!(said.ends_with("it did not come to an end for 1200 s. Resume the run later; if it stays so, look at the server's own log or choose another model.\n"), "{said}");
+    served.abort();
+}
+
+/// `HELLO`, compressed by gzip.
+fn hello_compressed() -> Vec<u8> {
+    let stored = HELLO.as_bytes();
+    let length = u16::try_from(stored.len()).unwrap();
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    bytes.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
+    bytes.extend(stored);
+    let sum = stored.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+    });
+    bytes.extend([(!sum).to_le_bytes(), u32::from(length).to_le_bytes()].concat());
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_read_compressed_chunked_and_in_single_bytes() {
+    let zipped = hello_compressed();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n";
+    let whole =
+        [format!("{head}Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", zipped.len()).into_bytes(), zipped].concat();
+    let chunked: Vec<String> =
+        HELLO.as_bytes().chunks(5).map(|piece| format!("5\r\n{:5}\r\n", String::from_utf8_lossy(piece))).collect();
+    let chunked = chunked.concat();
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunked}0\r\n\r\n").into_bytes();
+    for size in [1, 7, usize::MAX] {
+        for body in [&whole, &chunked] {
+            check(
+                vec![Play::Pieces(body.clone(), size)],
+                expect![[r#"
+                    +hello = "hello"
+                "#]],
+            )
+            .await;
+        }
+    }
+    let cut = whole[..whole.len() - 60].to_vec();
+    check(
+        vec![Play::Pieces(cut, 9), stream(HELLO)],
+        expect![[r#"
+        the model's answer broke off: error reading a body from connection: end of file before message length reached; again
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_answer_is_an_error_of_bounded_size() {
+    check(
+        vec![response(200, "Content-Type: application/json\r\n", "<html>Sign in</html>"), stream(HELLO)],
+        expect![[r#"
+        the model's answer broke off: the server sent no model's answer but `<html>Sign in</html>`; again
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+    check(
+        vec![response(200, "", &format!("\u{feff}{HELLO}"))],
+        expect![[r#"
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+    let line = format!("data: {}", "x".repeat(50 << 20));
+    check(
+        vec![stream(&line), stream(HELLO)],
+        expect![[r#"
+        the model's answer broke off: an event of the stream is longer than 16777216 bytes; again
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_knows_whether_the_same_request_would_fail_again() {
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    check(
+        vec![response(529, "request-id: req_1\r\n", overloaded), stream(HELLO)],
+        expect![[r#"
+        the model endpoint is overloaded or broken (529): Overloaded (request req_1); again
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+    check(vec![response(529, "x-should-retry: false\r\n", overloaded)], expect![[r#"
+        ! the model endpoint refuses the request (529): Overloaded. Check the model's name and the provider's settings against what the server says.
+    "#]]).await;
+    check(
+        vec![response(400, "x-should-retry: true\r\n", overloaded), stream(HELLO)],
+        expect![[r#"
+        the model endpoint is overloaded or broken (400): Overloaded; again
+        +hello = "hello"
+    "#]],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_changes_its_provider_is_told_of_once() {
+    let (url, served) = serve(vec![stream(HELLO), stream(HELLO)]).await;
+    let model = connect(settings(&url)).unwrap();
+    let blocks = vec![serde_json::json!({"type": "redacted_thinking", "data": "x"})];
+    let opaque = Some(Opaque { provider: "another".into(), blocks });
+    let messages =
+        [Message::user("a"), Message::Assistant(AssistantTurn { opaque, ..AssistantTurn::default() }), Message::user("b")];
+    let told = Mutex::new(Vec::new());
+    let on_delta = |delta: Delta<'_>| {
+        if let Delta::Translated { dropped } = delta {
+            told.lock().unwrap().extend(dropped.iter().map(ToString::to_string));
+        }
+    };
+    for turn in [2, 3] {
+        let request = Request { label: &testing::label(turn), messages: &messages, tools: &[], max_tokens: 9 };
+        model.ask(&request, &on_delta, &CancellationToken::new()).await.unwrap();
+    }
+    assert_eq!(told.into_inner().unwrap(), ["1 turn by another without encrypted reasoning (1)"]);
+    served.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_dialect_goes_over_the_same_connection() {
+    let messages = r#"{"type":"message","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn"}"#;
+    let response = r#"{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"hello"}]}]}"#;
+    for (dialect, body, path) in
+        [(Dialect::AnthropicMessages, messages, "/v1/messages"), (Dialect::OpenAiResponses, response, "/v1/responses")]
+    {
+        let (url, served) = serve(vec![self::response(200, "", body)]).await;
+        let said = ask(ModelSettings { dialect, ..settings(&url) }, &CancellationToken::new()).await;
+        assert_eq!(said, "+hello = \"hello\"\n");
+        let request = served.await.unwrap().remove(0);
+        assert!(request.starts_with(&format!("POST {path} HTTP/1.1")), "{request}");
+    }
 }

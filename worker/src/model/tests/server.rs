@@ -2,10 +2,13 @@
 //!
 //! Raw TCP rather than an HTTP library, for servers that misbehave are what is wanted.
 
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::sleep,
 };
 
 /// What is done with one connection.
@@ -15,6 +18,10 @@ pub(super) enum Play {
     Send(String),
     /// Sends the bytes, then stays silent until the client is gone.
     Stall(String),
+    /// Sends bytes that are no text, in pieces of so many, then closes.
+    Pieces(Vec<u8>, usize),
+    /// Sends the first text, then the second at these intervals until the client is gone.
+    Drip(String, &'static str, Duration),
 }
 
 /// A whole response.
@@ -63,10 +70,24 @@ async fn request(connection: &mut TcpStream) -> String {
 
 async fn answer(connection: &mut TcpStream, play: Play) {
     match play {
-        Play::Send(text) => connection.write_all(text.as_bytes()).await.unwrap(),
+        // The client may have heard enough.
+        Play::Send(text) => drop(connection.write_all(text.as_bytes()).await),
         Play::Stall(text) => {
             connection.write_all(text.as_bytes()).await.unwrap();
             let _ = connection.read(&mut [0]).await;
+        }
+        Play::Pieces(bytes, size) => {
+            for piece in bytes.chunks(size) {
+                connection.write_all(piece).await.unwrap();
+                connection.flush().await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+        Play::Drip(text, drop, interval) => {
+            connection.write_all(text.as_bytes()).await.unwrap();
+            while connection.write_all(drop.as_bytes()).await.is_ok() {
+                sleep(interval).await;
+            }
         }
     }
 }
