@@ -33,12 +33,24 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<(String, String)>) {
     for path in paths {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if path.is_dir() {
-            collect(&path, endings, found);
+            if !is_made(&path) {
+                collect(&path, endings, found);
+            }
         } else if endings.contains(&ending) {
             let name = path.strip_prefix(root()).expect("it is below the root").display().to_string();
             found.push((name, fs::read_to_string(&path).expect("it is text")));
         }
     }
+}
+
+/// What a build or a fuzzer leaves is nobody's work.
+fn is_made(folder: &Path) -> bool {
+    ["target", "corpus", "artifacts", "coverage"].iter().any(|name| folder.ends_with(name))
+        && folder.parent().is_some_and(is_package)
+}
+
+fn is_package(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file()
 }
 
 #[track_caller]

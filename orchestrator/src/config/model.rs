@@ -32,7 +32,7 @@ pub(super) const DEFAULT_KEY: &str = "DEEPSEEK_API_KEY";
 pub enum Dialect {
     /// OpenAI-compatible chat completions.
     OpenAiChat,
-    /// OpenAI's responses.
+    /// `OpenAI`'s responses.
     OpenAiResponses,
     /// Anthropic's messages.
     AnthropicMessages,

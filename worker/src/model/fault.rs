@@ -159,11 +159,16 @@ pub(super) fn short(text: &str) -> String {
     }
 }
 
-/// `retry-after-ms`, else `retry-after` in seconds. A date is left out: it would need a clock, and clocks disagree.
+/// `retry-after-ms`, else `retry-after` in seconds or as a date. A date is read against the server's own clock, in the header `date`: ours
+/// may disagree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| header(headers, name)?.parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"));
+    if let Some(seconds) = seconds {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = |name| httpdate::parse_http_date(header(headers, name)?).ok();
+    Some(date("retry-after")?.duration_since(date("date")?).unwrap_or_default())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -216,10 +221,13 @@ mod tests {
         for (name, value, wait) in [
             ("retry-after", "7", Some(7_000)),
             ("retry-after-ms", "250", Some(250)),
-            ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", Some(60_000)),
+            ("retry-after", "Wed, 21 Oct 2026 07:26:00 GMT", Some(0)),
+            ("retry-after", "Wed, 99 Oct 2026 07:26:00 GMT", None),
             ("retry-after", "-1", None),
         ] {
-            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            let date = ("date".parse().unwrap(), "Wed, 21 Oct 2026 07:27:00 GMT".parse().unwrap());
+            let headers = HeaderMap::from_iter([date, (name.parse().unwrap(), value.parse().unwrap())]);
             let error = of_response(429, &headers, b"");
             assert_eq!(error.retry_after(), wait.map(Duration::from_millis), "{name}: {value}");
         }

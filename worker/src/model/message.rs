@@ -98,14 +98,51 @@ impl AssistantTurn {
     /// How many bytes the model wrote.
     pub fn bytes(&self) -> usize {
         let calls: usize = self.calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len()).sum();
-        let said = self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls;
-        // Opaque blocks hold what was said as well, and go out instead of it.
-        let blocks = self.opaque.iter().flat_map(|opaque| &opaque.blocks).map(|block| block.to_string().len());
-        said.max(blocks.sum())
+        let said = self.text.len() + self.reasoning.as_ref().map_or(0, String::len);
+        // Opaque blocks hold what was said as well, and go out instead of it. Their calls go out as the turn has them.
+        let blocks = self.opaque.iter().flat_map(|opaque| &opaque.blocks).filter(|block| !is_call(block)).map(written);
+        calls + said.max(blocks.sum())
+    }
+}
+
+fn is_call(block: &Value) -> bool {
+    let kind = block.get("type").and_then(Value::as_str).unwrap_or_default();
+    matches!(kind, "tool_use" | "function_call" | "custom_tool_call")
+}
+
+/// Roughly how long a value is as JSON, without writing it.
+fn written(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+        Value::String(text) => text.len() + 2,
+        Value::Array(values) => values.iter().map(|value| written(value) + 1).sum::<usize>() + 2,
+        Value::Object(members) => members.iter().map(|(key, value)| key.len() + written(value) + 4).sum::<usize>() + 2,
     }
 }
 
 /// Tokens of so many bytes, before anybody has counted them: 3.1 bytes a token is what source code costs at worst.
 pub fn estimate_tokens(bytes: u64) -> u64 {
     bytes.saturating_mul(10).div_ceil(31)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_turn_counts_what_goes_out_and_nothing_twice() {
+        let thinking = json!({"type": "thinking", "thinking": "x".repeat(500), "signature": "s".repeat(400)});
+        let call = json!({"type": "function_call", "arguments": "a".repeat(300)});
+        let turn = AssistantTurn {
+            text: String::new(),
+            reasoning: Some("x".repeat(500)),
+            calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "a".repeat(300) }],
+            opaque: Some(Opaque { provider: "p".into(), blocks: vec![thinking.clone(), call] }),
+        };
+        let exact = thinking.to_string().len() + 302;
+        assert!(turn.bytes().abs_diff(exact) < 10, "{} is not about {exact}", turn.bytes());
+        assert_eq!(AssistantTurn { opaque: None, ..turn }.bytes(), 802);
+    }
 }

@@ -193,8 +193,18 @@ fn is_keep_alive(word: &str) -> bool {
 
 fn is_error(json: &Value) -> bool {
     let is = |key: &str| json.get(key).is_some_and(|word| word == "error");
-    let has = |key: &str| json.get(key).is_some_and(|value| !value.is_null());
+    let has = |key: &str| json.get(key).is_some_and(|value| !is_empty(value));
     has("error") || is("object") || is("type") || (has("detail") && !has("choices") && !has("type"))
+}
+
+/// Some servers fill a member that says nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
 }
 
 fn whole(

@@ -86,7 +86,7 @@ pub struct ModelSettings {
     pub extra_body: Map<String, Value>,
     /// How long one answer may take from request to end.
     pub request_timeout: Duration,
-    /// How long nothing at all may come.
+    /// How long nothing at all may come. Keep-alives alone may come for five times as long.
     pub idle_timeout: Duration,
     /// How often a request that failed for a passing reason is sent again.
     pub retries: u32,
