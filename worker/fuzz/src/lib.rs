@@ -63,7 +63,7 @@ fn read<'a>(dialect: &Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (R
             Delta::Text(text) => (0, text),
             Delta::Reasoning(text) => (1, text),
             Delta::Arguments(text) => (2, text),
-            Delta::Retrying { .. } | Delta::Translated { .. } => return,
+            _ => return,
         };
         heard.lock().expect("nobody else holds it")[place].push_str(text);
     };

@@ -39,16 +39,19 @@ pub(crate) struct Read {
     pub(crate) answer: Result<Answer, ModelError>,
     /// The deltas on the way, by kind.
     pub(crate) heard: [String; 3],
+    /// What the provider had counted in the end, whether it came to an answer or not.
+    pub(crate) counted: Option<Tokens>,
 }
 
 /// Reads a body in pieces, the third turn of a conversation of an entry called `test`.
 pub(crate) fn read<'a>(dialect: &Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
-    let heard = Mutex::new(<[String; 3]>::default());
+    let (heard, counted) = (Mutex::new(<[String; 3]>::default()), Mutex::new(None));
     let on_delta = |delta: Delta<'_>| {
         let (place, text) = match delta {
             Delta::Text(text) => (0, text),
             Delta::Reasoning(text) => (1, text),
             Delta::Arguments(text) => (2, text),
+            Delta::Counted(tokens) => return *counted.lock().unwrap() = Some(tokens),
             _ => return,
         };
         heard.lock().unwrap()[place].push_str(text);
@@ -58,13 +61,16 @@ pub(crate) fn read<'a>(dialect: &Dialect, pieces: impl IntoIterator<Item = &'a [
     let settings = ModelSettings::new("test/model", dialect.clone(), "");
     let request = Request { label: &label(3), messages: &[], tools: &[], max_tokens: 9 };
     let answer = pushed.and_then(|()| reader.finish(&mut Ending::of(&settings, &request), &on_delta));
-    Read { answer, heard: heard.into_inner().unwrap() }
+    Read { answer, heard: heard.into_inner().unwrap(), counted: counted.into_inner().unwrap() }
 }
 
 /// What came of a body, in a line; it is the same whole and in pieces of three bytes.
 pub(crate) fn show(dialect: &Dialect, body: &str) -> String {
     let whole = read(dialect, [body.as_bytes()]);
     assert_eq!(read(dialect, body.as_bytes().chunks(3)), whole, "the pieces do not matter");
+    if let Ok(answer) = &whole.answer {
+        assert_eq!(whole.counted, answer.usage, "what was counted is told on the way");
+    }
     match whole.answer {
         Err(error) => format!("{}: {error}\n", if error.is_transient() { "again" } else { "error" }),
         Ok(Answer { turn, finish, usage, .. }) => {

@@ -91,6 +91,15 @@ fn an_answer_is_whole_or_an_error() {
 }
 
 #[test]
+fn what_was_counted_before_a_stream_broke_off_is_told() {
+    let start =
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":1}}}"#;
+    let cut = testing::read(&Dialect::AnthropicMessages, [format!("data: {start}\n\n").as_bytes()]);
+    assert!(cut.answer.is_err());
+    assert_eq!(cut.counted, Some(shared::Tokens { hit: 2, miss: 7, write: 0, output: 1 }));
+}
+
+#[test]
 fn a_body_need_not_be_a_stream() {
     let bodies = [
         r#"{"type":"message","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"tool_use","id":"a","name":"f","input":{"p":1}}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":4}}"#,

@@ -156,10 +156,8 @@ impl Response {
 
     /// The whole response, as the last event or a body that is no stream has it.
     fn end_with(&mut self, mut response: Value, on_delta: &OnDelta<'_>) -> Result<(), ModelError> {
-        self.usage = response.get("usage").and_then(tokens).or(self.usage);
-        if let Some(tokens) = self.usage {
-            on_delta(Delta::Counted(tokens));
-        }
+        self.usage = response.get("usage").and_then(tokens);
+        self.usage.into_iter().for_each(|tokens| on_delta(Delta::Counted(tokens)));
         if let Some(error) = response.get("error").filter(|error| !error.is_null()) {
             return Err(fault::of_event(&serde_json::json!({"error": error})));
         }
