@@ -113,7 +113,7 @@ impl Launch {
         let secrecy = &self.config.secrecy;
         findings.survey.guidance.values_mut().for_each(|text| *text = secrecy.mask(text).into_owned());
         let map_bytes = self.config.map_bytes();
-        let room = Room { goal, bytes: BRIEF_BYTES + map_bytes, map: map_bytes };
+        let room = Room { goal, bytes: (BRIEF_BYTES + map_bytes).min(self.config.brief_bytes()), map: map_bytes };
         let repository_brief = secrecy.mask(&repository_brief(&findings, &room)).into_owned();
         let Findings { survey, map } = findings;
         let surroundings = Surroundings { notes: self.notes(start), repository_brief, survey, map };

@@ -117,7 +117,9 @@ impl Site {
 
     /// Tasks whose conversation begins too long for their model.
     pub fn misfits(&self, plan: &Plan) -> Vec<Misfit> {
-        fit::misfits(plan, self.opening(), |task| self.models.of_attempt(task, None).ok())
+        // What each is told of the files around its own is not looked up for this.
+        let around = worker::model::estimate_tokens(self.map_bytes as u64 / 4 * 3);
+        fit::misfits(plan, self.opening() + around, |task| self.models.of_attempt(task, None).ok())
     }
 
     /// What was remarked of the plan when it was proposed; of one that never was, what the linter says now.

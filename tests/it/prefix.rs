@@ -114,7 +114,10 @@ fn a_conversation_that_outgrows_its_window_is_made_shorter_and_goes_on_to_the_en
             let _ = writeln!(told, "anew at turns {anew:?}, {} summaries", summaries.len());
         }
     }
-    expect![[""]].assert_eq(&told);
+    expect![[r#"
+        anew at turns [Some(10), Some(14), Some(20)], 1 summaries
+    "#]]
+    .assert_eq(&told);
     assert!(s.result().contains("## task-8.txt\ntask-8 17\n"), "{}", s.history().outline());
 }
 

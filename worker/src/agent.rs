@@ -247,11 +247,11 @@ impl Agent {
         let kin = self.kin.as_ref().filter(|_| !std::mem::replace(&mut session.is_known, true));
         let other = kin.and_then(|kin| kin.look(&session.tools, session.talk.messages()));
         let drifted = session.talk.drift(self.model.id(), &session.tools);
+        debug_assert_eq!((&drifted, &other), (&None, &None), "attempt {} at {:?}", self.label.attempt, self.label.task);
         for (drift, what) in [(drifted, "the request before"), (other, "the first worker's")] {
             let Some(drift) = drift else { continue };
             let what = format!("a request does not begin like {what}: {drift}");
             tracing::warn!(task = ?self.label.task, attempt = self.label.attempt, what);
-            assert!(!cfg!(debug_assertions), "{what}");
             self.observer.saw(Progress::Drift { what });
         }
     }

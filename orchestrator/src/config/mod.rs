@@ -219,7 +219,15 @@ impl Config {
 
     /// How long a map of the repository's symbols may be, at as many bytes to a token as a request is estimated with.
     pub fn map_bytes(&self) -> usize {
-        settings::small(&self.settings, "context.map_tokens").map_or(0, |tokens| (tokens as usize).saturating_mul(31) / 10)
+        let wanted =
+            settings::small(&self.settings, "context.map_tokens").map_or(0, |tokens| (tokens as usize).saturating_mul(31) / 10);
+        wanted.min(self.brief_bytes() / 2)
+    }
+
+    /// The most bytes that may be told of the repository: a quarter of the window of the workers' model.
+    pub fn brief_bytes(&self) -> usize {
+        let window = self.lineup(Role::Worker).ok().and_then(|all| Some(all.first()?.context_window)).unwrap_or(u64::MAX);
+        usize::try_from(window / 4).unwrap_or(usize::MAX).saturating_mul(3)
     }
 
     /// Whether commands of workers may see a variable because `env.pass` names it. Never true of a variable that holds a model's key.

@@ -65,6 +65,7 @@ pub fn longest_result(window: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Dialect, ModelSettings, PrefixCache, connect};
 
     #[test]
     fn the_marks_leave_room_for_an_answer_and_a_wide_gap() {
@@ -88,6 +89,15 @@ mod tests {
             assert_eq!(Gauge::counted(bytes, tokens), Gauge::default(), "{bytes} {tokens}");
         }
         assert_eq!(Gauge::counted(u64::MAX, u64::MAX).tokens(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn what_is_said_of_a_model_reaches_whoever_asks_it() {
+        let mut settings = ModelSettings::new("p/m", Dialect::OpenAiChat, "http://localhost/v1");
+        settings.context_budget = Some(30_000);
+        settings.capabilities.cache = PrefixCache::Warmed;
+        let model = connect(settings).unwrap();
+        assert_eq!((model.context_budget(), model.prefix_cache()), (Some(30_000), PrefixCache::Warmed));
     }
 
     #[test]

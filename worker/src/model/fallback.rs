@@ -147,6 +147,10 @@ impl Model for Fallback {
         self.first.prefix_cache()
     }
 
+    fn context_budget(&self) -> Option<u64> {
+        self.all().filter_map(|model| model.context_budget()).min()
+    }
+
     fn context_window(&self) -> u64 {
         self.first.context_window()
     }

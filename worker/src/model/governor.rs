@@ -254,6 +254,10 @@ impl Model for Governed {
         self.inner.prefix_cache()
     }
 
+    fn context_budget(&self) -> Option<u64> {
+        self.inner.context_budget()
+    }
+
     fn context_window(&self) -> u64 {
         self.inner.context_window()
     }

@@ -167,7 +167,7 @@ async fn check(setup: Setup, expected: Expect) {
 
 /// Turns that no dropped result makes short enough: the calls themselves are long.
 fn wordy(turns: usize) -> String {
-    (0..turns).map(|turn| format!("mute {turn}{}\n", "/".repeat(3_000))).collect()
+    (0..turns).map(|turn| format!("mute {turn}{}", "/".repeat(3_000))).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,6 +99,10 @@ impl Model for Mending {
         self.0.prefix_cache()
     }
 
+    fn context_budget(&self) -> Option<u64> {
+        self.0.context_budget()
+    }
+
     fn context_window(&self) -> u64 {
         self.0.context_window()
     }

@@ -236,7 +236,7 @@ async fn a_page_stays_within_its_size() {
 
 #[tokio::test]
 async fn whoever_has_a_small_window_is_shown_little_at_a_time() {
-    let lines: String = (0..400).map(|line| format!("line {line} of a file\n")).collect();
+    let lines = (0..400).map(|line| format!("line {line} of a file")).collect::<Vec<_>>().join("\n");
     let long: Vec<String> = (0..400).map(|file| format!("src/a_file_of_the_tree_{file}.rs")).collect();
     let files: Vec<(&str, &str)> = long.iter().map(|path| (path.as_str(), "")).chain([("big", lines.as_str())]).collect();
     let desk = Desk::with(&files, |place| place.longest_result = 2_048);
