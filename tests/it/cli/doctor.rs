@@ -43,11 +43,11 @@ fn one_request_shows_what_an_endpoint_can_do() {
         &server,
         0,
         &expect![[r#"
-        ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-        ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-        ok    endpoint     scripted-http/test-model answers in 310 tokens
-                           streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
-    "#]],
+            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+            ok    endpoint     scripted-http/test-model answers in 310 tokens
+                               streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
+        "#]],
     );
     assert_eq!(server.asked().len(), 1, "planner and workers have one model, which is asked once");
     let asked = &server.asked()[0].body;
@@ -68,20 +68,20 @@ fn every_model_of_every_role_is_asked_once() {
         &server,
         0,
         &expect![[r#"
-        ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-        ok    worker       scripted-http/w at URL, openai-chat (price not known)
-        ok    worker       else scripted-http/spare at URL, openai-chat (price not known)
-        ok    resolver     scripted-http/strong at URL, openai-chat (price not known)
-        ok    escalation   scripted-http/strong at URL, openai-chat (price not known)
-        ok    endpoint     scripted-http/test-model answers in 310 tokens
-                           streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
-        ok    endpoint     scripted-http/w answers in 310 tokens
-                           streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
-        ok    endpoint     scripted-http/spare answers in 310 tokens
-                           streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
-        ok    endpoint     scripted-http/strong answers in 310 tokens
-                           streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
-    "#]],
+            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+            ok    worker       scripted-http/w at URL, openai-chat (price not known)
+            ok    worker       else scripted-http/spare at URL, openai-chat (price not known)
+            ok    resolver     scripted-http/strong at URL, openai-chat (price not known)
+            ok    escalation   scripted-http/strong at URL, openai-chat (price not known)
+            ok    endpoint     scripted-http/test-model answers in 310 tokens
+                               streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
+            ok    endpoint     scripted-http/w answers in 310 tokens
+                               streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
+            ok    endpoint     scripted-http/spare answers in 310 tokens
+                               streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
+            ok    endpoint     scripted-http/strong answers in 310 tokens
+                               streaming not seen, tools yes, parallel calls yes, reasoning not seen, cache counters not seen, strict schemas yes
+        "#]],
     );
     let mut asked: Vec<String> = server.asked().iter().map(|asked| asked.body["model"].to_string()).collect();
     asked.sort();

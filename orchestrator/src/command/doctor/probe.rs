@@ -80,7 +80,9 @@ async fn ask_once(choice: &ModelChoice, root: &Path, trial: Trial) -> Result<Res
     let pieces = AtomicUsize::new(0);
     let on_delta = |delta: Delta<'_>| match delta {
         Delta::Retrying { .. } => pieces.store(0, Ordering::Relaxed),
-        _ => drop(pieces.fetch_add(1, Ordering::Relaxed)),
+        Delta::Text(_) | Delta::Reasoning(_) | Delta::Arguments(_) => drop(pieces.fetch_add(1, Ordering::Relaxed)),
+        // What else is heard on the way is no piece of the answer.
+        _ => {}
     };
     let answer = model.ask(&request, &on_delta, &CancellationToken::new()).await;
     Ok(answer.map(|answer| (answer, pieces.load(Ordering::Relaxed))))
