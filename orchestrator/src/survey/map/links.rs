@@ -85,10 +85,10 @@ pub(super) fn links(sources: &[Source], imports: &[(RepoPath, RepoPath)]) -> Vec
     let imported = imported(sources, imports);
     let mut names = defined(sources);
     let mut surroundings = Surroundings { sources, imported: &imported, at: 0, near: HashMap::new() };
-    for at in 0..sources.len() {
+    for (at, source) in sources.iter().enumerate() {
         surroundings.move_to(at);
-        for (name, _) in &sources[at].symbols.uses {
-            if let Some(name) = names.get_mut(&(sources[at].family, name.as_str())).filter(|name| !surroundings.is_own(name)) {
+        for name in source.symbols.uses.keys() {
+            if let Some(name) = names.get_mut(&(source.family, name.as_str())).filter(|name| !surroundings.is_own(name)) {
                 name.users += 1;
                 name.near += usize::from(surroundings.nearest(name) > Some(Nearness::Elsewhere));
             }

@@ -77,7 +77,9 @@ impl From<Vec<MappedFile>> for SymbolMap {
     fn from(mut files: Vec<MappedFile>) -> Self {
         let defined: Vec<usize> = files.iter().map(|file| file.defines.len()).collect();
         let leads_on = |link: &Link| defined.get(link.to as usize).is_some_and(|count| (link.definition as usize) < *count);
-        files.iter_mut().for_each(|file| file.links.retain(leads_on));
+        for file in &mut files {
+            file.links.retain(leads_on);
+        }
         Self { files }
     }
 }

@@ -24,7 +24,9 @@ impl SymbolMap {
             let defines = |file: &MappedFile| file.defines.iter().any(|definition| definition.name == word);
             let files: Vec<usize> = (0..self.files.len()).filter(|&at| defines(&self.files[at])).collect();
             if files.len() <= MAX_FILES {
-                files.into_iter().for_each(|at| named[at] = true);
+                for at in files {
+                    named[at] = true;
+                }
             }
         }
         named

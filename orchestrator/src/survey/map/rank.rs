@@ -1,4 +1,4 @@
-//! Personalised PageRank: how much attention reaches each file, and through which of its symbols.
+//! Personalised `PageRank`: how much attention reaches each file, and through which of its symbols.
 //!
 //! Attention begins where `start` says. Of what a file has, most goes on to the files that it uses, in proportion to its links, and the
 //! rest begins anew, as does all that a file without links has.
@@ -54,7 +54,9 @@ pub(super) fn rank(files: &[MappedFile], start: &[f64], aims: &[f64]) -> Ranks {
     let mut definitions = definitions(files, &ranks, &outgoing);
     for (reached, aim) in definitions.iter_mut().zip(aims) {
         let part = (1.0 - DAMPING) * aim / reached.len().max(1) as f64;
-        reached.iter_mut().for_each(|reached| *reached += part);
+        for reached in reached {
+            *reached += part;
+        }
     }
     Ranks { files: ranks, definitions }
 }
@@ -95,6 +97,8 @@ fn divide(file: &MappedFile, reached: &mut [f64]) {
     }
     for same in of_name.values().filter(|same| same.len() > 1) {
         let part = reached[same[0]] / same.len() as f64;
-        same.iter().for_each(|&at| reached[at] = part);
+        for &at in same {
+            reached[at] = part;
+        }
     }
 }

@@ -263,7 +263,7 @@ fn text_that_is_no_program_yields_what_was_understood_of_it() {
 fn what_programs_wrote_is_left_out_and_what_is_kept_of_a_file_is_bounded() {
     let bundle = format!("function alpha() {{}} {}\n", "var beta=1;".repeat(1_000));
     assert!(symbols_of("a.js", &bundle).is_empty());
-    let many: String = (0..6_000).map(|at| format!("pub fn name_{at}() {{}}\n")).collect();
+    let many: String = (0..6_000).map(|at| format!("pub fn name_{at}() {{}}\n")).collect::<Vec<_>>().concat();
     let symbols = symbols_of("a.rs", &many);
     assert_eq!((symbols.defines.len(), symbols.uses.len()), (super::MAX_DEFINITIONS, super::MAX_NAMES));
 }
