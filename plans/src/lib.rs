@@ -26,11 +26,13 @@ pub mod run_state;
 mod sample;
 pub mod schedule;
 pub mod settings;
+pub mod spending;
 mod spelling;
 pub mod survey;
 pub mod task;
 pub mod task_state;
 pub mod visible;
+pub mod worked;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};
