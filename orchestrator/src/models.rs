@@ -209,7 +209,7 @@ pub fn connect(choice: &ModelChoice, root: &Path) -> Result<Arc<dyn Model>, Erro
     };
     let settings = ModelSettings {
         api_key: choice.api_key.as_ref().map(|key| model::Secret::new(key.reveal())),
-        price: choice.price,
+        price: choice.price.as_ref().map(shared::Tariff::dearest),
         context_window: choice.context_window,
         context_budget: choice.context_budget,
         max_output: choice.max_output,

@@ -63,7 +63,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_went_back_and_a_time_that_does_not_read_count_nothing() {
-        assert_eq!(time_at_work(&entries(&[("20T10:00:00", started()), ("19T10:00:00", Event::CancelRequested)])), Duration::ZERO);
+        assert_eq!(
+            time_at_work(&entries(&[("20T10:00:00", started()), ("19T10:00:00", Event::CancelRequested)])),
+            Duration::ZERO
+        );
         assert_eq!(time_at_work(&entries(&[("20T10:00:00", started()), ("noon", Event::CancelRequested)])), Duration::ZERO);
     }
 }

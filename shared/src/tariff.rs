@@ -142,10 +142,12 @@ impl Peak {
     fn holds(&self, time: u64) -> bool {
         let minute = u16::try_from(time % DAY / MINUTE).unwrap_or_default();
         let (today, yesterday) = (self.is_day(time / DAY), (time / DAY).checked_sub(1).is_some_and(|day| self.is_day(day)));
-        self.windows.iter().any(|window| match window.from < window.until {
-            true => today && (window.from..window.until).contains(&minute),
-            false => (today && minute >= window.from) || (yesterday && minute < window.until),
-        })
+        let holds = |Window { from, until }: &Window| {
+            let goes_on = from > until;
+            let begun = today && minute >= *from && (goes_on || minute < *until);
+            begun || (goes_on && yesterday && minute < *until)
+        };
+        self.windows.iter().any(holds)
     }
 
     /// The first day of 1970 was a Thursday.

@@ -85,6 +85,7 @@ fn effective_values_are_shown_with_their_origins() {
         escalation is off
         INSPAN_BASE_URL = http://localhost:1/v1, for every role, spoken to as openai-chat
         INSPAN_API_KEY is set, for every role
+        built-in prices as of 2026-11-22; a `price` of your own goes before them
 
         providers
           anthropic    https://api.anthropic.com/v1      anthropic-messages ANTHROPIC_API_KEY missing
