@@ -172,6 +172,7 @@ impl Launch {
             repository_brief,
             notes,
             models: if self.settings.planner { models } else { models.without_planner() },
+            tariffs: self.config.tariffs(),
             rules,
             approvals: Arc::new(self.config.approvals.clone()),
             generated: self.config.generated.clone(),

@@ -227,7 +227,7 @@ fn connect_governed(choice: &ModelChoice, root: &Path, governors: &Governors) ->
     };
     let settings = ModelSettings {
         api_key: choice.api_key.as_ref().map(|key| model::Secret::new(key.reveal())),
-        price: choice.price,
+        price: choice.price.as_ref().map(shared::Tariff::dearest),
         context_window: choice.context_window,
         context_budget: choice.context_budget,
         max_output: choice.max_output,

@@ -9,11 +9,12 @@
 
 mod masked;
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
 use plans::{
     event::{Entry, Event},
     run_state::{IllegalEvent, RunState},
+    worked::time_at_work,
 };
 use shared::{RunId, Secrecy};
 use tokio::sync::broadcast;
@@ -49,6 +50,7 @@ pub struct Recorder {
     closed: bool,
     secrecy: Arc<Secrecy>,
     listeners: broadcast::Sender<Arc<Entry>>,
+    worked: Duration,
 }
 
 impl Recorder {
@@ -58,19 +60,25 @@ impl Recorder {
         let state = RunState::begin(first)?;
         let mut journal = Journal::open(folder, run)?;
         journal.append(first)?;
-        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0 })
+        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0, worked: Duration::ZERO })
     }
 
     /// Takes up a run where its journal ends.
     pub fn take_up(folder: &Path, run: RunId, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
         let journal = Journal::open(folder, run)?;
-        let state = RunState::fold(&journal.after(0)?)?;
-        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0 })
+        let entries = journal.after(0)?;
+        let (state, worked) = (RunState::fold(&entries)?, time_at_work(&entries));
+        Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0, worked })
     }
 
     /// The number of the last event.
     pub fn last(&self) -> u64 {
         self.journal.last()
+    }
+
+    /// How long earlier processes were at this run.
+    pub fn worked(&self) -> Duration {
+        self.worked
     }
 
     /// The state now.

@@ -12,13 +12,13 @@ use plans::{
     event::{CommitId, Event, Settings},
     run_state::RunState,
 };
-use shared::{AttemptKey, RunId, Secrecy};
+use shared::{AttemptKey, RunId, Secrecy, Tariff};
 use tokio_util::task::TaskTracker;
-use worker::{actor::Company, process::end_strays};
+use worker::{actor::Company, model::Model, process::end_strays};
 
 use crate::{
     approvals::Rules,
-    config::Generated,
+    config::{Generated, Tariffs},
     environment::Environment,
     error::Error,
     journal::Journal,
@@ -66,6 +66,8 @@ pub struct Site {
     pub notes: Vec<String>,
     /// Whoever is asked; no planner if the run goes without.
     pub models: Models,
+    /// What models cost.
+    pub tariffs: Tariffs,
     /// What plans are completed with and held against.
     pub rules: PlanRules,
     /// What a person wants to be asked about, and what nobody may do.
@@ -91,7 +93,7 @@ impl Site {
         let model = self.models.worker.as_ref();
         let team = Team {
             model: model.map(|model| model.id().to_owned()),
-            price: model.and_then(|model| model.price()),
+            tariff: model.and_then(|model| self.tariff(model.as_ref())),
             reserve: self.models.in_reserve(),
             opening: self.opening(),
         };
@@ -110,8 +112,13 @@ impl Site {
         }
     }
 
+    /// What a model costs, if anybody knows.
+    pub fn tariff(&self, model: &dyn Model) -> Option<Tariff> {
+        self.tariffs.get(model.id()).cloned().or_else(|| model.price().map(Tariff::from))
+    }
+
     /// How many tokens every worker's conversation begins with.
-    fn opening(&self) -> u64 {
+    pub fn opening(&self) -> u64 {
         worker::model::estimate_tokens(self.repository_brief.len() as u64 + OPENING_BYTES)
     }
 

@@ -7,12 +7,13 @@
 //! file that could be gone. Times are for people; the fold does not look at them.
 
 use serde::{Deserialize, Serialize};
-use shared::{Attempt, AttemptKey, Glob, Money, Outcome, RepoPath, RunId, TaskId, Tokens};
+use shared::{Attempt, AttemptKey, Glob, Outcome, RepoPath, RunId, TaskId};
 
 pub use crate::settings::Settings;
 use crate::{
     approval::{Decider, Decision, Subject},
     plan::Plan,
+    spending::Turn,
 };
 
 /// The version of the journal's lines that this program writes.
@@ -107,19 +108,7 @@ pub enum Event {
         continues: Option<Attempt>,
     },
     /// A model turn was paid for.
-    TurnTaken {
-        /// The attempt's task; none for the planner.
-        task: Option<TaskId>,
-        /// The attempt; none for the planner.
-        attempt: Option<Attempt>,
-        /// Counted from 1 within the attempt.
-        turn: u32,
-        /// What the provider counted.
-        tokens: Tokens,
-        /// What it cost, where the price is known.
-        #[serde(rename = "cost_usd")]
-        cost: Option<Money>,
-    },
+    TurnTaken(Turn),
     /// A worker may write more than its plan says.
     ScopeGranted {
         /// The attempt that asked.
@@ -329,6 +318,9 @@ pub enum Event {
     RunResumed {
         /// How it is to behave from now on.
         settings: Settings,
+        /// How many seconds earlier processes have been at it.
+        #[serde(default)]
+        worked_s: u64,
     },
     /// The run is over.
     RunEnded {

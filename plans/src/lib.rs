@@ -27,10 +27,12 @@ mod sample;
 pub mod schedule;
 pub mod settings;
 mod spelling;
+pub mod spending;
 pub mod survey;
 pub mod task;
 pub mod task_state;
 pub mod visible;
+pub mod worked;
 
 pub use plan::{Gate, Plan, PlanDraft};
 pub use problem::{Place, Problem, Severity};

@@ -17,4 +17,4 @@ mod tests;
 pub use graph::graph;
 pub use markup::{dot, mermaid};
 pub use rights::rights;
-pub use table::{TableFacts, table};
+pub use table::{Expected, TableFacts, table};

@@ -41,6 +41,15 @@ impl Tokens {
     }
 }
 
+/// `950`, `12.3k`, `4.5M`.
+pub fn short(count: u64) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", count as f64 / 1e3),
+        _ => format!("{:.1}M", count as f64 / 1e6),
+    }
+}
+
 impl Add for Tokens {
     type Output = Self;
     fn add(self, other: Self) -> Self {
@@ -159,6 +168,11 @@ impl Price {
         let sum = prompt + part(self.output, tokens.output);
         Money { nano_usd: u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX) }
     }
+
+    /// What they would have cost without any cache.
+    pub fn uncached(&self, tokens: Tokens) -> Money {
+        self.of(Tokens { hit: 0, miss: tokens.prompt(), write: 0, output: tokens.output })
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +194,11 @@ mod tests {
             assert_eq!(serde_json::from_str::<Money>(&text).unwrap(), Money { nano_usd }, "{text}");
         }
         assert!(serde_json::from_str::<Money>("-1").is_err());
+    }
+
+    #[test]
+    fn long_numbers_are_short() {
+        assert_eq!([950, 12_345, 4_500_000].map(short), ["950", "12.3k", "4.5M"]);
     }
 
     #[test]

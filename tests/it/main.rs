@@ -4,6 +4,7 @@
 //! the library of this package.
 
 mod approvals;
+mod budget;
 mod cli;
 mod map;
 mod merge;

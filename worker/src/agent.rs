@@ -23,7 +23,7 @@ mod tests;
 use std::{io, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use shared::{Limit, Limits, Price, Tokens};
+use shared::{Limit, Limits, Price, Repairs, Tokens};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -35,13 +35,16 @@ use self::{
     patience::{Patience, Verdict},
 };
 use crate::{
-    budget::Budget,
+    budget::{Ask, Budget, OverBudget, Reservation, Settlement},
     context::summary::PERSON,
     model::{Answer, Delta, Label, Message, Model, ModelError, Request, estimate_tokens, meter::Meter},
     observe::{Observer, Progress},
     prefix::Kin,
     tool::{ToolOutcome, ToolSpec, Toolbox},
 };
+
+const LAST_WORD: &str =
+    "The budget of the whole run is almost used up: this may be your last answer. Bring your work to an end now";
 
 /// An agent: a model with tools, and what it may spend.
 pub struct Agent {
@@ -117,6 +120,8 @@ struct Session<'a> {
     tools: Vec<ToolSpec>,
     patience: Patience,
     warned: bool,
+    /// Whether it was told that the run's budget is almost used up.
+    told: bool,
     /// Whether its beginning was held against that of its kin.
     is_known: bool,
     /// The model's window, as far as is known.
@@ -135,6 +140,7 @@ impl Agent {
             tools: self.toolbox.specs(),
             patience: Patience::default(),
             warned: false,
+            told: false,
             is_known: false,
             window: self.model.context_window(),
         };
@@ -211,26 +217,25 @@ impl Agent {
         let label = Label { turn, ..self.label.clone() };
         session.talk.write(self.model.id(), &label, &session.tools).map_err(|error| no_transcript(&error))?;
         let prompt = session.talk.prompt(&session.tools);
-        let reserved = self.budget.reserve(Tokens { output: room, ..prompt }).await;
-        let reservation = reserved.map_err(|_| AgentEnd::OverBudget)?;
-        let room = reservation.estimate.output;
+        let reservation = self.reserve(session, Tokens { output: room, ..prompt }).await?;
+        let room = self.say_if_last(session, &label, &reservation)?;
         self.observer.saw(Progress::Asking { turn });
         self.look_for_drift(session);
         let meter = Meter::default();
         let on_delta = |delta: Delta<'_>| self.hear(delta, &meter);
         let request = Request { label: &label, messages: session.talk.messages(), tools: &session.tools, max_tokens: room };
         let answer = self.model.ask(&request, &on_delta, session.stop).await;
-        let used = used(&answer, prompt, &meter);
-        let (paid, price) = (used + meter.lost(), self.price_of(&answer));
-        self.budget.settle(reservation, paid).await;
-        session.talk.spent(paid, price);
+        let (used, settlement) = (used(&answer, prompt, &meter), settlement(&answer, prompt, &meter));
+        let (paid, price) = (settlement.used, self.price_of(&answer));
+        let cost = self.budget.settle(reservation, settlement).await.or_else(|| Some(price?.of(paid)));
+        session.talk.spent(paid, cost);
         let answer = answer.map_err(|error| without_answer(&error, session.talk.totals().turns))?;
         session
             .talk
             .answered(&answer, used, Sent { tools: &session.tools, max_tokens: room })
             .map_err(|error| no_transcript(&error))?;
         let tools = answer.turn.calls.iter().map(|call| call.name.clone()).collect();
-        self.observer.saw(Progress::Turn { turn, tokens: paid, cost: price.map(|price| price.of(paid)), tools });
+        self.observer.saw(Progress::Turn { turn, tokens: paid, cost, tools });
         Ok(answer)
     }
 
@@ -240,6 +245,30 @@ impl Agent {
             Ok(Answer { by: Some(by), .. }) => by.price,
             _ => self.model.price(),
         }
+    }
+
+    /// Waits for the run's money, unless it is stopped meanwhile.
+    async fn reserve(&self, session: &Session<'_>, estimate: Tokens) -> Result<Reservation, AgentEnd> {
+        let is_first = session.talk.totals().turns == 0;
+        let guessed = if is_first { estimate.prompt() } else { 0 };
+        let reserved = session.stop.run_until_cancelled(self.budget.reserve(Ask { estimate, guessed })).await;
+        reserved.ok_or(AgentEnd::Cancelled)?.map_err(|refused| match refused {
+            OverBudget::Run => AgentEnd::OverBudget,
+            OverBudget::Share(limit) => exhausted(limit),
+        })
+    }
+
+    /// How much the answer may be. Where it may be the last that the run can pay for, the model is told; the answer pays for that.
+    fn say_if_last(&self, session: &mut Session<'_>, label: &Label, reservation: &Reservation) -> Result<u64, AgentEnd> {
+        let room = reservation.estimate.output;
+        if !reservation.last || session.told {
+            return Ok(room);
+        }
+        session.told = true;
+        let text = format!("{LAST_WORD} and call `{}`.", self.terminal.tool);
+        session.talk.say(&text);
+        session.talk.write(self.model.id(), label, &session.tools).map_err(|error| no_transcript(&error))?;
+        Ok(room.saturating_sub(estimate_tokens(Message::user(text).bytes())).max(1))
     }
 
     /// A prefix that has changed costs money and nothing else: it is told, and the attempt goes on. In a build for tests it is a fault.
@@ -341,6 +370,21 @@ fn without_answer(error: &ModelError, turns: u32) -> AgentEnd {
         ModelError::ContextTooLong { .. } => exhausted(Limit::Context),
         other => AgentEnd::Unavailable { why: other.in_full() },
     }
+}
+
+/// What a request took, over all its tries, and what was done to its answer.
+pub(crate) fn settlement(answer: &Result<Answer, ModelError>, prompt: Tokens, meter: &Meter) -> Settlement {
+    let mut repairs = Repairs::new();
+    for repair in answer.iter().flat_map(|answer| &answer.repairs) {
+        *repairs.entry(*repair).or_default() += 1;
+    }
+    let estimated = match answer {
+        Ok(answer) => answer.usage.is_none(),
+        Err(_) => meter.last().is_none(),
+    };
+    let model = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
+    let used = used(answer, prompt, meter) + meter.lost();
+    Settlement { used, estimated, model, repairs, retries: meter.retries() }
 }
 
 /// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.

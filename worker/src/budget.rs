@@ -1,11 +1,28 @@
 //! The run's money and tokens, as an attempt sees them: asked for before a request, settled after it.
 //!
 //! **Invariant:** every reservation that was granted is settled, also when the request fails or is cancelled.
+//! **Invariant:** a future of [`Budget::reserve`] that is dropped before it is done leaves nothing reserved.
 //!
 //! Not here: who keeps the books (`orchestrator`'s ledger), and the attempt's own limits ([`agent`](crate::agent)).
 
 use futures_util::future::BoxFuture;
-use shared::Tokens;
+use shared::{Limit, Money, Repairs, Tokens};
+
+/// What a request may take at most, as far as its sender knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Prompt and answer.
+    pub estimate: Tokens,
+    /// How many of the prompt's tokens are guessed by bytes, because no provider has counted them yet. They are part of `estimate`.
+    pub guessed: u64,
+}
+
+impl From<Tokens> for Ask {
+    /// A prompt that was counted.
+    fn from(estimate: Tokens) -> Self {
+        Self { estimate, guessed: 0 }
+    }
+}
 
 /// A granted reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,30 +31,52 @@ pub struct Reservation {
     pub id: u64,
     /// What was granted: what was asked for, or an answer that is shorter than that.
     pub estimate: Tokens,
+    /// Whether the run's budget is almost used up: it may be the last request that can be paid for.
+    pub last: bool,
 }
 
-/// The run cannot afford the request.
+/// What a request took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Nothing where it failed before anything came.
+    pub used: Tokens,
+    /// Whether the provider counted nothing, so that it is estimated by bytes.
+    pub estimated: bool,
+    /// The model that answered, where it was another one than was asked.
+    pub model: Option<String>,
+    /// What was done to tool calls so that they could be read.
+    pub repairs: Repairs,
+    /// How often the request was sent again.
+    pub retries: u32,
+}
+
+/// Why there is no request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OverBudget;
+pub enum OverBudget {
+    /// The run cannot afford it.
+    Run,
+    /// The run could, but what is left of this limit is promised to other tasks.
+    Share(Limit),
+}
 
 /// Where reservations come from.
 pub trait Budget: Send + Sync {
-    /// Asks for what a request may take at most.
-    fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>>;
+    /// Asks for what a request may take at most. May wait until others have settled.
+    fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>>;
 
-    /// Says what it took.
-    fn settle(&self, reservation: Reservation, used: Tokens) -> BoxFuture<'_, ()>;
+    /// Says what it took. Answers what that costs, if anybody knows.
+    fn settle(&self, reservation: Reservation, settlement: Settlement) -> BoxFuture<'_, Option<Money>>;
 }
 
-/// A budget without an end.
+/// A budget without an end and without prices.
 pub struct Unlimited;
 
 impl Budget for Unlimited {
-    fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
-        Box::pin(async move { Ok(Reservation { id: 0, estimate }) })
+    fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+        Box::pin(async move { Ok(Reservation { id: 0, estimate: ask.estimate, last: false }) })
     }
 
-    fn settle(&self, _: Reservation, _: Tokens) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
+    fn settle(&self, _: Reservation, _: Settlement) -> BoxFuture<'_, Option<Money>> {
+        Box::pin(async { None })
     }
 }

@@ -59,7 +59,8 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
         Launch { repository, config, screen, format, folder, lease, settings: settings.clone(), sandbox: Chosen::none(), told };
     let site = launch.site(Models::default())?;
     salvage::bring_in_order(&mut recorder, &site).await?;
-    recorder.record(&Event::RunResumed { settings })?;
+    let worked_s = recorder.worked().as_secs();
+    recorder.record(&Event::RunResumed { settings, worked_s })?;
     recorder.record(&Event::CancelRequested)?;
     let ending = launch.carry_through(recorder, false, site).await?;
     here.screen.say("Cancelled; what its workers left is kept.");

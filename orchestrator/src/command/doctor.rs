@@ -71,6 +71,7 @@ pub(super) async fn doctor(here: &Here) -> Result<u8, Error> {
         Err(error) => report.bad("config", &error.to_string()),
         Ok(config) => {
             report.good("config", "`inspan config` shows it");
+            report.good("prices", &format!("built in, as of {}", crate::config::prices_as_of()));
             worktrees(&mut report, config.worktrees.as_deref());
             models(&mut report, here, &config, root.as_deref().unwrap_or(&here.directory)).await;
         }
@@ -203,12 +204,16 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
 }
 
 fn in_words(choice: &ModelChoice) -> String {
-    let price =
-        choice.price.map_or("price not known".to_owned(), |price| format!("{} in, {} out per million", price.miss, price.output));
+    let price = choice.price.as_ref().map_or("price not known".to_owned(), price_in_words);
     match choice.base_url.as_str() {
         "" => choice.name.clone(),
         url => format!("{} at {url}, {} ({price})", choice.name, choice.dialect),
     }
+}
+
+fn price_in_words(tariff: &shared::Tariff) -> String {
+    let times = tariff.peak.as_ref().map_or(String::new(), |peak| format!(", {} times that at peak hours", peak.factor.times()));
+    format!("{} in, {} out per million{times}", tariff.price.miss, tariff.price.output)
 }
 
 /// A limit in money that is configured, and that no run could keep.

@@ -18,7 +18,7 @@ use crate::{
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
-    ui::{self, words},
+    ui::{self, bill, words},
 };
 
 /// `inspan status`.
@@ -118,6 +118,13 @@ async fn account_of(
     Ok(Some(super::account::of(git, &sides, landed).await?))
 }
 
+/// What an attempt took that has ended. One that goes on later ends again, and each time says what it took in all.
+fn took(event: &Event, state: &RunState) -> Option<String> {
+    let Event::AttemptEnded { key, .. } = event else { return None };
+    let record = state.task(&key.task).or_else(|| state.gone().iter().find(|record| record.id == key.task))?;
+    record.by_attempt.get(&key.attempt).map(bill::about)
+}
+
 fn known_task(state: &RunState, task: &str) -> Result<TaskId, Error> {
     let id = TaskId::new(task).map_err(|_| unknown(task, state))?;
     let known = state.tasks().iter().chain(state.gone()).any(|record| record.id == id);
@@ -140,7 +147,8 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
             OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
-                    ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
+                    let took = took(&entry.event, &state).map(|took| format!(" ({took})")).unwrap_or_default();
+                    ui::print(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
                 // Of one task everything is told; of a whole run only what went wrong, and of that the end.
                 let shown = if task.is_some() { usize::MAX } else { 6 };

@@ -47,8 +47,8 @@ pub(crate) async fn carry_out(args: Args, screen: Screen) -> Result<u8, Error> {
     match args.command {
         Command::Plan(args) => plan::plan(&here, args).await,
         Command::Run(args) => run::run(&here, args).await,
-        Command::Review(args) => resume::review(&here, args).await,
-        Command::Resume(args) => resume::resume(&here, args).await,
+        Command::Review(args) => Box::pin(resume::review(&here, args)).await,
+        Command::Resume(args) => Box::pin(resume::resume(&here, args)).await,
         Command::Status(args) => look::status(&here, &args).await,
         Command::Diff(args) => look::diff(&here, &args).await,
         Command::Log(args) => look::log(&here, &args).await,

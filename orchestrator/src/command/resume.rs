@@ -76,7 +76,8 @@ async fn take_up(
         None => need_planner(&site)?,
     }
     salvage::bring_in_order(&mut recorder, &site).await?;
-    recorder.record(&Event::RunResumed { settings })?;
+    let worked_s = recorder.worked().as_secs();
+    recorder.record(&Event::RunResumed { settings, worked_s })?;
     here.screen.say(&format!("Run {} goes on.", launch.folder.run));
     go_on(here, Begun { launch, recorder, site }).await
 }

@@ -17,6 +17,7 @@ mod keys;
 mod model;
 mod origin;
 mod overrides;
+mod price;
 mod roles;
 mod secret;
 mod settings;
@@ -39,6 +40,7 @@ pub use disk::FILE_NAME;
 pub use model::{Dialect, ModelChoice};
 pub use origin::Origin;
 pub use overrides::Overrides;
+pub use price::{Tariffs, as_of as prices_as_of};
 pub use roles::Role;
 pub use secret::Secret;
 pub use settings::{GateSettings, Generated, LandingSettings, Review, RunSettings, SandboxSettings};
@@ -181,7 +183,9 @@ impl Config {
         let Sources { repo, user, env, flags } = sources;
         let mut problems = Vec::new();
         let mut settings = settings::defaults();
-        settings.extend(file::read(Path::new("built in"), BUILT_IN, |_| Origin::Default, &mut problems));
+        for text in [BUILT_IN, &price::built_in()] {
+            settings.extend(file::read(Path::new("built in"), text, |_| Origin::Default, &mut problems));
+        }
         if let Some((path, text)) = user {
             settings.extend(file::read(&path, &text, |line| Origin::User { path: path.clone(), line }, &mut problems));
         }
@@ -215,6 +219,11 @@ impl Config {
             endpoint: environment.endpoint,
             settings,
         })
+    }
+
+    /// What models cost.
+    pub fn tariffs(&self) -> Tariffs {
+        Tariffs::of(&self.settings)
     }
 
     /// How long a map of the repository's symbols may be, at as many bytes to a token as a request is estimated with.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::{Map, Value as Json};
-use shared::Price;
+use shared::Tariff;
 use worker::model::{AuthHeader, Capabilities, PrefixCache};
 
 use super::{
@@ -94,7 +94,7 @@ pub struct ModelChoice {
     /// The variable that holds the key, or would.
     pub key_env: Option<String>,
     /// What it costs, where that is known.
-    pub price: Option<Price>,
+    pub price: Option<Tariff>,
     /// How many tokens a request and its answer may be together.
     pub context_window: u64,
     /// From how many tokens on a conversation is made shorter, if that is said.
@@ -216,7 +216,9 @@ impl Choice<'_> {
             dialect,
             api_key,
             key_env,
-            price: self.value("price").and_then(|value| if let Value::Price(price) = value { Some(*price) } else { None }),
+            price: self
+                .value("price")
+                .and_then(|value| if let Value::Price(tariff) = value { Some(tariff.clone()) } else { None }),
             context_window: number("context_window", 128_000),
             context_budget: self.key_of("context_budget").and_then(|key| count(settings, &key)),
             max_output: number("max_output", 16_384),

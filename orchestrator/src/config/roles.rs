@@ -141,6 +141,6 @@ impl Catalogue for Config {
             other => other.to_string(),
         })?;
         let has = |role: &Role| self.lineup(*role).is_ok_and(|lineup| lineup.iter().any(|other| other.name == choice.name));
-        Ok(ModelFacts { price: choice.price, configured: Role::ALL.iter().any(has) })
+        Ok(ModelFacts { price: choice.price.map(|tariff| tariff.price), configured: Role::ALL.iter().any(has) })
     }
 }

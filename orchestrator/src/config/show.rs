@@ -36,6 +36,8 @@ impl Config {
             writeln!(text, "{}", self.role_line(role)).expect("a string takes all");
         }
         text.push_str(&self.render_endpoint());
+        writeln!(text, "built-in prices as of {}; a `price` of your own goes before them", super::prices_as_of())
+            .expect("a string takes all");
         text.push_str("\nproviders\n");
         for provider in self.providers() {
             writeln!(text, "  {provider:12} {}", self.provider_line(provider)).expect("a string takes all");
@@ -62,6 +64,7 @@ impl Config {
             "base_url": self.endpoint.base_url,
             "dialect": self.endpoint.base_url.as_ref().map(|_| self.endpoint.dialect().to_string()),
             "warnings": self.warnings,
+            "prices_as_of": super::prices_as_of(),
         })
     }
 

@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Map, Number, Value as Json};
-use shared::{Glob, Money, Price, Secrecy};
+use shared::{Glob, Money, Secrecy, Tariff};
 use toml_edit::{Item, TableLike, Value as Toml};
 
-use super::{Generated, keys::Kind};
+use super::{Generated, keys::Kind, price};
 use crate::approvals::Prefix;
 
 /// A value that fits its key.
@@ -18,7 +18,7 @@ pub(super) enum Value {
     Duration(Duration),
     List(Vec<String>),
     Flag(bool),
-    Price(Price),
+    Price(Tariff),
     Table(Map<String, Json>),
     Generators(Vec<Generated>),
 }
@@ -27,7 +27,7 @@ impl Value {
     /// The value of an item of a file. The error says what is wanted instead.
     pub(super) fn from_item(kind: Kind, item: &Item) -> Result<Self, String> {
         match kind {
-            Kind::Price => price(item).map(Self::Price),
+            Kind::Price => price::read(item).map(Self::Price),
             Kind::Table => {
                 item.as_table_like().map(|table| Self::Table(json_table(table))).ok_or_else(|| "give a table".to_owned())
             }
@@ -40,7 +40,7 @@ impl Value {
             Kind::Generators => generators(item).map(Self::Generators),
             Kind::Flag => item.as_bool().map(Self::Flag).ok_or_else(|| "give true or false".to_owned()),
             Kind::Count(_) => Self::from_text(kind, &item.as_integer().map(|n| n.to_string()).unwrap_or_default()),
-            Kind::Usd => dollars(item).map(Self::Usd),
+            Kind::Usd => price::dollars(item).map(Self::Usd),
             Kind::Text | Kind::OneOf(_) | Kind::Duration | Kind::Folder | Kind::Url => {
                 Self::from_text(kind, item.as_str().ok_or_else(|| format!("give a text in quotes: {}", wanted(kind)))?)
             }
@@ -103,11 +103,7 @@ impl Value {
             Self::Duration(duration) => Toml::from(humantime::format_duration(*duration).to_string()).to_string(),
             Self::List(list) => list.iter().map(String::as_str).collect::<toml_edit::Array>().to_string(),
             Self::Flag(flag) => flag.to_string(),
-            Self::Price(price) => {
-                let write = price.write.map_or(String::new(), |write| format!("write = {}, ", write.usd()));
-                let (hit, miss, output) = (price.hit.usd(), price.miss.usd(), price.output.usd());
-                format!("{{ hit = {hit}, miss = {miss}, {write}output = {output} }}")
-            }
+            Self::Price(tariff) => price::to_toml(tariff),
             Self::Table(table) => Json::Object(table.clone()).to_string(),
             Self::Generators(list) => {
                 let text = |text: &str| Toml::from(text).to_string();
@@ -127,10 +123,7 @@ impl Value {
             Self::Duration(duration) => humantime::format_duration(*duration).to_string().into(),
             Self::List(list) => list.clone().into(),
             Self::Flag(flag) => (*flag).into(),
-            Self::Price(price) => {
-                let write = price.write.unwrap_or(price.miss).usd();
-                serde_json::json!({ "hit": price.hit.usd(), "miss": price.miss.usd(), "write": write, "output": price.output.usd() })
-            }
+            Self::Price(tariff) => price::to_json(tariff),
             Self::Table(table) => Json::Object(table.clone()),
             Self::Generators(list) => {
                 let one = |rule: &Generated| serde_json::json!({ "files": rule.files.as_str(), "command": rule.command });
@@ -173,12 +166,6 @@ fn url(text: &str) -> Option<String> {
     (is_plain && !text.ends_with("/chat/completions")).then(|| text.to_owned())
 }
 
-fn dollars(item: &Item) -> Result<Money, String> {
-    #[expect(clippy::cast_precision_loss, reason = "amounts above ten million dollars are refused anyway")]
-    let usd = item.as_float().or_else(|| item.as_integer().map(|n| n as f64));
-    usd.and_then(Money::from_usd).ok_or_else(|| format!("give {}", wanted(Kind::Usd)))
-}
-
 /// Rules about generated files, as a list of inline tables or as tables of their own.
 fn generators(item: &Item) -> Result<Vec<Generated>, String> {
     const WANTED: &str = "give a list such as [{ files = \"api/*.pb.go\", command = \"make api\" }]";
@@ -203,18 +190,6 @@ fn generator(table: &dyn TableLike) -> Result<Generated, String> {
     };
     let files = Glob::new(text("files")?).map_err(|error| error.to_string())?;
     Ok(Generated { files, command: text("command")?.to_owned() })
-}
-
-fn price(item: &Item) -> Result<Price, String> {
-    const WANTED: &str =
-        "give { hit = …, miss = …, output = … }, and write = … where it costs other than a miss, in dollars a million tokens";
-    let table = item.as_table_like().ok_or(WANTED)?;
-    if let Some((other, _)) = table.iter().find(|(name, _)| !["hit", "miss", "write", "output"].contains(name)) {
-        return Err(format!("`{other}` is no part of a price; {WANTED}"));
-    }
-    let part = |name: &str| table.get(name).ok_or_else(|| format!("`{name}` is missing; {WANTED}")).and_then(dollars);
-    let write = table.get("write").map(dollars).transpose()?;
-    Ok(Price { hit: part("hit")?, miss: part("miss")?, write, output: part("output")? })
 }
 
 fn json_table(table: &dyn TableLike) -> Map<String, Json> {

@@ -188,7 +188,7 @@ impl Dispatcher {
             opening: self.opening(key, *continuation),
             secrecy: self.site.secrecy.clone(),
             brief,
-            budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.price()).after_turns(turns)),
+            budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.as_ref()).after_turns(turns)),
             model,
             summariser: self.site.models.summariser.clone(),
             company: self.company(),

@@ -8,7 +8,8 @@
 //! panics: a run never waits for something that is gone.
 //! **Invariant:** asks go down (planner, ledger, coordinator), everything that comes up is a tell: no two actors wait for each other.
 //!
-//! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`.
+//! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`, money and
+//! time in `spending`.
 
 mod ahead;
 mod approving;
@@ -18,6 +19,7 @@ mod grants;
 mod landings;
 mod planning;
 mod replanning;
+mod spending;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -37,12 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{
-    coordinator::ladder::where_it_is_kept,
-    error::Error,
-    ledger::{Ledger, TurnPaid},
-    planner::Planner,
-    recorder::Recorder,
-    site::Site,
+    coordinator::ladder::where_it_is_kept, error::Error, ledger::Ledger, planner::Planner, recorder::Recorder, site::Site,
     ui::review::Reviewer,
 };
 
@@ -65,6 +62,7 @@ pub struct Dispatcher {
     drafting: planning::Drafting,
     approving: approving::Approving,
     ledger: Option<ActorRef<Ledger>>,
+    shared: spending::Shared,
     planner: Option<ActorRef<Planner>>,
     landings: landings::Landings,
     cancel: CancellationToken,
@@ -99,6 +97,7 @@ impl Actor for Dispatcher {
             drafting: planning::Drafting::default(),
             approving: approving::Approving::default(),
             ledger: None,
+            shared: spending::Shared::default(),
             planner: None,
             landings: landings::Landings::default(),
             cancel: CancellationToken::new(),
@@ -130,22 +129,8 @@ impl Dispatcher {
     }
 
     fn set_up(&mut self, me: &ActorRef<Self>) {
-        let state = self.recorder.state();
-        let (limits, spent) = (state.settings().run_limits, (state.tokens(), state.cost()));
-        if let Some(minutes) = limits.minutes {
-            let me = me.downgrade();
-            let cancel = self.cancel.clone();
-            tokio::spawn(async move {
-                let time = std::time::Duration::from_secs(u64::from(minutes) * 60);
-                if cancel.run_until_cancelled(tokio::time::sleep(time)).await.is_some()
-                    && let Some(me) = me.upgrade()
-                {
-                    // A dispatcher that is gone needs no budget.
-                    let _ = me.tell(OutOfTime { minutes }).await;
-                }
-            });
-        }
-        let ledger = Ledger::spawn(Ledger::new(limits, spent, me.clone().recipient::<TurnPaid>()));
+        self.watch_the_clock(me);
+        let ledger = self.open_ledger(me);
         self.planner = self
             .site
             .models
@@ -168,6 +153,7 @@ impl Dispatcher {
                     Err(error) => return self.finish(Err(error)),
                 }
             }
+            self.share_out();
             if !announced {
                 if let Err(error) = self.look_ahead(me).await {
                     self.finish(Err(error));
@@ -275,36 +261,6 @@ impl Message<Interrupt> for Dispatcher {
         // Whatever waits for a person, a model or a command comes back at once: workers, planner, review, landing.
         self.cancel.cancel();
         self.pursue(&me).await;
-    }
-}
-
-/// The run's wall time is up.
-struct OutOfTime {
-    minutes: u32,
-}
-
-impl Message<OutOfTime> for Dispatcher {
-    type Reply = ();
-
-    async fn handle(&mut self, OutOfTime { minutes }: OutOfTime, ctx: &mut Context<Self, ()>) {
-        let me = ctx.actor_ref().clone();
-        let why = format!("the run's limit of {minutes} minutes");
-        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
-            return self.finish(Err(error));
-        }
-        self.cancel.cancel();
-        self.pursue(&me).await;
-    }
-}
-
-impl Message<TurnPaid> for Dispatcher {
-    type Reply = ();
-
-    async fn handle(&mut self, TurnPaid { attempt, turn, tokens, cost }: TurnPaid, _: &mut Context<Self, ()>) {
-        let (task, attempt) = attempt.map(|key| (key.task, key.attempt)).unzip();
-        if let Err(error) = self.record(&Event::TurnTaken { task, attempt, turn, tokens, cost }) {
-            self.finish(Err(error));
-        }
     }
 }
 

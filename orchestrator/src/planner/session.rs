@@ -55,7 +55,7 @@ impl Desk {
         let agent = Agent {
             model: self.model.clone(),
             toolbox: tools.clone(),
-            budget: Arc::new(AttemptBudget::new(self.ledger.clone(), None, self.model.price())),
+            budget: Arc::new(AttemptBudget::new(self.ledger.clone(), None, self.model.as_ref())),
             observer: self.site.board.planner(),
             limits: LIMITS,
             label: Label { run: self.site.run().clone(), role: Role::Planner, task: None, attempt: session, turn: 0 },

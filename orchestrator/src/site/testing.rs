@@ -52,6 +52,7 @@ impl Ground {
             repository_brief: String::new(),
             notes: Vec::new(),
             models: crate::models::Models::default(),
+            tariffs: crate::config::Tariffs::default(),
             rules: PlanRules::default(),
             approvals: Arc::default(),
             generated: Vec::new(),

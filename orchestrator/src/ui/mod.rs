@@ -3,6 +3,7 @@
 //! **Invariant:** standard output is data, standard error is talk. **Invariant:** nothing here changes a run; a screen that is slow,
 //! closed or not there makes no difference to it.
 
+pub mod bill;
 pub mod board;
 pub mod words;
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Screen,
+    Screen, bill,
     board::{Activity, Board, Who},
     print, words,
 };
@@ -150,7 +150,7 @@ impl View {
             state.landed().len(),
             state.tasks().len(),
             count("running"),
-            words::spent(state.tokens(), state.cost()),
+            bill::spent(state.spending()),
             words::clock(self.began.elapsed()),
         )
     }
@@ -216,7 +216,7 @@ fn describe(who: &Who, activity: &Activity) -> String {
         Who::Planner => "planner".to_owned(),
         Who::Worker(key) => key.to_string(),
     };
-    let spent = words::spent(activity.tokens, activity.cost.unwrap_or_default());
+    let spent = bill::spent_so_far(activity.tokens, activity.cost);
     let turn = if activity.turn == 0 { String::new() } else { format!("turn {}  {spent}  ", activity.turn) };
     let doing: String = activity.doing.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     format!("  {name:24} {}  {turn}{doing}", words::clock(activity.since.elapsed()))

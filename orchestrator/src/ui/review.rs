@@ -19,7 +19,7 @@ use plans::{
     event::Settings,
     file, render,
 };
-use shared::{Limits, Money, Price, TaskId};
+use shared::{Limits, Money, Price, Tariff, TaskId};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -78,7 +78,7 @@ pub struct Team {
     /// Their model, if there is one.
     pub model: Option<String>,
     /// Its price, if it is known.
-    pub price: Option<Price>,
+    pub tariff: Option<Tariff>,
     /// Which other models may come in, and when.
     pub reserve: Vec<String>,
     /// How many tokens every conversation begins with.
@@ -177,7 +177,7 @@ pub fn describe(sheet: &Sheet, width: usize) -> String {
 fn price(sheet: &Sheet, task: &Task) -> Option<Price> {
     match &task.model {
         Some(name) => sheet.rules.models.as_ref()?.look_up(name).ok()?.price,
-        None => sheet.team.price,
+        None => sheet.team.tariff.as_ref().map(|tariff| tariff.price),
     }
 }
 
@@ -215,8 +215,10 @@ fn expectation(sheet: &Sheet) -> String {
     let (plan, limits) = (&sheet.plan, sheet.settings.task_limits);
     let agents = plan.tasks().iter().filter(|task| task.worker == WorkerKind::Agent);
     let cost: Option<Money> =
-        agents.clone().map(|task| Some(price(sheet, task)?.of(estimate::tokens(task, limits, *opening)))).sum();
-    let cost = cost.map_or("its price is not known".to_owned(), |cost| format!("about {cost}"));
+        agents.clone().map(|task| Some(estimate::cost(estimate::tokens(task, limits, *opening), price(sheet, task)?))).sum();
+    let peak = sheet.team.tariff.as_ref().and_then(|tariff| tariff.peak.as_ref());
+    let peak = peak.map_or(String::new(), |peak| format!(", {} times that at peak hours", peak.factor.times()));
+    let cost = cost.map_or("its price is not known".to_owned(), |cost| format!("about {cost}{peak}"));
     let mut models: Vec<&str> =
         agents.map(|task| task.model.as_ref().or(model.as_ref()).map_or("no model", String::as_str)).collect();
     models.sort_unstable();

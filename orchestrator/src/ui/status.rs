@@ -8,10 +8,10 @@ use plans::{
     run_state::{Phase, RunState, TaskRecord},
     task_state::TaskState,
 };
-use serde_json::{Value, json};
-use shared::RunId;
+use serde_json::{Map, Value, json};
+use shared::{Money, RunId};
 
-use super::words;
+use super::bill;
 
 /// A run in one word.
 fn phase(state: &RunState, alive: bool) -> String {
@@ -53,7 +53,10 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
         if state.is_snapshot() { " (a snapshot of uncommitted changes)" } else { "" }
     ));
     say(&format!("branch   inspan/{run} at {}", state.tip().short()));
-    say(&format!("spent    {}", words::spent(state.tokens(), state.cost())));
+    say(&format!("spent    {}", bill::spent(state.spending())));
+    for (word, text) in bill::lines(state) {
+        say(&format!("{word:8} {text}"));
+    }
     if state.revision() > 0 {
         let noun = if state.replans() == 1 { "re-plan" } else { "re-plans" };
         say(&format!("plan     revision {}, {} {noun}", state.revision(), state.replans()));
@@ -112,7 +115,8 @@ fn about(record: &TaskRecord) -> String {
         TaskState::InTrouble { .. } | TaskState::Waiting => last,
         TaskState::Finished { .. } | TaskState::Landing { .. } => String::new(),
     };
-    [attempts, detail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    let spent = if record.spending.turns > 0 { bill::spent(&record.spending) } else { String::new() };
+    [attempts, detail, spent].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// One run, for programs.
@@ -122,8 +126,10 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
             "task": record.id,
             "state": record.state.name().replace(' ', "_"),
             "attempts": record.attempts,
-            "tokens": record.tokens.total(),
-            "cost_usd": record.cost.usd(),
+            "tokens": record.spending.tokens.total(),
+            "cost_usd": record.spending.known_cost().map(Money::usd),
+            "spending": bill::json(&record.spending),
+            "by_attempt": record.by_attempt.iter().map(|(attempt, spending)| (attempt.to_string(), bill::json(spending))).collect::<Map<_, _>>(),
             "commit": match &record.state { TaskState::Landed { commit } => Some(commit), _ => None },
             "why": record.why,
         })
@@ -150,8 +156,11 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
         "tip": state.tip(),
         "revision": state.revision(),
         "replans": state.replans(),
-        "tokens": state.tokens().total(),
-        "cost_usd": state.cost().usd(),
+        "tokens": state.spending().tokens.total(),
+        "cost_usd": state.spending().known_cost().map(Money::usd),
+        "spending": bill::json(state.spending()),
+        "planner": bill::json(state.planner()),
+        "models": state.models().iter().map(|(name, spending)| (name.clone(), bill::json(spending))).collect::<Map<_, _>>(),
         "red": state.known_red(),
         "flaky": state.flaky(),
         "stopped": state.halted().or(state.over_budget()),

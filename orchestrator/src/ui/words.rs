@@ -5,7 +5,9 @@ use plans::{
     event::{Entry, Event, RedVerdict},
     evidence::Setback,
 };
-use shared::{AttemptKey, Money, Outcome, TaskId, Tokens};
+use shared::{AttemptKey, Outcome, TaskId};
+
+pub use shared::usage::short as count;
 
 /// What an event says to a person; none for those that only the books need.
 pub fn line(entry: &Entry) -> Option<String> {
@@ -115,21 +117,6 @@ pub fn detail(event: &Event) -> Option<String> {
     Some(full.strip_prefix(&headline).unwrap_or(&full).trim().to_owned())
 }
 
-/// `12.3k tokens`, and the money where it is known.
-pub fn spent(tokens: Tokens, cost: Money) -> String {
-    let cost = if cost == Money::default() { String::new() } else { format!(", {cost}") };
-    format!("{} tokens{cost}", count(tokens.total()))
-}
-
-/// `950`, `12.3k`, `4.5M`.
-pub fn count(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
-        _ => format!("{:.1}M", number as f64 / 1e6),
-    }
-}
-
 /// `0:07`, `12:30`, `1:02:03`.
 pub fn clock(time: std::time::Duration) -> String {
     let (hours, minutes, seconds) = (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);
@@ -152,9 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_times_read_like_clocks() {
-        assert_eq!([950, 12_345, 4_500_000].map(count), ["950", "12.3k", "4.5M"]);
+    fn times_read_like_clocks() {
         assert_eq!([7, 750, 3723].map(|s| clock(Duration::from_secs(s))), ["0:07", "12:30", "1:02:03"]);
-        assert_eq!(spent(Tokens { hit: 1, miss: 2, write: 0, output: 3 }, Money::default()), "6 tokens");
     }
 }

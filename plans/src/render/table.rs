@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use shared::{Money, TaskId};
+use shared::{Money, TaskId, usage::short};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
@@ -16,15 +16,31 @@ use crate::{
 pub struct TableFacts {
     /// Columns of the screen.
     pub width: usize,
-    /// What each task is expected to cost, where that was estimated.
-    pub costs: BTreeMap<TaskId, Money>,
+    /// What each task is expected to take, where that was estimated.
+    pub expected: BTreeMap<TaskId, Expected>,
     /// The model of a task that names none; a task that names the same is not said to have one of its own.
     pub usual_model: Option<String>,
 }
 
 impl Default for TableFacts {
     fn default() -> Self {
-        Self { width: 100, costs: BTreeMap::new(), usual_model: None }
+        Self { width: 100, expected: BTreeMap::new(), usual_model: None }
+    }
+}
+
+/// What a task is expected to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Tokens of all kinds.
+    pub tokens: u64,
+    /// Money, where the price of its model is known.
+    pub cost: Option<Money>,
+}
+
+impl Expected {
+    /// Where no price is known there are tokens, and no guess.
+    fn shown(self) -> String {
+        self.cost.map_or_else(|| format!("{} tokens", short(self.tokens)), |cost| cost.to_string())
     }
 }
 
@@ -34,7 +50,7 @@ const NARROWEST: usize = 8;
 /// The tasks in the order of the file, then what concerns the whole plan: files shared by several tasks, the gate, the sum.
 pub fn table(plan: &Plan, facts: &TableFacts) -> String {
     let mut header = vec!["task", "depends on", "may write", "proof", "worker"];
-    if !facts.costs.is_empty() {
+    if !facts.expected.is_empty() {
         header.push("est. cost");
     }
     let rows: Vec<Vec<Vec<String>>> = plan.tasks().iter().map(|task| row(task, facts)).collect();
@@ -69,8 +85,8 @@ fn row(task: &Task, facts: &TableFacts) -> Vec<Vec<String>> {
         task.verify.iter().map(|command| format!("$ {command}")).chain(made).collect(),
         std::iter::once(worker).chain(own_model(task, facts)).collect(),
     ];
-    if !facts.costs.is_empty() {
-        cells.push(facts.costs.get(&task.id).map(Money::to_string).into_iter().collect());
+    if !facts.expected.is_empty() {
+        cells.push(facts.expected.get(&task.id).map(|expected| expected.shown()).into_iter().collect());
     }
     let visible = |paragraphs: Vec<String>| paragraphs.iter().map(|text| in_line(text)).collect();
     cells.into_iter().map(visible).collect()
@@ -169,9 +185,10 @@ fn summary(plan: &Plan, facts: &TableFacts) -> Vec<String> {
 fn sum(plan: &Plan, facts: &TableFacts) -> String {
     let count = plan.tasks().len();
     let mut text = format!("{count} task{}, {} in the longest chain", if count == 1 { "" } else { "s" }, longest_chain(plan));
-    if !facts.costs.is_empty() {
-        let cost: Money = facts.costs.values().copied().sum();
-        write!(text, ", estimated {cost}").expect("writing to a string");
+    if !facts.expected.is_empty() {
+        let tokens = facts.expected.values().map(|expected| expected.tokens).sum();
+        let cost = facts.expected.values().map(|expected| expected.cost).sum();
+        write!(text, ", estimated {}", Expected { tokens, cost }.shown()).expect("writing to a string");
     }
     text
 }

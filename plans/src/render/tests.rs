@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use shared::{Glob, Money, TaskId};
 
-use super::{TableFacts, dot, graph, mermaid, rights, table};
+use super::{Expected, TableFacts, dot, graph, mermaid, rights, table};
 use crate::{approval::PathRules, arbitrary, file::parse_toml, sample::plan};
 
 /// The graph of a plan in which each task owns a file of its own: `a; b <- a; c <- a b`.
@@ -146,8 +146,8 @@ const RENAME: &str = r#"
 
 #[test]
 fn the_table_shows_what_a_reviewer_has_to_know() {
-    let cost = |id: &str, usd| (TaskId::new(id).unwrap(), Money::from_usd(usd).unwrap());
-    let costs = BTreeMap::from([cost("money-type", 0.4), cost("rename", 0.02)]);
+    let cost = |id: &str, usd| (TaskId::new(id).unwrap(), Expected { tokens: 12_345, cost: Money::from_usd(usd) });
+    let expected = BTreeMap::from([cost("money-type", 0.4), cost("rename", 0.02)]);
     let plan = parse_toml(RENAME).unwrap();
     expect![[r#"
         task                depends on  may write           proof               worker             est. cost
@@ -169,7 +169,7 @@ fn the_table_shows_what_a_reviewer_has_to_know() {
         gate    $ cargo test --workspace (at most 20m)
         2 tasks, 2 in the longest chain, estimated $0.42
     "#]]
-    .assert_eq(&table(&plan, &TableFacts { costs, ..TableFacts::default() }));
+    .assert_eq(&table(&plan, &TableFacts { expected, ..TableFacts::default() }));
 }
 
 #[test]

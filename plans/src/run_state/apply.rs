@@ -3,9 +3,9 @@
 //! The state of a single task changes only through the table in `task_state`; what is decided here is which step an event means:
 //! what the end of an attempt means, and what a revised plan does to what is under way. Landings are in `landing`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use shared::{AttemptKey, Outcome, Report, TaskId};
+use shared::{Attempt, AttemptKey, Outcome, Report, TaskId};
 
 use super::{Continuation, Origin, Phase, RunState, TaskRecord, Widening};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
     evidence::Setback,
     schedule,
+    spending::{Spending, Turn},
     task_state::{IllegalStep, Step, TaskState},
 };
 
@@ -85,8 +86,9 @@ impl RunState {
             over_budget: None,
             out_of_time: false,
             halted: None,
-            tokens: shared::Tokens::default(),
-            cost: shared::Money::default(),
+            spending: Spending::default(),
+            models: BTreeMap::new(),
+            planner: Spending::default(),
             requests: Vec::new(),
             standing: Vec::new(),
         })
@@ -133,7 +135,7 @@ impl RunState {
                 self.replanning = self.replanning && replan.is_none();
                 Ok(())
             }
-            Event::RunResumed { settings } => self.resume(settings),
+            Event::RunResumed { settings, .. } => self.resume(settings),
             Event::ReplanStarted { .. }
             | Event::ReplanFailed { .. }
             | Event::CancelRequested
@@ -150,15 +152,7 @@ impl RunState {
 
     fn apply_to_task(&mut self, event: &Event) -> Result<(), IllegalEvent> {
         match event {
-            Event::TurnTaken { task, turn, tokens, cost, .. } => {
-                self.tokens += *tokens;
-                self.cost += cost.unwrap_or_default();
-                if let Some(record) = task.as_ref().and_then(|task| self.any_record(task)) {
-                    record.turns = *turn;
-                    record.tokens += *tokens;
-                    record.cost += cost.unwrap_or_default();
-                }
-            }
+            Event::TurnTaken(turn) => self.count(turn),
             Event::ScopeGranted { key, globs, shared, .. } => {
                 let how = if *shared { Widening::Shared } else { Widening::Owned };
                 let plan = self.widened(&key.task, globs, how).map_err(IllegalEvent::Grant)?;
@@ -174,6 +168,21 @@ impl RunState {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Counts a turn where it belongs: to the run, to its model, to its task and attempt or to the planner.
+    fn count(&mut self, turn: &Turn) {
+        self.spending.add(turn);
+        match self.models.get_mut(&turn.model) {
+            Some(spending) => spending.add(turn),
+            None => self.models.entry(turn.model.clone()).or_default().add(turn),
+        }
+        let Some(task) = &turn.task else { return self.planner.add(turn) };
+        if let Some(record) = self.any_record(task) {
+            record.turns = turn.turn;
+            record.spending.add(turn);
+            record.by_attempt.entry(turn.attempt.unwrap_or(Attempt(record.attempts))).or_default().add(turn);
+        }
     }
 
     fn apply_to_run(&mut self, event: &Event) -> Result<(), IllegalEvent> {

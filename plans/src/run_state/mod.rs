@@ -19,9 +19,9 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shared::{Attempt, Glob, Money, Report, TaskId, Tokens};
+use shared::{Attempt, Glob, Report, TaskId};
 
 pub use apply::IllegalEvent;
 pub use owed::{Continuation, Finished, Owed};
@@ -32,6 +32,7 @@ use crate::{
     edit::{self, Change, PlanEdit},
     event::{CommitId, RedVerdict, RunStatus, Settings},
     evidence::Evidence,
+    spending::Spending,
     task_state::TaskState,
 };
 
@@ -75,10 +76,10 @@ pub struct TaskRecord {
     pub continuation: Option<Continuation>,
     /// Turns of the attempt that is alive or was last.
     pub turns: u32,
-    /// Tokens of all attempts.
-    pub tokens: Tokens,
-    /// Money for all attempts, where prices are known.
-    pub cost: Money,
+    /// What all attempts took.
+    pub spending: Spending,
+    /// What each of them took.
+    pub by_attempt: BTreeMap<Attempt, Spending>,
     /// Commands that failed on the base and pass on the commit that it is about to land as.
     pub mended: Vec<String>,
     /// Why it ended, if it did.
@@ -99,8 +100,8 @@ impl TaskRecord {
             left: None,
             continuation: None,
             turns: 0,
-            tokens: Tokens::default(),
-            cost: Money::default(),
+            spending: Spending::default(),
+            by_attempt: BTreeMap::new(),
             mended: Vec::new(),
             why: String::new(),
         }
@@ -157,8 +158,10 @@ pub struct RunState {
     /// Whether workers are to be stopped because a budget is used up.
     out_of_time: bool,
     halted: Option<String>,
-    tokens: Tokens,
-    cost: Money,
+    spending: Spending,
+    /// By the model that answered; without a name in journals that are older than it.
+    models: BTreeMap<String, Spending>,
+    planner: Spending,
     /// What workers wanted beyond the plan and the rules, oldest first.
     requests: Vec<Request>,
     /// What a person has allowed for the rest of the run.
@@ -256,14 +259,19 @@ impl RunState {
         self.over_budget.as_deref()
     }
 
-    /// Tokens of all workers and the planner.
-    pub fn tokens(&self) -> Tokens {
-        self.tokens
+    /// What all workers and the planner took.
+    pub fn spending(&self) -> &Spending {
+        &self.spending
     }
 
-    /// Money for all of them, where prices are known.
-    pub fn cost(&self) -> Money {
-        self.cost
+    /// The same by the model that answered. Turns of an older journal have no name of a model.
+    pub fn models(&self) -> &BTreeMap<String, Spending> {
+        &self.models
+    }
+
+    /// What the planner took.
+    pub fn planner(&self) -> &Spending {
+        &self.planner
     }
 
     /// What workers wanted beyond the plan and the rules, and what became of it, oldest first.

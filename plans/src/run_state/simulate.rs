@@ -341,7 +341,7 @@ impl World {
         }
         self.pending.clear();
         self.state = RunState::fold(&self.journal).unwrap();
-        self.record(Event::RunResumed { settings: self.state.settings().clone() });
+        self.record(Event::RunResumed { settings: self.state.settings().clone(), worked_s: 0 });
     }
 
     fn run(&mut self) {

@@ -154,7 +154,7 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         "cancel" => vec![Event::CancelRequested],
         "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
         "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
-        "resumed" => vec![Event::RunResumed { settings: state.settings().clone() }],
+        "resumed" => vec![Event::RunResumed { settings: state.settings().clone(), worked_s: 0 }],
         other => panic!("no such happening: {other}"),
     }
 }

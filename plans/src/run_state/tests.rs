@@ -235,7 +235,7 @@ fn a_plan_that_nobody_approved_is_reviewed_again_after_a_resume() {
             }
         }
     }
-    state.apply(&Event::RunResumed { settings: Settings::default() }).unwrap();
+    state.apply(&Event::RunResumed { settings: Settings::default(), worked_s: 0 }).unwrap();
     assert_eq!(state.owed(), [Owed::Review { revision: 1 }]);
 }
 

@@ -6,6 +6,7 @@ use plans::{
     Plan,
     event::{Approver, Author, CommitId, Event, Settings},
     run_state::{Continuation, Owed, RunState},
+    spending::Turn,
 };
 use shared::{AttemptKey, Money, Outcome, RepoPath, Report, Tokens};
 
@@ -125,7 +126,8 @@ impl World<'_> {
             Due::Turn(key, turn) => {
                 let tokens = Tokens { hit: 20_000, miss: 1_200, write: 0, output: 300 };
                 let cost = Some(Money { nano_usd: 420_000 });
-                self.record(Event::TurnTaken { task: Some(key.task), attempt: Some(key.attempt), turn, tokens, cost });
+                let (task, attempt, model) = (Some(key.task), Some(key.attempt), "deepseek/deepseek-flash".to_owned());
+                self.record(Event::TurnTaken(Turn { task, attempt, turn, tokens, cost, model, ..Turn::default() }));
             }
             Due::End(key) => {
                 let outcome = Outcome::Done { report: report() };

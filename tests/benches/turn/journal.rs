@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use plans::event::{Entry, Event, VERSION};
+use plans::{
+    event::{Entry, Event, VERSION},
+    spending::Turn,
+};
 use rusqlite::{Connection, params};
 use shared::{AttemptKey, RunId};
 use worker::observe::{Observer, Progress};
@@ -55,13 +58,8 @@ impl Observer for TurnJournal {
     fn saw(&self, progress: Progress) {
         if let Progress::Turn { turn, tokens, cost, .. } = progress {
             self.longest.fetch_max(tokens.hit + tokens.miss, Ordering::Relaxed);
-            self.append(Event::TurnTaken {
-                task: Some(self.key.task.clone()),
-                attempt: Some(self.key.attempt),
-                turn,
-                tokens,
-                cost,
-            });
+            let (task, attempt) = (Some(self.key.task.clone()), Some(self.key.attempt));
+            self.append(Event::TurnTaken(Turn { task, attempt, turn, tokens, cost, ..Turn::default() }));
         }
     }
 }

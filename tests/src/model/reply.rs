@@ -33,8 +33,19 @@ fn choice(delta: &Value, finish: Option<&str>) -> Value {
     json!({ "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
 }
 
+/// What a turn is written with, however long it is.
+const WRITTEN: u64 = 10;
+
+/// Prompt and answer, in tokens.
+pub(super) fn tokens(turn: &Turn, prompt_bytes: usize) -> u64 {
+    turn.tokens.unwrap_or(prompt_bytes as u64 / 4) + WRITTEN
+}
+
 fn usage(turn: &Turn, prompt_bytes: usize) -> Value {
-    let prompt = turn.tokens.unwrap_or(prompt_bytes as u64 / 4);
+    let total = tokens(turn, prompt_bytes);
+    let prompt = total - WRITTEN;
+    let cached = turn.cached.min(prompt);
     json!({ "object": "chat.completion.chunk", "choices": [],
-            "usage": { "prompt_tokens": prompt, "completion_tokens": 10, "total_tokens": prompt + 10 } })
+            "usage": { "prompt_tokens": prompt, "completion_tokens": WRITTEN, "total_tokens": total,
+                       "prompt_tokens_details": { "cached_tokens": cached } } })
 }

@@ -10,6 +10,7 @@ pub struct Turn {
     pub(super) text: String,
     pub(super) calls: Vec<(String, Value)>,
     pub(super) tokens: Option<u64>,
+    pub(super) cached: u64,
 }
 
 impl Turn {
@@ -24,6 +25,13 @@ impl Turn {
     #[must_use]
     pub fn tokens(mut self, tokens: u64) -> Self {
         self.tokens = Some(tokens);
+        self
+    }
+
+    /// So many tokens of the prompt are said to have been cached.
+    #[must_use]
+    pub fn cached(mut self, tokens: u64) -> Self {
+        self.cached = tokens;
         self
     }
 }

@@ -73,6 +73,8 @@ struct Inner {
     /// How many turns the conversation had when an attempt first asked: one that goes on after a conflict begins with many.
     begun: HashMap<(Option<String>, u32), usize>,
     asked: Vec<Asked>,
+    /// What its answers took, in tokens.
+    counted: u64,
 }
 
 type Shared = Arc<Mutex<Inner>>;
@@ -151,6 +153,11 @@ impl ModelServer {
         self.asked().into_iter().filter(|asked| asked.role == "planner" && asked.attempt == conversation).collect()
     }
 
+    /// What all its answers took, in tokens, as it counts.
+    pub fn counted(&self) -> u64 {
+        self.inner().counted
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,6 +210,7 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
         let who = asked.task.unwrap_or(asked.role);
         return refuse(StatusCode::BAD_REQUEST, &format!("off script: {who}, attempt {}, turn {turn}", asked.attempt));
     };
+    inner.counted += reply::tokens(&next, body.len());
     stream_of(&next, turn, body.len())
 }
 

@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use shared::Tokens;
 
-use super::{Agent, AgentEnd, Session, no_transcript, used};
+use super::{Agent, AgentEnd, Session, no_transcript, settlement};
 use crate::{
     agent::allowance::Means,
+    budget::Settlement,
     context::{
         compaction::{self, Plan},
         room::Room,
@@ -88,7 +89,7 @@ impl Agent {
         let question = self.question(session, end);
         let label = Label { role: Role::Summariser, ..label.clone() };
         let (answer, usage) = self.ask_for_summary(session, &question, &label).await;
-        session.talk.spent(usage, question.model.price());
+        session.talk.spent(usage, question.model.price().map(|price| price.of(usage)));
         if matches!(answer, Err(ModelError::Cancelled)) && session.stop.is_cancelled() {
             return Err(AgentEnd::Cancelled);
         }
@@ -145,14 +146,17 @@ impl Agent {
             max_tokens: LONGEST.min(model.max_output()),
         };
         let Ok(room) = means.room(&session.talk.totals(), prompt) else { return (Err(no_room()), Tokens::default()) };
-        let Ok(reservation) = self.budget.reserve(Tokens { output: room, ..prompt }).await else {
+        let Ok(reservation) = self.budget.reserve(Tokens { output: room, ..prompt }.into()).await else {
             return (Err(no_room()), Tokens::default());
         };
         let request = Request { label, messages, tools, max_tokens: reservation.estimate.output };
         let meter = Meter::default();
         let answer = model.ask(&request, &|delta| meter.hear(&delta), session.stop).await;
-        let used = used(&answer, prompt, &meter) + meter.lost();
-        self.budget.settle(reservation, used).await;
+        let settlement = settlement(&answer, prompt, &meter);
+        let used = settlement.used;
+        let other = self.summariser.as_ref().map(|model| model.id().to_owned());
+        let model = settlement.model.clone().or(other);
+        self.budget.settle(reservation, Settlement { model, ..settlement }).await;
         (answer, used)
     }
 }

@@ -206,9 +206,9 @@ impl Conversation {
     }
 
     /// Counts what a request took that brought no answer.
-    pub(super) fn spent(&mut self, used: Tokens, price: Option<Price>) {
+    pub(super) fn spent(&mut self, used: Tokens, cost: Option<Money>) {
         self.totals.tokens += used;
-        self.totals.cost = price.map(|price| self.totals.cost.unwrap_or_default() + price.of(used));
+        self.totals.cost = cost.map(|cost| self.totals.cost.unwrap_or_default() + cost);
     }
 
     /// Adds an answer, and what it took. It is written before its calls are carried out: whoever goes on after a crash knows of them.

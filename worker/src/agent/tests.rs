@@ -1,5 +1,7 @@
 //! The loop with a model that plays answers and a toolbox that plays tools. The clock is tokio's, paused.
 
+mod money;
+
 use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
 use expect_test::{Expect, expect};
@@ -11,7 +13,7 @@ use super::{
     *,
 };
 use crate::{
-    budget::{OverBudget, Reservation, Unlimited},
+    budget::{Ask, OverBudget, Reservation, Settlement, Unlimited},
     model::{
         AssistantTurn,
         repair::Mending,
@@ -26,6 +28,13 @@ struct Books {
     seen: Mutex<Vec<Progress>>,
     open: Mutex<i32>,
     most: Option<u64>,
+    /// How it is refused.
+    refusal: Option<OverBudget>,
+    /// From which prompt on a reservation may be the last.
+    last_from: Option<u64>,
+    /// Whether nobody ever answers.
+    hangs: bool,
+    settled: Mutex<Vec<Settlement>>,
 }
 
 impl Observer for Books {
@@ -35,15 +44,27 @@ impl Observer for Books {
 }
 
 impl Budget for Books {
-    fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
-        *self.open.lock().unwrap() += 1;
+    fn reserve(&self, Ask { estimate, .. }: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+        let reserved = {
+            let mut open = self.open.lock().unwrap();
+            *open += 1;
+            *open
+        };
+        let (last, hangs) = (self.last_from.is_some_and(|from| estimate.prompt() >= from), self.hangs);
         let enough = self.most.is_none_or(|most| estimate.total() <= most);
-        Box::pin(async move { if enough { Ok(Reservation { id: 1, estimate }) } else { Err(OverBudget) } })
+        let refused = self.refusal.unwrap_or(OverBudget::Run);
+        Box::pin(async move {
+            if hangs {
+                return std::future::pending().await;
+            }
+            if enough { Ok(Reservation { id: u64::try_from(reserved).unwrap(), estimate, last }) } else { Err(refused) }
+        })
     }
 
-    fn settle(&self, _: Reservation, _: Tokens) -> BoxFuture<'_, ()> {
+    fn settle(&self, _: Reservation, settlement: Settlement) -> BoxFuture<'_, Option<Money>> {
         *self.open.lock().unwrap() -= 1;
-        Box::pin(async {})
+        self.settled.lock().unwrap().push(settlement);
+        Box::pin(async { None })
     }
 }
 
@@ -372,13 +393,6 @@ async fn words_of_the_person_are_heard_before_the_next_turn() {
     let (first, _) = played.model.requests().remove(0);
     assert_eq!(first.len(), 2, "before anything was sent it joins the opening");
     assert!(matches!(&first[1], Message::User { content } if content.starts_with("do it\n\n") && content.ends_with("use tabs")));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_without_money_asks_nothing() {
-    let books = Books { most: Some(10), ..Books::default() };
-    let played = play(lines("finish done"), Setup { books, ..setup() }).await;
-    assert_eq!((played.end, played.model.asked()), (AgentEnd::OverBudget, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use shared::Tokens;
@@ -16,6 +16,7 @@ use super::Delta;
 #[derive(Debug, Default)]
 pub struct Meter {
     streamed: AtomicU64,
+    retries: AtomicU32,
     counts: Mutex<Counts>,
 }
 
@@ -36,6 +37,7 @@ impl Meter {
             }
             Delta::Counted(tokens) => self.with(|counts| counts.now = Some(*tokens)),
             Delta::Retrying { .. } | Delta::Switched { .. } => {
+                self.retries.fetch_add(1, Ordering::Relaxed);
                 self.streamed.store(0, Ordering::Relaxed);
                 self.with(|counts| counts.lost += counts.now.take().unwrap_or_default());
             }
@@ -46,6 +48,11 @@ impl Meter {
     /// How many bytes this try has streamed.
     pub fn streamed(&self) -> u64 {
         self.streamed.load(Ordering::Relaxed)
+    }
+
+    /// How often the request was sent again.
+    pub fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// What was counted for tries that broke off before the last one.
@@ -96,5 +103,6 @@ mod tests {
             meter.hear(delta);
         }
         assert_eq!((meter.lost(), meter.last(), meter.streamed()), (tokens(21), Some(tokens(300)), 2));
+        assert_eq!(meter.retries(), 3);
     }
 }

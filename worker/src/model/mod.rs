@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+pub use shared::Repair;
 use shared::{Price, RunId, TaskId, Tokens};
 use tokio_util::sync::CancellationToken;
 
@@ -137,24 +138,6 @@ pub struct Answerer {
     pub model: String,
     /// What it costs, if anybody knows.
     pub price: Option<Price>,
-}
-
-/// What was done to one tool call so that it could be read. The conversation keeps the mended call: that is what is carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Repair {
-    /// Raw control characters within texts were escaped.
-    ControlCharacters,
-    /// Commas before closing brackets were taken out.
-    TrailingCommas,
-    /// Brackets that were open at the very end were closed, or a bracket too many was taken out.
-    Brackets,
-    /// The arguments came as an object, or as a text that holds one.
-    ArgumentsAsObject,
-    /// The call stood in the text, in the model's own markup.
-    LeakedCall,
-    /// It could not be mended: the model was told what is wrong.
-    AskedAgain,
 }
 
 /// Why a model stopped.

@@ -19,7 +19,7 @@ use tokio::{sync::OnceCell, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    budget::Budget,
+    budget::{Budget, Settlement},
     model::{Answer, Label, Message, Model, ModelError, PrefixCache, Request, estimate_tokens, tool_bytes},
     tool::ToolSpec,
 };
@@ -122,14 +122,15 @@ impl Cold<'_> {
         let label = Label { turn: 0, ..self.label.clone() };
         let bytes = messages.iter().map(Message::bytes).sum::<u64>() + tool_bytes(self.tools);
         let prompt = Tokens { miss: estimate_tokens(bytes), ..Tokens::default() };
-        let Ok(reservation) = self.budget.reserve(Tokens { output: 1, ..prompt }).await else { return Ok(()) };
+        let Ok(reservation) = self.budget.reserve(Tokens { output: 1, ..prompt }.into()).await else { return Ok(()) };
         let request = Request { label: &label, messages, tools: self.tools, max_tokens: 1 };
         let answer = self.model.ask(&request, &|_| {}, stop).await;
         let used = match &answer {
             Ok(Answer { usage, .. }) => usage.unwrap_or(Tokens { output: 1, ..prompt }),
             Err(_) => Tokens::default(),
         };
-        self.budget.settle(reservation, used).await;
+        let estimated = !matches!(answer, Ok(Answer { usage: Some(_), .. }));
+        self.budget.settle(reservation, Settlement { used, estimated, ..Settlement::default() }).await;
         answer.map(drop)
     }
 }

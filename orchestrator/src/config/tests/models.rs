@@ -20,7 +20,7 @@ fn check(text: &str, expected: &Expect) {
 
 fn in_words(choice: &ModelChoice) -> String {
     let key = choice.api_key.as_ref().map_or("no key", |key| if key.reveal().is_empty() { "empty key" } else { key.reveal() });
-    let price = choice.price.map_or_else(|| "unknown".to_owned(), |price| price.output.to_string());
+    let price = choice.price.as_ref().map_or_else(|| "unknown".to_owned(), |tariff| tariff.price.output.to_string());
     let ModelChoice { provider, model, base_url, dialect, key_env, context_window, .. } = choice;
     let variable = key_env.as_deref().unwrap_or("-");
     format!("{provider} | {model} | {base_url} | {dialect:?} | {variable}: {key} | {price} | {context_window}")

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Mutex};
 
 use expect_test::{Expect, expect};
 use futures_util::future::BoxFuture;
-use shared::{Limit, Limits};
+use shared::{Limit, Limits, Money};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::{
         Conversation, Terminal,
         testing::{Playing, answer},
     },
-    budget::{Budget, OverBudget, Reservation},
+    budget::{Ask, Budget, OverBudget, Reservation, Settlement},
     model::testing::{Answers, label},
     observe::Observer,
     transcript::{self, Entry, Transcript},
@@ -37,17 +37,17 @@ impl Observer for Books {
 }
 
 impl Budget for Books {
-    fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+    fn reserve(&self, Ask { estimate, .. }: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
         let mut granted = self.granted.lock().unwrap();
         *granted += 1;
         let enough = *granted != self.most;
         *self.open.lock().unwrap() += i32::from(enough);
-        Box::pin(async move { if enough { Ok(Reservation { id: 1, estimate }) } else { Err(OverBudget) } })
+        Box::pin(async move { if enough { Ok(Reservation { id: 1, estimate, last: false }) } else { Err(OverBudget::Run) } })
     }
 
-    fn settle(&self, _: Reservation, _: Tokens) -> BoxFuture<'_, ()> {
+    fn settle(&self, _: Reservation, _: Settlement) -> BoxFuture<'_, Option<Money>> {
         *self.open.lock().unwrap() -= 1;
-        Box::pin(async {})
+        Box::pin(async { None })
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Mutex;
 
 use futures_util::future::{BoxFuture, join_all};
 
+use shared::Money;
+
 use super::*;
 use crate::{
-    budget::{OverBudget, Reservation},
+    budget::{Ask, OverBudget, Reservation},
     model::{
         OnDelta,
         testing::{label, text},
@@ -73,15 +75,15 @@ struct Purse {
 }
 
 impl Budget for Purse {
-    fn reserve(&self, estimate: Tokens) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+    fn reserve(&self, Ask { estimate, .. }: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
         *self.open.lock().unwrap() += 1;
-        Box::pin(async move { Ok(Reservation { id: 1, estimate }) })
+        Box::pin(async move { Ok(Reservation { id: 1, estimate, last: false }) })
     }
 
-    fn settle(&self, _: Reservation, used: Tokens) -> BoxFuture<'_, ()> {
+    fn settle(&self, _: Reservation, settlement: Settlement) -> BoxFuture<'_, Option<Money>> {
         *self.open.lock().unwrap() -= 1;
-        *self.paid.lock().unwrap() += used;
-        Box::pin(async {})
+        *self.paid.lock().unwrap() += settlement.used;
+        Box::pin(async { None })
     }
 }
 

@@ -1,0 +1,76 @@
+//! The ledger as one attempt sees it, or one conversation of the planner.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use kameo::actor::ActorRef;
+use shared::{AttemptKey, Money};
+use worker::{
+    budget::{Ask, Budget, OverBudget, Reservation, Settlement},
+    model::Model,
+};
+
+use super::{Abandon, Buyer, Ledger, Reserve, Settle};
+
+/// The budget of one attempt or of one conversation of the planner.
+pub struct AttemptBudget {
+    ledger: ActorRef<Ledger>,
+    buyer: Buyer,
+    turns: AtomicU32,
+}
+
+impl AttemptBudget {
+    /// A budget without turns yet, for requests to this model.
+    pub fn new(ledger: ActorRef<Ledger>, attempt: Option<AttemptKey>, model: &dyn Model) -> Self {
+        let buyer = Buyer { attempt, model: model.id().to_owned(), bound: model.price() };
+        Self { ledger, buyer, turns: AtomicU32::new(0) }
+    }
+
+    /// The budget of an attempt that has had turns already.
+    #[must_use]
+    pub fn after_turns(self, turns: u32) -> Self {
+        Self { turns: AtomicU32::new(turns), ..self }
+    }
+}
+
+/// Tickets are unique in this process.
+static TICKETS: AtomicU64 = AtomicU64::new(1);
+
+/// Whoever drops this before it is disarmed has not taken what it asked for.
+struct Unanswered {
+    ledger: Option<ActorRef<Ledger>>,
+    ticket: u64,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let Some(ledger) = self.ledger.take() else { return };
+        let ticket = self.ticket;
+        // Without a runtime the whole run is gone.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { ledger.tell(Abandon { ticket }).await });
+        }
+    }
+}
+
+impl Budget for AttemptBudget {
+    fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
+        let ask = Reserve { ticket, buyer: self.buyer.clone(), ask };
+        Box::pin(async move {
+            let mut unanswered = Unanswered { ledger: Some(self.ledger.clone()), ticket };
+            let answer = self.ledger.ask(ask).await;
+            unanswered.ledger = None;
+            answer.map_err(|error| error.err().unwrap_or(OverBudget::Run))
+        })
+    }
+
+    fn settle(&self, reservation: Reservation, settlement: Settlement) -> BoxFuture<'_, Option<Money>> {
+        let is_turn = settlement.used.total() > 0;
+        let turn = if is_turn { self.turns.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        Box::pin(async move {
+            // The ledger is gone only when the whole run is.
+            self.ledger.ask(Settle { reservation, turn, settlement }).await.ok().flatten()
+        })
+    }
+}
