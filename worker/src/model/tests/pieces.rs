@@ -20,94 +20,21 @@ fn same_in_pieces(dialect: &Dialect, bytes: &[u8], cuts: &[Index]) -> Result<Rea
     Ok(whole)
 }
 
-/// Words of all dialects, whose lines make streams that nearly mean something.
+/// Words of all dialects, as they stand in JSON.
+const WORDS: &str = r#""a" "é😀" null 0 1 -1 1e99 true {} [] [{}] "{" "}" "{}" "x\ny" "stop" "tool_use" "text" "thinking" "message"
+    "function_call" "reasoning" "length" "message_start" "message_delta" "message_stop" "content_block_start" "content_block_delta"
+    "text_delta" "thinking_delta" "signature_delta" "input_json_delta" "citations_delta" "ping" "response.output_item.added"
+    "response.output_item.done" "response.output_text.delta" "response.function_call_arguments.delta" "response.reasoning_text.delta"
+    "response.completed" "response.incomplete" "response.failed" "error" "completed""#;
+/// Names of members of all dialects.
+const KEYS: &str = "type index delta content_block text thinking signature partial_json id name input usage input_tokens output_tokens
+    stop_reason message content choices finish_reason tool_calls function arguments reasoning_content reasoning_details refusal
+    output_index item_id item call_id response output status error detail prompt_tokens prompt_tokens_details cached_tokens summary";
+
+/// JSON that nearly means something.
 fn value() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(vec![
-        "\"a\"",
-        "\"é😀\"",
-        "null",
-        "0",
-        "1",
-        "-1",
-        "1e99",
-        "true",
-        "{}",
-        "[]",
-        "[{}]",
-        "\"{\"",
-        "\"}\"",
-        "\"{}\"",
-        "\"x\\ny\"",
-        "\"stop\"",
-        "\"tool_use\"",
-        "\"text\"",
-        "\"thinking\"",
-        "\"message\"",
-        "\"function_call\"",
-        "\"reasoning\"",
-        "\"length\"",
-        "\"message_start\"",
-        "\"message_delta\"",
-        "\"message_stop\"",
-        "\"content_block_start\"",
-        "\"content_block_delta\"",
-        "\"text_delta\"",
-        "\"thinking_delta\"",
-        "\"signature_delta\"",
-        "\"input_json_delta\"",
-        "\"citations_delta\"",
-        "\"ping\"",
-        "\"response.output_item.added\"",
-        "\"response.output_item.done\"",
-        "\"response.output_text.delta\"",
-        "\"response.function_call_arguments.delta\"",
-        "\"response.reasoning_text.delta\"",
-        "\"response.completed\"",
-        "\"response.incomplete\"",
-        "\"response.failed\"",
-        "\"error\"",
-        "\"completed\"",
-    ]);
-    let key = prop::sample::select(vec![
-        "type",
-        "index",
-        "delta",
-        "content_block",
-        "text",
-        "thinking",
-        "signature",
-        "partial_json",
-        "id",
-        "name",
-        "input",
-        "usage",
-        "input_tokens",
-        "output_tokens",
-        "stop_reason",
-        "message",
-        "content",
-        "choices",
-        "finish_reason",
-        "tool_calls",
-        "function",
-        "arguments",
-        "reasoning_content",
-        "reasoning_details",
-        "refusal",
-        "output_index",
-        "item_id",
-        "item",
-        "call_id",
-        "response",
-        "output",
-        "status",
-        "error",
-        "detail",
-        "prompt_tokens",
-        "prompt_tokens_details",
-        "cached_tokens",
-        "summary",
-    ]);
+    let word = prop::sample::select(WORDS.split_whitespace().collect::<Vec<_>>());
+    let key = prop::sample::select(KEYS.split_whitespace().collect::<Vec<_>>());
     word.prop_map(str::to_owned).prop_recursive(4, 24, 5, move |inner| {
         let member = (key.clone(), inner.clone()).prop_map(|(key, value)| format!("\"{key}\":{value}"));
         prop_oneof![
