@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a resumed run does not begin anew: what earlier processes took is in its `run_resumed`.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::event::{Entry, Event};
 
@@ -16,12 +16,9 @@ pub fn time_at_work(entries: &[Entry]) -> Duration {
         Event::RunResumed { worked_s, .. } => Duration::from_secs(worked_s),
         _ => Duration::ZERO,
     };
+    let time = |entry: &Entry| humantime::parse_rfc3339(&entry.time).ok();
     let span = time(last).zip(time(begin)).and_then(|(last, begin)| last.duration_since(begin).ok());
     before + span.unwrap_or_default()
-}
-
-fn time(entry: &Entry) -> Option<SystemTime> {
-    humantime::parse_rfc3339(&entry.time).ok()
 }
 
 #[cfg(test)]
