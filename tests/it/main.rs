@@ -14,6 +14,7 @@ mod prefix;
 mod queue;
 mod recordings;
 mod replan;
+mod replay;
 mod resume;
 mod scopes;
 mod secrets;

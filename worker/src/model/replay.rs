@@ -299,7 +299,9 @@ mod tests {
         for (label, messages, tools) in cases {
             told += &ask(&label, &messages, &tools).await;
         }
-        check(&told, &expect![[r#"
+        check(
+            &told,
+            &expect![[r#"
             the replay cannot go on with task money, attempt 1, turn 2: message 4 differs from character 35 on; recorded: …"ng result that was seen\nthen"; now: …"ng result that was seen\nnow"
             the replay cannot go on with task money, attempt 1, turn 1: message 3 is new: "{\"role\":\"user\",\"content\":\"and quickly\"}"
             the replay cannot go on with task money, attempt 1, turn 2: message 3 is missing: "{\"role\":\"assistant\",\"content\":\"one\",\"calls\":[{\"id\":\"c\",\"name"…
@@ -310,7 +312,8 @@ mod tests {
             the replay cannot go on with task money, attempt 2, turn 1: the recorded run has no such attempt
             the replay cannot go on with the planner, attempt 1, turn 1: the recorded run has no such attempt
             the replay cannot go on with the worker, attempt 1, turn 1: nobody else than tasks and the planner has transcripts
-        "#]]);
+        "#]],
+        );
     }
 
     fn check(told: &str, expected: &Expect) {
