@@ -21,8 +21,13 @@ use serde_json::Value;
 use shared::Price;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, AssistantTurn, Delta, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role};
-use crate::transcript::{AnswerNote, Entry, read_entries, tool_value};
+use super::{
+    Answer, AssistantTurn, Delta, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role,
+};
+use crate::{
+    context::compaction,
+    transcript::{AnswerNote, Entry, SummaryNote, read_entries, tool_value},
+};
 
 type Entries = Arc<Vec<(u32, Entry)>>;
 
@@ -55,7 +60,11 @@ impl Replay {
     fn answer(&self, request: &Request<'_>) -> Result<Answer, ModelError> {
         let label = request.label;
         let off = |why: String| ModelError::OffRecord { whose: label.whose(), attempt: label.attempt, turn: label.turn, why };
-        let turn = turn(&self.entries(label).map_err(&off)?, label.turn).map_err(&off)?;
+        let entries = self.entries(label).map_err(&off)?;
+        if label.role == Role::Summariser {
+            return summary(&entries, request).map_err(off);
+        }
+        let turn = turn(&entries, label.turn).map_err(&off)?;
         let tools: Vec<Value> = request.tools.iter().map(tool_value).collect();
         if let Some(why) = different_tools(&turn.tools, &tools).or_else(|| difference(&turn.asked, request.messages)) {
             return Err(off(why));
@@ -99,10 +108,40 @@ fn turn(entries: &[(u32, Entry)], number: u32) -> Result<Turn, String> {
                     return Ok(Turn { tools, asked, said, note: *note });
                 }
             }
+            Entry::Compacted(shorter) => {
+                compaction::apply(&mut asked, &shorter.replaced).map_err(|error| error.to_string())?;
+            }
             Entry::End(_) => {}
         }
     }
     Err(format!("the recorded attempt has {turns} answers"))
+}
+
+/// The summary that was written of this conversation, in this turn or any other; else what is different about the last one.
+fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, String> {
+    let (mut said, mut why) = (Vec::new(), "the recorded attempt was never summed up".to_owned());
+    for (_, entry) in entries {
+        match entry {
+            Entry::Message(message) => said.push(message.clone()),
+            Entry::Compacted(shorter) => {
+                if let Some(note) = &shorter.asked {
+                    let begun = said.get(..note.begun).ok_or("the transcript is damaged")?;
+                    match difference(&[begun, note.messages.as_slice()].concat(), request.messages) {
+                        Some(difference) => why = difference,
+                        None => return summed_up(note),
+                    }
+                }
+                compaction::apply(&mut said, &shorter.replaced).map_err(|error| error.to_string())?;
+            }
+            Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
+        }
+    }
+    Err(why)
+}
+
+fn summed_up(note: &SummaryNote) -> Result<Answer, String> {
+    let turn = note.answer.clone().ok_or_else(|| note.error.clone().unwrap_or_default())?;
+    Ok(Answer { turn, finish: FinishReason::Stop, usage: Some(note.usage), repairs: Vec::new(), by: None })
 }
 
 fn different_tools(recorded: &[Value], now: &[Value]) -> Option<String> {
@@ -204,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Dialect, FinishReason, ToolCall, connect, testing::label},
+        model::{Dialect, ToolCall, connect, testing::label},
         tool::ToolSpec,
         transcript::{Start, Transcript},
     };
