@@ -5,6 +5,7 @@
 
 mod approvals;
 mod budget;
+mod chaos;
 mod cli;
 mod map;
 mod merge;
