@@ -19,10 +19,7 @@ fn scenario(server: &ModelServer, shape: Shape) -> Scenario {
         server.url(),
         shape.dialect()
     );
-    Scenario::new(REPO)
-        .config(&provider)
-        .env("ENDPOINT_KEY", tests::model::KEY)
-        .env("INSPAN_MODEL", "chaos/test-model")
+    Scenario::new(REPO).config(&provider).env("ENDPOINT_KEY", tests::model::KEY).env("INSPAN_MODEL", "chaos/test-model")
 }
 
 fn look(path: &str) -> tests::model::Turn {
@@ -91,7 +88,9 @@ fn eight_tasks(shape: Shape, seed: u64) {
     let after = |name: &str| if name > "d" { " | after a" } else { "" };
     let plan: String = names.iter().map(|name| format!("{name}{} | write {}\n", after(name), file(name))).collect();
     s.run_plan(&format!("gate | true\n{plan}"), &["--workers", "8"]).code(0);
-    names.iter().for_each(|name| assert_no_turn_is_lost(&server, name, 4));
+    for name in names {
+        assert_no_turn_is_lost(&server, name, 4);
+    }
     assert!(server.asked().len() > names.len() * 4, "nothing went wrong");
     assert_eq!(booked(&s), server.told());
     expect![[r#"
@@ -113,7 +112,8 @@ fn eight_tasks(shape: Shape, seed: u64) {
         größer
         ## h.txt
         größer
-    "#]].assert_eq(&s.result());
+    "#]]
+    .assert_eq(&s.result());
 }
 
 #[test]

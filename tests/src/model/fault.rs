@@ -83,31 +83,30 @@ const BEFORE_A_BREAK: Duration = Duration::from_millis(100);
 impl Fault {
     /// Every way in which an answer can go wrong and the next try goes well.
     pub fn all() -> Vec<Fault> {
-        use Fault::*;
         vec![
-            Status(429),
-            RetryAfter(429, 300),
-            Status(500),
-            Status(503),
-            Status(529),
-            Status(408),
-            Cut,
-            CutInCharacter,
-            CutInArguments,
-            CutAfterUsage,
-            Stall,
-            StallWithin,
-            KeepAlives,
-            Drip,
-            Garbage,
-            Empty,
-            ErrorWithin,
-            LongLine,
-            NoFinish,
-            WrongType,
-            Gzip,
-            OneId,
-            NoIds,
+            Self::Status(429),
+            Self::RetryAfter(429, 300),
+            Self::Status(500),
+            Self::Status(503),
+            Self::Status(529),
+            Self::Status(408),
+            Self::Cut,
+            Self::CutInCharacter,
+            Self::CutInArguments,
+            Self::CutAfterUsage,
+            Self::Stall,
+            Self::StallWithin,
+            Self::KeepAlives,
+            Self::Drip,
+            Self::Garbage,
+            Self::Empty,
+            Self::ErrorWithin,
+            Self::LongLine,
+            Self::NoFinish,
+            Self::WrongType,
+            Self::Gzip,
+            Self::OneId,
+            Self::NoIds,
         ]
     }
 
@@ -123,7 +122,7 @@ impl Fault {
             Fault::Garbage => "<html><body>Sign in to the airport's network</body></html>".into_response(),
             Fault::Gzip => {
                 let whole: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
-                pieces.iter().for_each(|piece| told(piece.told));
+                told(pieces.iter().fold(Tokens::default(), |sum, piece| sum + piece.told));
                 ([(header::CONTENT_TYPE, EVENTS), (header::CONTENT_ENCODING, "gzip")], gzip(whole.as_bytes())).into_response()
             }
             fault => {
