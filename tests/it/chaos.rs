@@ -29,7 +29,7 @@ fn look(path: &str) -> tests::model::Turn {
 /// What the journal says was taken.
 fn booked(s: &Scenario) -> Tokens {
     s.history().events().fold(Tokens::default(), |sum, event| match event {
-        Event::TurnTaken { tokens, .. } => sum + *tokens,
+        Event::TurnTaken(turn) => sum + turn.tokens,
         _ => sum,
     })
 }
