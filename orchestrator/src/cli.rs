@@ -140,6 +140,9 @@ pub(crate) struct RunArgs {
     /// Go without a gate: nothing proves the merged tree
     #[arg(long)]
     pub(crate) no_gate: bool,
+    /// Answer from the transcripts of this run instead of asking a model; without a goal or plan, with its own
+    #[arg(long, value_name = "RUN", conflicts_with = "model")]
+    pub(crate) replay: Option<String>,
     #[command(flatten)]
     pub(crate) how: HowArgs,
 }

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod budget;
+mod chaos;
 mod cli;
 mod map;
 mod merge;
@@ -14,6 +15,7 @@ mod prefix;
 mod queue;
 mod recordings;
 mod replan;
+mod replay;
 mod resume;
 mod scopes;
 mod secrets;

@@ -9,6 +9,7 @@ mod doctor;
 mod look;
 mod merge;
 mod plan;
+mod replay;
 mod resume;
 mod run;
 mod show;

@@ -11,6 +11,7 @@ use plans::{
 use super::{
     Here,
     begin::{Begun, Kind, Proposal, Surroundings, prepare, read, read_goal, surroundings},
+    replay,
 };
 use crate::{
     cli::RunArgs,
@@ -45,14 +46,19 @@ impl Source {
 }
 
 /// `inspan run`.
-pub(super) async fn run(here: &Here, args: RunArgs) -> Result<u8, Error> {
-    let source = match &args.plan {
-        Some(path) => Source::File(path.display().to_string(), read(&here.directory.join(path))?),
-        None if args.solo => Source::Solo(read_goal(here, &args.goal)?),
-        None => Source::Planner(read_goal(here, &args.goal)?),
+pub(super) async fn run(here: &Here, mut args: RunArgs) -> Result<u8, Error> {
+    let recorded = replay::recorded(here, &args).await?;
+    let is_goal_given = args.goal.goal.is_some() || args.goal.file.is_some();
+    let source = match (&args.plan, &recorded) {
+        (Some(path), _) => Source::File(path.display().to_string(), read(&here.directory.join(path))?),
+        (None, Some(folder)) if !is_goal_given => replay::source(folder)?,
+        _ if args.solo => Source::Solo(read_goal(here, &args.goal)?),
+        _ => Source::Planner(read_goal(here, &args.goal)?),
     };
+    let solo = matches!(source, Source::Solo(_));
+    args.how.limits.model = recorded.as_ref().map(replay::model).or(args.how.limits.model);
     let around = surroundings(here, &args.how).await?;
-    let begun = begin(here, around, Kind { no_gate: args.no_gate, solo: args.solo }, source).await?;
+    let begun = begin(here, around, Kind { no_gate: args.no_gate, solo }, source).await?;
     go_on(here, begun).await
 }
 

@@ -1,51 +1,126 @@
-//! An answer on the wire: server-sent events, in several pieces.
+//! An answer on the wire: server-sent events, in several pieces, in the shape of the dialect that was asked in.
 
-use serde_json::{Value, json};
+mod anthropic;
+mod chat;
+mod responses;
+
+use serde_json::Value;
+use shared::Tokens;
 
 use super::script::Turn;
 
-/// The pieces of a streamed answer.
-pub(super) fn pieces(turn: &Turn, turn_number: usize, prompt_bytes: usize) -> Vec<String> {
-    let mut deltas = vec![json!({ "role": "assistant", "content": "" })];
-    // A text comes in two pieces, so that nobody relies on getting it whole.
-    let half = turn.text.char_indices().nth(turn.text.chars().count() / 2).map_or(0, |(at, _)| at);
-    let (one, two) = turn.text.split_at(half);
-    deltas.extend([one, two].iter().filter(|part| !part.is_empty()).map(|part| json!({ "content": part })));
-    for (place, (tool, arguments)) in turn.calls.iter().enumerate() {
-        let id = format!("call_{turn_number}_{place}");
-        deltas.push(json!({ "tool_calls": [
-            { "index": place, "id": id, "type": "function", "function": { "name": tool, "arguments": "" } }] }));
-        deltas.push(json!({ "tool_calls": [{ "index": place, "function": { "arguments": arguments.to_string() } }] }));
+/// A dialect. The path of a request says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `/chat/completions`
+    Chat,
+    /// `/responses`
+    Responses,
+    /// `/messages`
+    Anthropic,
+}
+
+/// What a piece of an answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Where it begins, and whatever only frames the rest.
+    Frame,
+    /// Words.
+    Text,
+    /// The arguments of a call.
+    Arguments,
+    /// Why the model stopped.
+    Finish,
+    /// What it took, where that is said apart.
+    Usage,
+    /// That this was all.
+    End,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) part: Part,
+    pub(super) text: String,
+    /// What it tells of what the answer took, beyond what the pieces before it have told.
+    pub(super) told: Tokens,
+}
+
+/// What an answer is made of.
+pub(super) struct Saying<'a> {
+    pub(super) turn: &'a Turn,
+    pub(super) ids: Vec<String>,
+    pub(super) usage: Tokens,
+}
+
+impl Shape {
+    /// The dialect of a path.
+    pub(super) fn of(path: &str) -> Self {
+        match path.rsplit('/').next() {
+            Some("responses") => Self::Responses,
+            Some("messages") => Self::Anthropic,
+            _ => Self::Chat,
+        }
     }
-    let reason = if turn.calls.is_empty() { "stop" } else { "tool_calls" };
-    let mut pieces: Vec<String> = deltas.into_iter().map(|delta| event(&choice(&delta, None))).collect();
-    pieces.push(event(&choice(&json!({}), Some(reason))));
-    pieces.push(event(&usage(turn, prompt_bytes)));
-    pieces.push("data: [DONE]\n\n".to_owned());
-    pieces
+
+    /// As the configuration names it.
+    pub fn dialect(self) -> &'static str {
+        match self {
+            Self::Chat => "openai-chat",
+            Self::Responses => "openai-responses",
+            Self::Anthropic => "anthropic-messages",
+        }
+    }
+
+    /// The pieces of a streamed answer.
+    pub(super) fn pieces(self, saying: &Saying<'_>) -> Vec<Piece> {
+        match self {
+            Self::Chat => chat::pieces(saying),
+            Self::Responses => responses::pieces(saying),
+            Self::Anthropic => anthropic::pieces(saying),
+        }
+    }
+
+    /// What a server says in the middle of a stream when it gives up.
+    pub(super) fn gives_up(self) -> String {
+        match self {
+            Self::Chat => event(r#"{"error":{"message":"The engine is overloaded","type":"server_error","code":503}}"#),
+            Self::Responses => named("error", r#"{"type":"error","code":"server_error","message":"Try again"}"#),
+            Self::Anthropic => named("error", r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#),
+        }
+    }
+
+    /// How many answers stand in a conversation.
+    pub(super) fn answers(self, body: &Value) -> usize {
+        let is_own = |item: &Value| match self {
+            Self::Responses => item["role"] == "assistant" || item["type"] == "function_call" || item["type"] == "reasoning",
+            Self::Chat | Self::Anthropic => item["role"] == "assistant",
+        };
+        // What stands in a row was one answer.
+        self.conversation(body).chunk_by(|one, next| is_own(one) == is_own(next)).filter(|row| is_own(&row[0])).count()
+    }
+
+    fn conversation(self, body: &Value) -> &[Value] {
+        let key = if self == Self::Responses { "input" } else { "messages" };
+        body[key].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
-fn event(value: &Value) -> String {
-    format!("data: {value}\n\n")
+/// A text in two pieces, so that nobody relies on getting it whole; none if it is empty.
+fn halves(text: &str) -> impl Iterator<Item = &str> {
+    let half = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
+    let (one, two) = text.split_at(half);
+    [one, two].into_iter().filter(|part| !part.is_empty())
 }
 
-fn choice(delta: &Value, finish: Option<&str>) -> Value {
-    json!({ "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
+fn piece(part: Part, text: String) -> Piece {
+    Piece { part, text, told: Tokens::default() }
 }
 
-/// What a turn is written with, however long it is.
-const WRITTEN: u64 = 10;
-
-/// Prompt and answer, in tokens.
-pub(super) fn tokens(turn: &Turn, prompt_bytes: usize) -> u64 {
-    turn.tokens.unwrap_or(prompt_bytes as u64 / 4) + WRITTEN
+fn event(data: &str) -> String {
+    format!("data: {data}\n\n")
 }
 
-fn usage(turn: &Turn, prompt_bytes: usize) -> Value {
-    let total = tokens(turn, prompt_bytes);
-    let prompt = total - WRITTEN;
-    let cached = turn.cached.min(prompt);
-    json!({ "object": "chat.completion.chunk", "choices": [],
-            "usage": { "prompt_tokens": prompt, "completion_tokens": WRITTEN, "total_tokens": total,
-                       "prompt_tokens_details": { "cached_tokens": cached } } })
+fn named(name: &str, data: &str) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
 }

@@ -1,4 +1,4 @@
-//! The endpoint: OpenAI-compatible chat completions on a port of its own, within the test's process.
+//! The endpoint: three dialects on a port of its own, within the test's process. The path says which one is spoken.
 //!
 //! The turn is found by the headers that say who asks, and by the turn that they name, or by how many answers of that attempt stand in the
 //! conversation: an answer that its reader lost in a crash is given again. What is asked beyond the
@@ -6,23 +6,27 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
     Router,
-    body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    http::{HeaderMap, Uri},
+    response::Response,
 };
 use bytes::Bytes;
-use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::Value;
+use shared::Tokens;
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use super::{Fault, KEY, Script, Turn, reply, say};
+use super::{
+    Fault, KEY, Script, Turn,
+    fault::{refuse, whole},
+    reply::{Saying, Shape},
+    say,
+};
 
 /// One request that came.
 #[derive(Debug, Clone)]
@@ -66,15 +70,47 @@ struct Trap {
     fault: Fault,
 }
 
+/// Faults that strike by themselves.
+#[derive(Debug, Clone)]
+pub enum Disorder {
+    /// So many of a hundred tries meet some fault. The same seed gives each turn the same fortune, whatever else is under way.
+    Rate {
+        /// Where the fortune comes from.
+        seed: u64,
+        /// How many of a hundred.
+        percent: u32,
+    },
+    /// The first try of each turn meets the fault of the same number.
+    Each(Vec<Fault>),
+}
+
+impl Disorder {
+    fn fault(&self, asked: &Asked, turn: usize, tries: u32) -> Option<Fault> {
+        match self {
+            Self::Each(faults) => faults.get(turn).filter(|_| tries == 0).cloned(),
+            Self::Rate { seed, percent } => {
+                let mut hash = DefaultHasher::new();
+                (seed, &asked.task, asked.attempt, turn, tries).hash(&mut hash);
+                let mut fortune = fastrand::Rng::with_seed(hash.finish());
+                let strikes = fortune.u32(0..100) < *percent;
+                fortune.choice(Fault::all()).filter(|_| strikes)
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     script: Script,
     traps: Vec<Trap>,
+    disorder: Option<Disorder>,
+    /// How often each turn has been asked for.
+    tries: HashMap<(Option<String>, u32, usize), u32>,
+    /// All usage that has gone out.
+    told: Tokens,
     /// How many turns the conversation had when an attempt first asked: one that goes on after a conflict begins with many.
     begun: HashMap<(Option<String>, u32), usize>,
     asked: Vec<Asked>,
-    /// What its answers took, in tokens.
-    counted: u64,
 }
 
 type Shared = Arc<Mutex<Inner>>;
@@ -131,10 +167,24 @@ impl ModelServer {
         self
     }
 
+    /// Faults strike by themselves until [`ModelServer::heal`].
+    pub fn disturb(&self, disorder: Disorder) -> &Self {
+        self.inner().disorder = Some(disorder);
+        self
+    }
+
     /// Nothing goes wrong any more.
     pub fn heal(&self) -> &Self {
-        self.inner().traps.clear();
+        let mut inner = self.inner();
+        inner.traps.clear();
+        inner.disorder = None;
+        drop(inner);
         self
+    }
+
+    /// All usage that it has told, also of answers that then broke off.
+    pub fn told(&self) -> Tokens {
+        self.inner().told
     }
 
     /// All requests so far.
@@ -153,9 +203,9 @@ impl ModelServer {
         self.asked().into_iter().filter(|asked| asked.role == "planner" && asked.attempt == conversation).collect()
     }
 
-    /// What all its answers took, in tokens, as it counts.
+    /// The same, as one number.
     pub fn counted(&self) -> u64 {
-        self.inner().counted
+        self.told().total()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -178,11 +228,12 @@ fn serve(port: u16, inner: Shared) -> (u16, Runtime) {
     (port, runtime)
 }
 
-async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    if header("authorization") != Some(format!("Bearer {KEY}")) {
-        return refuse(StatusCode::UNAUTHORIZED, "no such key");
+    if header("authorization") != Some(format!("Bearer {KEY}")) && header("x-api-key").as_deref() != Some(KEY) {
+        return refuse(401, "no such key");
     }
+    let shape = Shape::of(uri.path());
     let asked = Asked {
         role: header("x-inspan-role").unwrap_or_default(),
         task: header("x-inspan-task"),
@@ -193,30 +244,34 @@ async fn answer(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
         raw: body.clone(),
     };
     let mut inner = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    inner.asked.push(asked.clone());
-    if let Some(aside) = aside(&asked) {
-        return stream_of(&aside, 0, body.len());
+    let (turn, fault, next) = inner.next(&asked, shape);
+    drop(inner);
+    let pieces = |said: &Turn| shape.pieces(&saying(said, turn, body.len(), fault.as_ref()));
+    let pieces = next.as_ref().map(pieces);
+    let told = move |tokens| shared.lock().unwrap_or_else(PoisonError::into_inner).told += tokens;
+    match (fault, pieces) {
+        (Some(fault), pieces) => {
+            let something = || shape.pieces(&saying(&say("Let me"), 0, 0, None));
+            fault.response(shape, pieces.unwrap_or_else(something), told)
+        }
+        (None, Some(pieces)) => whole(&pieces, told),
+        (None, None) => {
+            let who = asked.task.unwrap_or(asked.role);
+            refuse(400, &format!("off script: {who}, attempt {}, turn {turn}", asked.attempt))
+        }
     }
-    let turns = asked.messages().iter().filter(|message| message["role"] == "assistant").count();
-    let begun = *inner.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
-    // A conversation that was made shorter has fewer answers than turns.
-    let turn = asked.turn.map_or_else(|| turns - begun, |turn| turn - 1);
-    match inner.fault(&asked, turn) {
-        Some(Fault::Refuses(word)) if asked.body.to_string().contains(word) => return Fault::Refuses(word).response(),
-        None | Some(Fault::Refuses(_)) => {}
-        Some(fault) => return fault.response(),
-    }
-    let Some(next) = inner.script.turn(asked.task.as_deref(), asked.attempt, turn).cloned() else {
-        let who = asked.task.unwrap_or(asked.role);
-        return refuse(StatusCode::BAD_REQUEST, &format!("off script: {who}, attempt {}, turn {turn}", asked.attempt));
-    };
-    inner.counted += reply::tokens(&next, body.len());
-    stream_of(&next, turn, body.len())
 }
 
-fn stream_of(turn: &Turn, number: usize, prompt_bytes: usize) -> Response {
-    let pieces = reply::pieces(turn, number, prompt_bytes).into_iter().map(Ok::<_, Infallible>);
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream::iter(pieces))).into_response()
+fn saying<'a>(turn: &'a Turn, number: usize, prompt_bytes: usize, fault: Option<&Fault>) -> Saying<'a> {
+    let id = |place: usize| match fault {
+        Some(Fault::OneId) => "call_0".to_owned(),
+        Some(Fault::NoIds) => String::new(),
+        _ => format!("call_{number}_{place}"),
+    };
+    let prompt = turn.tokens.unwrap_or(prompt_bytes as u64 / 4);
+    let hit = turn.cached.min(prompt);
+    let usage = Tokens { hit, miss: prompt - hit, write: 0, output: 10 };
+    Saying { turn, ids: (0..turn.calls.len()).map(id).collect(), usage }
 }
 
 /// What is asked beside the turns of a conversation: a summary of it, or one word to warm its beginning.
@@ -229,38 +284,30 @@ fn aside(asked: &Asked) -> Option<Turn> {
 }
 
 impl Inner {
-    fn fault(&self, asked: &Asked, turn: usize) -> Option<Fault> {
+    /// Which turn it is, counted from 0, what goes wrong, and what is answered.
+    fn next(&mut self, asked: &Asked, shape: Shape) -> (usize, Option<Fault>, Option<Turn>) {
+        self.asked.push(asked.clone());
+        if let Some(aside) = aside(asked) {
+            return (0, None, Some(aside));
+        }
+        let turns = shape.answers(&asked.body);
+        let begun = *self.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
+        // A conversation that was made shorter has fewer answers than turns.
+        let turn = asked.turn.map_or_else(|| turns - begun, |turn| turn - 1);
+        let next = self.script.turn(asked.task.as_deref(), asked.attempt, turn).cloned();
+        (turn, self.fault(asked, turn), next)
+    }
+
+    fn fault(&mut self, asked: &Asked, turn: usize) -> Option<Fault> {
+        let tries = self.tries.entry((asked.task.clone(), asked.attempt, turn)).or_default();
+        *tries += 1;
         let strikes = |trap: &&Trap| {
             trap.task.as_deref().is_none_or(|task| task == asked.task.as_deref().unwrap_or(PLANNER))
                 && trap.attempt.is_none_or(|attempt| attempt == asked.attempt)
                 && trap.turn.is_none_or(|at| at == turn)
         };
-        self.traps.iter().find(strikes).map(|trap| trap.fault.clone())
+        let trapped = self.traps.iter().find(strikes).map(|trap| trap.fault.clone());
+        let meant = |fault: &Fault| !matches!(fault, Fault::Refuses(word) if !asked.body.to_string().contains(word));
+        trapped.filter(meant).or_else(|| self.disorder.as_ref()?.fault(asked, turn, *tries - 1))
     }
-}
-
-impl Fault {
-    fn response(self) -> Response {
-        match self {
-            Fault::Status(status) => {
-                refuse(StatusCode::from_u16(status).expect("a status"), &format!("the test wants a {status}"))
-            }
-            Fault::Cut => {
-                let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Let me\"}}]}\n\n";
-                let pieces = [Ok(begun), Err(std::io::Error::other("cut"))];
-                ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream::iter(pieces))).into_response()
-            }
-            Fault::Stall => {
-                let never = stream::pending::<Result<Bytes, Infallible>>();
-                ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(never)).into_response()
-            }
-            Fault::Refuses(word) => refuse(StatusCode::BAD_REQUEST, &format!("{word} is not supported")),
-            Fault::Garbage => "<html><body>Sign in to the airport's network</body></html>".into_response(),
-        }
-    }
-}
-
-fn refuse(status: StatusCode, why: &str) -> Response {
-    let body = json!({ "error": { "message": why, "type": "invalid_request_error" } });
-    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

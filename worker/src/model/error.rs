@@ -114,6 +114,18 @@ pub enum ModelError {
         /// What the script has instead.
         why: String,
     },
+    /// A replay that is asked for something else than the recorded run was.
+    #[error("the replay cannot go on with {whose}, attempt {attempt}, turn {turn}: {why}")]
+    OffRecord {
+        /// `the planner` or the task.
+        whose: String,
+        /// The attempt asked for.
+        attempt: u32,
+        /// The turn asked for.
+        turn: u32,
+        /// The first difference.
+        why: String,
+    },
     /// An error that a script plays.
     #[error("the script says: {said}")]
     Scripted {
@@ -142,6 +154,7 @@ impl ModelError {
             | Self::Settings { .. }
             | Self::Script { .. }
             | Self::OffScript { .. }
+            | Self::OffRecord { .. }
             | Self::Scripted { .. }
             | Self::Cancelled => false,
         }
@@ -177,6 +190,9 @@ impl ModelError {
             }
             Self::Settings { .. } => "Correct the provider's entry in the configuration; `inspan config` shows it.",
             Self::Script { .. } | Self::OffScript { .. } | Self::Scripted { .. } => "Correct the script.",
+            Self::OffRecord { .. } => {
+                "A replay needs the commit, the plan and the settings of the recorded run; without --replay a model is asked."
+            }
             Self::Cancelled => "Resume the run to go on.",
         }
     }

@@ -63,6 +63,7 @@ fn switch(error: &ModelError) -> Switch {
         | ModelError::Settings { .. }
         | ModelError::Script { .. }
         | ModelError::OffScript { .. }
+        | ModelError::OffRecord { .. }
         | ModelError::Scripted { .. }
         | ModelError::Cancelled => Switch::No,
     }

@@ -24,6 +24,7 @@ pub mod message;
 pub mod meter;
 pub mod reader;
 pub mod repair;
+pub mod replay;
 pub mod responses;
 pub mod retry;
 pub mod scripted;
@@ -89,6 +90,16 @@ pub struct Label {
     pub attempt: u32,
     /// Which turn of the attempt, counted from 1.
     pub turn: u32,
+}
+
+impl Label {
+    /// `the planner`, or the task.
+    pub fn whose(&self) -> String {
+        match (&self.role, &self.task) {
+            (Role::Worker, Some(task)) => format!("task {task}"),
+            (role, _) => format!("the {}", role.as_str()),
+        }
+    }
 }
 
 /// One request.

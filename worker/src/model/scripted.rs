@@ -1,4 +1,4 @@
-//! A model that reads from a script: for tests, demos and replay.
+//! A model that reads from a script: for tests and demos.
 //!
 //! ```json
 //! {"version": 1,
@@ -82,12 +82,8 @@ impl Scripted {
     }
 
     fn turn(&self, label: &Label) -> Result<&Turn, ModelError> {
-        let whose = match (&label.role, &label.task) {
-            (Role::Worker, Some(task)) => format!("task {task}"),
-            (role, _) => format!("the {}", role.as_str()),
-        };
         let off = |why: String| {
-            let (path, whose) = (self.path.clone(), whose.clone());
+            let (path, whose) = (self.path.clone(), label.whose());
             ModelError::OffScript { path, whose, attempt: label.attempt, turn: label.turn, why }
         };
         let attempts = match (&label.role, &label.task) {

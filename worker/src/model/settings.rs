@@ -12,6 +12,7 @@ use super::{
     connection::Connection,
     governor::Governed,
     repair::Mending,
+    replay::Replay,
     retry::{Patience, Retrying},
     scripted::Scripted,
 };
@@ -150,9 +151,7 @@ pub fn connect_governed(settings: ModelSettings, governors: &Governors) -> Resul
     let (patience, governor) = (Patience::of(&settings), governors.of(&settings));
     let client: Arc<dyn Model> = match &settings.dialect {
         Dialect::Scripted { path } => return Ok(Arc::new(Mending(Arc::new(Scripted::read(path, &settings)?)))),
-        Dialect::Replay { .. } => {
-            return Err(ModelError::Settings { name: settings.name, why: "its dialect is not spoken yet".to_owned() });
-        }
+        Dialect::Replay { folder } => return Ok(Arc::new(Replay::new(&folder.clone(), settings)?)),
         Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => Arc::new(Connection::new(settings)?),
     };
     let governed = Arc::new(Governed::new(client, governor));
