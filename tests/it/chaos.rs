@@ -86,8 +86,8 @@ fn eight_tasks(shape: Shape, seed: u64) {
     server.disturb(Disorder::Rate { seed, percent: 20 });
     let s = scenario(&server, shape);
     let after = |name: &str| if name > "d" { " | after a" } else { "" };
-    let plan: String = names.iter().map(|name| format!("{name}{} | write {}\n", after(name), file(name))).collect();
-    s.run_plan(&format!("gate | true\n{plan}"), &["--workers", "8"]).code(0);
+    let tasks: Vec<_> = names.iter().map(|name| format!("{name}{} | write {}", after(name), file(name))).collect();
+    s.run_plan(&format!("gate | true\n{}", tasks.join("\n")), &["--workers", "8"]).code(0);
     for name in names {
         assert_no_turn_is_lost(&server, name, 4);
     }

@@ -31,14 +31,14 @@ use crate::{
 pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    take_up(here, Stopped { repository, folder }, &args.how, |_, _| Ok(())).await
+    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, |_, _| Ok(()))).await
 }
 
 /// `inspan review`.
 pub(super) async fn review(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    take_up(here, Stopped { repository, folder }, &args.how, refuse_without_review).await
+    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, refuse_without_review)).await
 }
 
 /// A run that no process is at.

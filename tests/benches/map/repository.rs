@@ -149,7 +149,7 @@ fn statement(language: Language, used: &[usize], line: usize, rng: &mut Rng) -> 
 /// Types and functions in turn.
 fn definition(language: Language, file: usize, part: usize, body: &str) -> String {
     let (kind, function) = (format!("Part{file}x{part}"), format!("make_part_{file}_{part}"));
-    let is_type = part % 2 == 0;
+    let is_type = part.is_multiple_of(2);
     match (language, is_type) {
         (Language::Rust, true) => format!(
             "\npub struct {kind} {{ total: u64 }}\nimpl {kind} {{\n  pub fn checked(&self, total: u64) {{\n{body}  }}\n}}\n"

@@ -111,7 +111,7 @@ impl Fault {
     }
 
     /// An answer that this happens to. `told` hears what usage has gone out.
-    pub(super) fn response(self, shape: Shape, pieces: Vec<Piece>, told: impl Fn(Tokens) + Send + 'static) -> Response {
+    pub(super) fn response(self, shape: Shape, pieces: &[Piece], told: impl Fn(Tokens) + Send + 'static) -> Response {
         match self {
             Fault::Status(status) => refuse(status, &format!("the test wants a {status}")),
             Fault::RetryAfter(status, ms) => {
@@ -127,7 +127,7 @@ impl Fault {
             }
             fault => {
                 let kind = if fault == Fault::WrongType { "text/html" } else { EVENTS };
-                ([(header::CONTENT_TYPE, kind)], body(fault.steps(shape, &pieces), told)).into_response()
+                ([(header::CONTENT_TYPE, kind)], body(fault.steps(shape, pieces), told)).into_response()
             }
         }
     }

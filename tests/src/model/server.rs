@@ -252,7 +252,7 @@ async fn answer(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body
     match (fault, pieces) {
         (Some(fault), pieces) => {
             let something = || shape.pieces(&saying(&say("Let me"), 0, 0, None));
-            fault.response(shape, pieces.unwrap_or_else(something), told)
+            fault.response(shape, &pieces.unwrap_or_else(something), told)
         }
         (None, Some(pieces)) => whole(&pieces, told),
         (None, None) => {

@@ -109,7 +109,7 @@ fn turn(entries: &[(u32, Entry)], number: u32) -> Result<Turn, String> {
                 }
             }
             Entry::Compacted(shorter) => {
-                compaction::apply(&mut asked, &shorter.replaced).map_err(|error| error.to_string())?;
+                compaction::apply(&mut asked, &shorter.replaced).map_err(std::string::ToString::to_string)?;
             }
             Entry::End(_) => {}
         }
@@ -131,7 +131,7 @@ fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, St
                         None => return summed_up(note),
                     }
                 }
-                compaction::apply(&mut said, &shorter.replaced).map_err(|error| error.to_string())?;
+                compaction::apply(&mut said, &shorter.replaced).map_err(std::string::ToString::to_string)?;
             }
             Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
         }
@@ -150,9 +150,10 @@ fn different_tools(recorded: &[Value], now: &[Value]) -> Option<String> {
         tools.get(place).map_or("nothing".to_owned(), |tool| format!("`{}`", tool["name"].as_str().unwrap_or_default()))
     };
     let (recorded, now) = (name(recorded), name(now));
-    Some(match recorded == now {
-        true => format!("the tool {now} is described otherwise"),
-        false => format!("tool {} was {recorded} and is {now}", place + 1),
+    Some(if recorded == now {
+        format!("the tool {now} is described otherwise")
+    } else {
+        format!("tool {} was {recorded} and is {now}", place + 1)
     })
 }
 

@@ -1,4 +1,4 @@
-//! Responses of OpenAI: items, and what they took with the last event.
+//! Responses of `OpenAI`: items, and what they took with the last event.
 
 use serde_json::{Value, json};
 
