@@ -85,7 +85,7 @@ fn a_model_that_cannot_be_used_is_refused_before_anything_begins() {
     let errors: Vec<_> = out.stderr.lines().filter(|line| line.contains("error[")).map(str::trim).collect();
     let errors = errors.join("\n") + "\n";
     expect![[r#"
-        error[unknown-model] line 14: `a` names the model `opnai/x`: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, scripted, scripted-http, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
+        error[unknown-model] line 14: `a` names the model `opnai/x`: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, replay, scripted, scripted-http, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
         error[unknown-model] line 21: `b` names the model `openai/x`: openai/x wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
         error[model-of-command] line 29: `c` is done by a command, which uses no model; take `model` out
     "#]].assert_eq(&errors);

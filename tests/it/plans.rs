@@ -33,13 +33,13 @@ fn a_plan_is_drafted_linted_shown_and_written_and_can_be_run_from_its_file() {
 
         Tasks
 
-          task  depends on  may write  proof        worker
-          ────  ──────────  ─────────  ───────────  ──────
-          a                 a.txt      makes a.txt  agent
+          task  depends on  may write  proof        worker  est. cost
+          ────  ──────────  ─────────  ───────────  ──────  ─────────────
+          a                 a.txt      makes a.txt  agent   299.0k tokens
           Do a
 
           gate    $ true (at most 20m)
-          1 task, 1 in the longest chain
+          1 task, 1 in the longest chain, estimated 299.0k tokens
 
         Rights
 

@@ -43,6 +43,7 @@ fn one_request_shows_what_an_endpoint_can_do() {
         &server,
         0,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
             ok    endpoint     scripted-http/test-model answers in 310 tokens
@@ -68,6 +69,7 @@ fn every_model_of_every_role_is_asked_once() {
         &server,
         0,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/w at URL, openai-chat (price not known)
             ok    worker       else scripted-http/spare at URL, openai-chat (price not known)
@@ -98,6 +100,7 @@ fn what_an_endpoint_refuses_is_left_out_and_told() {
         &server,
         0,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
             ok    endpoint     scripted-http/test-model answers in 310 tokens
@@ -111,6 +114,7 @@ fn what_an_endpoint_refuses_is_left_out_and_told() {
         &server,
         0,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
             ok    endpoint     scripted-http/test-model answers in 310 tokens
@@ -125,6 +129,7 @@ fn what_an_endpoint_refuses_is_left_out_and_told() {
         &mute,
         1,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
             BAD   endpoint     scripted-http/test-model: it takes no tools, and agents do everything with tools; choose another model for them. It said: "tools" is not supported
@@ -150,12 +155,13 @@ fn a_model_that_only_talks_is_told() {
         &server,
         0,
         &expect![[r#"
-        ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-        ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-        ok    endpoint     scripted-http/test-model answers in 40 tokens
-                           streaming yes, tools not seen, parallel calls not seen, reasoning not seen, cache counters not seen, strict schemas not seen
-        note  endpoint     scripted-http/test-model: asked to call two tools it called none: agents may get nowhere with it
-    "#]],
+            ok    prices       built in, as of 2026-11-22
+            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+            ok    endpoint     scripted-http/test-model answers in 40 tokens
+                               streaming yes, tools not seen, parallel calls not seen, reasoning not seen, cache counters not seen, strict schemas not seen
+            note  endpoint     scripted-http/test-model: asked to call two tools it called none: agents may get nowhere with it
+        "#]],
     );
 }
 
@@ -167,34 +173,38 @@ fn an_endpoint_that_does_not_answer_is_bad_and_what_to_do_is_said() {
         (
             Fault::Status(401),
             expect![[r#"
-            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-            BAD   endpoint     scripted-http/test-model: the model endpoint refuses the key (401): the test wants a 401. Check the key: INSPAN_API_KEY, or the variable that the provider's `api_key_env` names.
-        "#]],
+                ok    prices       built in, as of 2026-11-22
+                ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+                ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+                BAD   endpoint     scripted-http/test-model: the model endpoint refuses the key (401): the test wants a 401. Check the key: INSPAN_API_KEY, or the variable that the provider's `api_key_env` names.
+            "#]],
         ),
         (
             Fault::Status(404),
             expect![[r#"
-            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-            BAD   endpoint     scripted-http/test-model: the model endpoint refuses the request (404): the test wants a 404. Check the model's name (INSPAN_MODEL), and that the address goes up to and including `/v1`.
-        "#]],
+                ok    prices       built in, as of 2026-11-22
+                ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+                ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+                BAD   endpoint     scripted-http/test-model: the model endpoint refuses the request (404): the test wants a 404. Check the model's name (INSPAN_MODEL), and that the address goes up to and including `/v1`.
+            "#]],
         ),
         (
             Fault::Status(503),
             expect![[r#"
-            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-            BAD   endpoint     scripted-http/test-model: the model endpoint is overloaded or broken (503): the test wants a 503. Look again in a while; if it stays so, look at the server's own log, or choose another model.
-        "#]],
+                ok    prices       built in, as of 2026-11-22
+                ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+                ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+                BAD   endpoint     scripted-http/test-model: the model endpoint is overloaded or broken (503): the test wants a 503. Look again in a while; if it stays so, look at the server's own log, or choose another model.
+            "#]],
         ),
         (
             Fault::Garbage,
             expect![[r#"
-            ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
-            ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
-            BAD   endpoint     scripted-http/test-model: the model's answer broke off: the server sent no model's answer but `<html><body>Sign in to the airport's network</body></html>`. Look again in a while; if it stays so, look at the server's own log, or choose another model.
-        "#]],
+                ok    prices       built in, as of 2026-11-22
+                ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
+                ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
+                BAD   endpoint     scripted-http/test-model: the model's answer broke off: the server sent no model's answer but `<html><body>Sign in to the airport's network</body></html>`. Look again in a while; if it stays so, look at the server's own log, or choose another model.
+            "#]],
         ),
     ] {
         server.fail(fault);
@@ -214,6 +224,7 @@ fn no_model_is_a_note_a_wrong_name_a_missing_key_and_an_unkept_limit_are_not() {
         &nobody,
         0,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             note  model        none is configured: fine for command workers. For agents,
                                set DEEPSEEK_API_KEY,
                                or INSPAN_MODEL=provider/model, such as ollama/qwen3-coder (`model` in inspan.toml),
@@ -226,7 +237,8 @@ fn no_model_is_a_note_a_wrong_name_a_missing_key_and_an_unkept_limit_are_not() {
         &nobody,
         1,
         &expect![[r#"
-            BAD   planner      ROOT/config.toml:1: `opnai/x` names no model: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, scripted, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
+            ok    prices       built in, as of 2026-11-22
+            BAD   planner      ROOT/config.toml:1: `opnai/x` names no model: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, replay, scripted, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
             BAD   worker       the same
             BAD   escalation   ROOT/config.toml:3: openai/x wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
         "#]],
@@ -237,6 +249,7 @@ fn no_model_is_a_note_a_wrong_name_a_missing_key_and_an_unkept_limit_are_not() {
         &nobody,
         1,
         &expect![[r#"
+            ok    prices       built in, as of 2026-11-22
             ok    planner      scripted-http/test-model at URL, openai-chat (price not known)
             ok    worker       scripted-http/test-model at URL, openai-chat (price not known)
             BAD   price        run.max_cost_usd is set, but nobody knows the price of scripted-http/test-model; say it as `price` in [providers.scripted-http.models."test-model"], or limit tokens instead

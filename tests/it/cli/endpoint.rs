@@ -66,9 +66,9 @@ fn a_stream_that_breaks_off_is_named() {
     check(
         Fault::Cut,
         &expect![[r#"
-        error: the model's answer broke off: connection closed before message completed. Resume the run later; if it stays so, look at the server's own log or choose another model.
-         hint: everything is kept; when that is mended, go on with `inspan resume RUN`
-    "#]],
+            error: the model's answer broke off: error reading a body from connection: unexpected EOF during chunk size line. Resume the run later; if it stays so, look at the server's own log or choose another model.
+             hint: everything is kept; when that is mended, go on with `inspan resume RUN`
+        "#]],
     );
 }
 

@@ -64,14 +64,14 @@ fn config_shows_where_each_value_comes_from_and_hides_keys() {
     let shown: String =
         out.out().split_inclusive('\n').filter(|line| line.starts_with("run.") || line.contains(" uses ")).collect();
     expect![[r#"
-        run.workers            = 3                                 ROOT/mein Projekt/inspan.toml:2
-        run.review             = "first"                           default
-        run.max_cost_usd       = -                                 not set
-        run.max_tokens         = -                                 not set
-        run.max_minutes        = -                                 not set
-        run.attempts           = 5                                 ROOT/config.toml:2
-        run.conflict_attempts  = 3                                 default
-        run.replans            = 7                                 INSPAN_REPLANS
+        run.workers                = 3                                 ROOT/mein Projekt/inspan.toml:2
+        run.review                 = "first"                           default
+        run.max_cost_usd           = -                                 not set
+        run.max_tokens             = -                                 not set
+        run.max_minutes            = -                                 not set
+        run.attempts               = 5                                 ROOT/config.toml:2
+        run.conflict_attempts      = 3                                 default
+        run.replans                = 7                                 INSPAN_REPLANS
         planner uses deepseek/deepseek-flash
         worker uses deepseek/deepseek-flash
     "#]]

@@ -281,7 +281,9 @@ mod tests {
             note(FinishReason::Length, true),
             Entry::End("done".into()),
         ];
-        entries.iter().for_each(|entry| transcript.append(1, entry).unwrap());
+        for entry in &entries {
+            transcript.append(1, entry).unwrap();
+        }
         transcript.flush().unwrap();
     }
 
