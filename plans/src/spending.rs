@@ -4,7 +4,7 @@
 //! **Invariant:** a journal that is older than one of these words reads as if nothing had been said about it.
 
 use serde::{Deserialize, Serialize};
-use shared::{Attempt, Money, Repairs, TaskId, Tokens};
+use shared::{Attempt, Money, Purpose, Repairs, TaskId, Tokens};
 
 /// A turn that was paid for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,8 +13,11 @@ pub struct Turn {
     pub task: Option<TaskId>,
     /// The attempt; none for the planner.
     pub attempt: Option<Attempt>,
-    /// Counted from 1 within the attempt.
+    /// Counted from 1 within the attempt; of a request that was no turn, the last turn before it.
     pub turn: u32,
+    /// What the request was for; all of its kinds are paid for.
+    #[serde(default, skip_serializing_if = "Purpose::is_turn")]
+    pub purpose: Purpose,
     /// What the provider counted, or what was estimated.
     pub tokens: Tokens,
     /// What it cost, where the price is known.
@@ -73,7 +76,7 @@ pub struct Spending {
 impl Spending {
     /// Counts one more turn.
     pub fn add(&mut self, turn: &Turn) {
-        self.turns += 1;
+        self.turns += u64::from(turn.purpose.is_turn());
         self.tokens += turn.tokens;
         match turn.cost {
             Some(cost) => self.cost += cost,
@@ -125,6 +128,16 @@ mod tests {
     fn turn(tokens: Tokens, price: Option<Price>) -> Turn {
         let (cost, uncached) = (price.map(|price| price.of(tokens)), price.map(|price| price.uncached(tokens)));
         Turn { turn: 1, tokens, cost, uncached, model: "p/m".to_owned(), ..Turn::default() }
+    }
+
+    #[test]
+    fn a_request_that_is_no_turn_is_paid_for_and_not_counted_as_one() {
+        let tokens = Tokens { hit: 0, miss: 10, write: 0, output: 1 };
+        let mut spending = Spending::default();
+        for purpose in [Purpose::Turn, Purpose::Lost, Purpose::Summary, Purpose::WarmUp] {
+            spending.add(&Turn { purpose, ..turn(tokens, None) });
+        }
+        assert_eq!((spending.turns, spending.tokens.total()), (1, 44));
     }
 
     #[test]

@@ -31,4 +31,4 @@ pub use report::{Outcome, Report};
 pub use scope::Scope;
 pub use secret::Secrecy;
 pub use tariff::Tariff;
-pub use usage::{Money, Price, Tokens};
+pub use usage::{Money, Price, Purpose, Tokens};

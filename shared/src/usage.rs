@@ -74,6 +74,28 @@ impl Sum for Tokens {
     }
 }
 
+/// What a request to a model was for, or came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The next turn of a conversation.
+    #[default]
+    Turn,
+    /// The same, but it brought no answer: what it took is paid for, and the turn is still to come.
+    Lost,
+    /// To make a conversation short.
+    Summary,
+    /// To warm the provider's cache.
+    WarmUp,
+}
+
+impl Purpose {
+    /// Whether a turn was taken.
+    pub fn is_turn(&self) -> bool {
+        matches!(self, Self::Turn)
+    }
+}
+
 /// An amount in billionths of a US dollar. Written to files and events as dollars, which a float holds exactly enough: nine digits
 /// after the point of up to four million dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

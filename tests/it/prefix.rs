@@ -4,7 +4,9 @@
 use std::{fmt::Write as _, str};
 
 use expect_test::expect;
+use plans::event::Event;
 use serde_json::json;
+use shared::Purpose;
 use tests::{
     Scenario,
     model::{Asked, ModelServer, Script, Turn, call, finish, write},
@@ -119,6 +121,20 @@ fn a_conversation_that_outgrows_its_window_is_made_shorter_and_goes_on_to_the_en
     "#]]
     .assert_eq(&told);
     assert!(s.result().contains("## task-8.txt\ntask-8 17\n"), "{}", s.history().outline());
+    assert_turns_are_counted_once(&s);
+}
+
+/// A summary is paid for and is no turn, so that a run that is taken up goes on with the right number.
+fn assert_turns_are_counted_once(s: &Scenario) {
+    let history = s.history();
+    let paid: Vec<_> =
+        history.events().filter_map(|event| if let Event::TurnTaken(turn) = event { Some(turn) } else { None }).collect();
+    assert!(paid.iter().any(|turn| turn.purpose == Purpose::Summary));
+    for task in tasks() {
+        let of_task = paid.iter().filter(|turn| turn.task.as_ref().is_some_and(|id| id.as_str() == task));
+        let numbers: Vec<u32> = of_task.filter(|turn| turn.purpose.is_turn()).map(|turn| turn.turn).collect();
+        assert_eq!(numbers, (1..=20).collect::<Vec<u32>>(), "{task}");
+    }
 }
 
 #[test]

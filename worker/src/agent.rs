@@ -23,7 +23,7 @@ mod tests;
 use std::{io, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use shared::{Limit, Limits, Price, Repairs, Tokens};
+use shared::{Limit, Limits, Price, Purpose, Repairs, Tokens};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -384,7 +384,8 @@ pub(crate) fn settlement(answer: &Result<Answer, ModelError>, prompt: Tokens, me
     };
     let model = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
     let used = used(answer, prompt, meter) + meter.lost();
-    Settlement { used, estimated, model, repairs, retries: meter.retries() }
+    let purpose = if answer.is_ok() { Purpose::Turn } else { Purpose::Lost };
+    Settlement { purpose, used, estimated, model, repairs, retries: meter.retries() }
 }
 
 /// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.

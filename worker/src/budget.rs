@@ -6,7 +6,7 @@
 //! Not here: who keeps the books (`orchestrator`'s ledger), and the attempt's own limits ([`agent`](crate::agent)).
 
 use futures_util::future::BoxFuture;
-use shared::{Limit, Money, Repairs, Tokens};
+use shared::{Limit, Money, Purpose, Repairs, Tokens};
 
 /// What a request may take at most, as far as its sender knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Reservation {
 /// What a request took.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
+    /// What it was for.
+    pub purpose: Purpose,
     /// Nothing where it failed before anything came.
     pub used: Tokens,
     /// Whether the provider counted nothing, so that it is estimated by bytes.

@@ -66,8 +66,12 @@ impl Budget for AttemptBudget {
     }
 
     fn settle(&self, reservation: Reservation, settlement: Settlement) -> BoxFuture<'_, Option<Money>> {
-        let is_turn = settlement.used.total() > 0;
-        let turn = if is_turn { self.turns.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        // What is no turn belongs to the one before it.
+        let turn = if settlement.purpose.is_turn() {
+            self.turns.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            self.turns.load(Ordering::Relaxed)
+        };
         Box::pin(async move {
             // The ledger is gone only when the whole run is.
             self.ledger.ask(Settle { reservation, turn, settlement }).await.ok().flatten()

@@ -159,11 +159,11 @@ impl Ledger {
         }
     }
 
-    /// Writes down what a request came to. None where it took nothing, or was settled before.
+    /// Writes down what a request came to. None where it came to nothing, or was settled before.
     fn close(&mut self, settle: Settle) -> Option<Turn> {
         let Settle { reservation, turn, settlement } = settle;
         let Pending { buyer, guessed, since, .. } = self.pending.remove(&reservation.id)?;
-        let Settlement { used, estimated, model, repairs, retries } = settlement;
+        let Settlement { purpose, used, estimated, model, repairs, retries } = settlement;
         let model = model.unwrap_or_else(|| buyer.model.clone());
         let tariff = buyer.tariff(&self.tariffs, &model);
         let price = tariff.map(|tariff| tariff.within(since, (self.clock)(), used.prompt()));
@@ -174,8 +174,8 @@ impl Ledger {
         self.books.settle(reservation.id, used, cost);
         let uncached = price.map(|price| price.uncached(used));
         let (task, attempt) = buyer.attempt.map(|key| (key.task, key.attempt)).unzip();
-        let turn = Turn { task, attempt, turn, tokens: used, cost, uncached, model, estimated, repairs, retries };
-        (used.total() > 0).then_some(turn)
+        let turn = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, estimated, repairs, retries };
+        (purpose.is_turn() || used.total() > 0).then_some(turn)
     }
 }
 

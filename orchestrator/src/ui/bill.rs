@@ -28,7 +28,7 @@ pub fn spent_so_far(tokens: Tokens, cost: Option<Money>) -> String {
 pub fn lines(state: &RunState) -> Vec<(&'static str, String)> {
     let spending = state.spending();
     let mut lines = Vec::new();
-    if spending.turns > 0 {
+    if spending.tokens.total() > 0 {
         lines.push(("tokens", tokens(spending)));
         lines.extend(cache(spending).map(|text| ("cache", text)));
     }
@@ -38,7 +38,7 @@ pub fn lines(state: &RunState) -> Vec<(&'static str, String)> {
     if spending.retries > 0 {
         lines.push(("retries", count(spending.retries, "request was sent again", "requests were sent again")));
     }
-    if state.planner().turns > 0 {
+    if state.planner().tokens.total() > 0 {
         lines.push(("planner", about(state.planner())));
     }
     let named = state.models().iter().filter(|(name, _)| !name.is_empty());

@@ -115,7 +115,7 @@ fn about(record: &TaskRecord) -> String {
         TaskState::InTrouble { .. } | TaskState::Waiting => last,
         TaskState::Finished { .. } | TaskState::Landing { .. } => String::new(),
     };
-    let spent = if record.spending.turns > 0 { bill::spent(&record.spending) } else { String::new() };
+    let spent = if record.spending.tokens.total() > 0 { bill::spent(&record.spending) } else { String::new() };
     [attempts, detail, spent].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 

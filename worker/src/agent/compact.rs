@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use shared::Tokens;
+use shared::{Purpose, Tokens};
 
 use super::{Agent, AgentEnd, Session, no_transcript, settlement};
 use crate::{
@@ -156,7 +156,7 @@ impl Agent {
         let used = settlement.used;
         let other = self.summariser.as_ref().map(|model| model.id().to_owned());
         let model = settlement.model.clone().or(other);
-        self.budget.settle(reservation, Settlement { model, ..settlement }).await;
+        self.budget.settle(reservation, Settlement { purpose: Purpose::Summary, model, ..settlement }).await;
         (answer, used)
     }
 }

@@ -14,7 +14,7 @@
 use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use shared::Tokens;
+use shared::{Purpose, Tokens};
 use tokio::{sync::OnceCell, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -130,7 +130,7 @@ impl Cold<'_> {
             Err(_) => Tokens::default(),
         };
         let estimated = !matches!(answer, Ok(Answer { usage: Some(_), .. }));
-        self.budget.settle(reservation, Settlement { used, estimated, ..Settlement::default() }).await;
+        self.budget.settle(reservation, Settlement { purpose: Purpose::WarmUp, used, estimated, ..Settlement::default() }).await;
         answer.map(drop)
     }
 }
