@@ -87,12 +87,13 @@ impl Config {
         Ok(lineup)
     }
 
-    /// A model that a plan names.
+    /// A model that a plan names; where a run is answered from another one's transcripts, those answer for every name.
     ///
     /// # Errors
     /// Says why it leads nowhere.
     pub fn named(&self, name: &str) -> Result<ModelChoice, ConfigError> {
-        self.choice(name, &Origin::Default)
+        let general = text(&self.settings, "model").filter(|general| general.starts_with("replay/"));
+        self.choice(general.unwrap_or(name), &Origin::Default)
     }
 
     /// What somebody is told who has named no model.

@@ -211,6 +211,16 @@ mod tests {
         .assert_eq(&lines);
     }
 
+    #[test]
+    fn what_passes_is_asked_again_and_what_has_to_be_mended_says_how() {
+        let errors = (400..600).map(|status| (status, of_response(status, &HeaderMap::new(), b"")));
+        let (again, never): (Vec<_>, Vec<_>) = errors.partition(|(_, error)| error.is_transient());
+        let below_500: Vec<u16> = again.iter().map(|(status, _)| *status).filter(|status| *status < 500).collect();
+        assert_eq!(below_500, [408, 409, 425, 429]);
+        assert_eq!(again.len() - below_500.len(), 100, "all of 500 to 599");
+        assert!(never.iter().all(|(_, error)| !error.hint().is_empty()));
+    }
+
     fn said(status: u16, body: &str) -> String {
         let error = of_response(status, &HeaderMap::new(), body.as_bytes());
         format!("{}{error}\n", if error.is_transient() { "again: " } else { "" })

@@ -170,7 +170,7 @@ fn names_that_lead_nowhere_say_what_to_write_instead() {
     check(
         "## env\nINSPAN_MODEL=deepsek/deepseek-flash",
         &expect![[r#"
-            error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
+            error: INSPAN_MODEL: `deepsek/deepseek-flash` names no model: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, replay, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
         "#]],
     );
     check(
@@ -305,7 +305,7 @@ summariser = ["ollama/short"]
         worker: error: inspan.toml:4: openai/b wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
         resolver: 
         summariser: 
-        escalation: error: inspan.toml:2: `opnai/x` names no model: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, scripted, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
+        escalation: error: inspan.toml:2: `opnai/x` names no model: there is no provider `opnai` (did you mean `openai`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, replay, scripted, vllm; add it as [providers.opnai], or set INSPAN_BASE_URL for a server of your own
     "#]].assert_eq(&lineups(
         "## inspan.toml\nmodel = \"vllm/a\"\nmodels.escalation = \"opnai/x\"\n[models.fallback]\nworker = [\"openai/b\"]\n",
     ));
@@ -351,8 +351,15 @@ fn a_plan_is_told_of_a_model_what_it_costs_whether_a_role_has_it_and_why_it_cann
         vllm/b: priced false, configured false
         deepseek/deepseek-flash: priced true, configured true
         openai/x: openai/x wants a key: set OPENAI_API_KEY (or INSPAN_API_KEY for this run)
-        deepsek/x: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
+        deepsek/x: there is no provider `deepsek` (did you mean `deepseek`?); known are anthropic, deepseek, llamacpp, ollama, openai, openai-chat, openrouter, replay, scripted, vllm; add it as [providers.deepsek], or set INSPAN_BASE_URL for a server of your own
         bare: write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own
         : write provider/model, such as deepseek/deepseek-flash, or set INSPAN_BASE_URL for a server of your own
     "#]].assert_eq(&names.map(told).concat());
+}
+
+#[test]
+fn where_a_run_is_replayed_the_names_of_a_plan_lead_to_the_recording_too() {
+    let config = load("## env\nINSPAN_MODEL=replay/folder").expect("valid configuration");
+    let choice = config.named("openai/whatever").expect("the recording answers for it");
+    assert_eq!((choice.name.as_str(), choice.dialect), ("replay/folder", super::super::Dialect::Replay));
 }
