@@ -90,7 +90,7 @@ pub(crate) struct GoalArgs {
 
 #[derive(Debug, Default, ClapArgs)]
 pub(crate) struct LimitArgs {
-    /// The model of planner and workers, as provider/model
+    /// The model of every role, as provider/model; roles and stand-ins that files name are then left out
     #[arg(long, value_name = "PROVIDER/MODEL")]
     pub(crate) model: Option<String>,
     /// Workers at once

@@ -7,7 +7,7 @@ mod findings;
 mod probe;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -25,6 +25,9 @@ use crate::{
     models::connect,
     ui,
 };
+
+/// What a model was seen to do in so long, or why nothing was seen.
+type Found = Result<(Seen, Duration), String>;
 
 const NO_MODEL: [&str; 4] = [
     "none is configured: fine for command workers. For agents,",
@@ -176,7 +179,9 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
             }
         }
     }
-    if missing {
+    if missing && !choices.is_empty() {
+        report.note("planner", "none is configured: plans come from you (`--plan`, `--solo`)");
+    } else if missing {
         let [head, ways @ ..] = NO_MODEL;
         report.note("model", head);
         for way in ways {
@@ -187,11 +192,7 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
     if choices.iter().any(|choice| !choice.base_url.is_empty()) {
         here.screen.say(&format!("Asking the configured models, for {} s at most …", probe::PATIENCE.as_secs()));
     }
-    let probes = choices.iter().map(|choice| async move {
-        let found = if choice.base_url.is_empty() { None } else { Some(probe::probe(choice, root).await) };
-        (choice, found)
-    });
-    for (choice, found) in futures_util::future::join_all(probes).await {
+    for (choice, found) in asked(&choices, root).await {
         match found {
             Some(Ok((seen, took))) => endpoint(report, choice, &seen, Use { took, by_agents: agents.contains(&choice.name) }),
             Some(Err(why)) => report.bad("endpoint", &format!("{}: {why}", choice.name)),
@@ -201,6 +202,25 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
             },
         }
     }
+}
+
+/// All endpoints at once, but each server's models one after another: a small one does one thing at a time. None is one without a server.
+async fn asked<'c>(choices: &'c [ModelChoice], root: &Path) -> Vec<(&'c ModelChoice, Option<Found>)> {
+    let mut servers: BTreeMap<&str, Vec<&ModelChoice>> = BTreeMap::new();
+    for choice in choices {
+        servers.entry(&choice.base_url).or_default().push(choice);
+    }
+    let each = servers.into_values().map(|models| async move {
+        let mut found = Vec::new();
+        for choice in models {
+            let seen = if choice.base_url.is_empty() { None } else { Some(probe::probe(choice, root).await) };
+            found.push((choice, seen));
+        }
+        found
+    });
+    let mut found = futures_util::future::join_all(each).await.into_iter().flatten().collect::<Vec<_>>();
+    found.sort_by_key(|(choice, _)| choices.iter().position(|other| other.name == choice.name));
+    found
 }
 
 fn in_words(choice: &ModelChoice) -> String {

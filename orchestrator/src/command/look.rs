@@ -1,9 +1,12 @@
 //! `status`, `diff`, `log`: looking at runs. Nothing here changes anything.
 
+use std::collections::BTreeMap;
+
 use plans::{
     event::{CommitId, Entry, Event},
     render,
     run_state::RunState,
+    spending::Spending,
     task_state::TaskState,
 };
 use shared::{Attempt, AttemptKey, TaskId};
@@ -118,11 +121,23 @@ async fn account_of(
     Ok(Some(super::account::of(git, &sides, landed).await?))
 }
 
-/// What an attempt took that has ended. One that goes on later ends again, and each time says what it took in all.
-fn took(event: &Event, state: &RunState) -> Option<String> {
-    let Event::AttemptEnded { key, .. } = event else { return None };
-    let record = state.task(&key.task).or_else(|| state.gone().iter().find(|record| record.id == key.task))?;
-    record.by_attempt.get(&key.attempt).map(bill::about)
+/// What each attempt has taken so far, while a journal is read.
+#[derive(Default)]
+struct Taken(BTreeMap<AttemptKey, Spending>);
+
+impl Taken {
+    /// What an attempt had taken when it ended. One that goes on later ends again.
+    fn when(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::TurnTaken(turn) => {
+                let (task, attempt) = (turn.task.clone()?, turn.attempt?);
+                self.0.entry(AttemptKey { task, attempt }).or_default().add(turn);
+                None
+            }
+            Event::AttemptEnded { key, .. } => self.0.get(key).map(bill::about),
+            _ => None,
+        }
+    }
 }
 
 fn known_task(state: &RunState, task: &str) -> Result<TaskId, Error> {
@@ -142,12 +157,16 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let (folder, task) = run_and_task(&repository, args)?;
     let (all, state) = state_of(&folder)?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
-    for entry in all.iter().filter(|entry| task.as_ref().is_none_or(|task| concerns(&entry.event, task))) {
+    let mut taken = Taken::default();
+    for entry in &all {
+        let took = taken.when(&entry.event).map(|took| format!(" ({took})")).unwrap_or_default();
+        if task.as_ref().is_some_and(|task| !concerns(&entry.event, task)) {
+            continue;
+        }
         match args.output_format {
             OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
-                    let took = took(&entry.event, &state).map(|took| format!(" ({took})")).unwrap_or_default();
                     ui::print(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
                 // Of one task everything is told; of a whole run only what went wrong, and of that the end.

@@ -29,7 +29,7 @@ pub(super) async fn init(here: &Here) -> Result<u8, Error> {
     }
     std::fs::write(&path, config::commented_defaults()).map_err(Error::disk(&path))?;
     here.screen.say(&format!(
-        "Wrote {}. Every line is a comment: take away the `#` of what you want to change. Commit it before a run.",
+        "Wrote {}. It sets nothing yet: take away the `#` of what you want to change. Commit it before a run.",
         path.display()
     ));
     Ok(0)
