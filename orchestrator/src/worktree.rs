@@ -347,7 +347,8 @@ impl Worktree {
         self.set_head(&self.owner.base)?;
         if *files != self.owner.base {
             let call = self.git.call().env("GIT_INDEX_FILE", records.join("index"));
-            call.args(["read-tree", "-m", &self.owner.base.0]).text().await?;
+            // Without `-i` git would hold the files of the person's checkout against the index.
+            call.args(["read-tree", "-i", "-m", &self.owner.base.0]).text().await?;
         }
         Ok(())
     }

@@ -32,12 +32,12 @@ fn is_none(count: &u64) -> bool {
 impl Tokens {
     /// All of them.
     pub fn total(self) -> u64 {
-        self.prompt() + self.output
+        self.prompt().saturating_add(self.output)
     }
 
     /// Those that were sent.
     pub fn prompt(self) -> u64 {
-        self.hit + self.miss + self.write
+        self.hit.saturating_add(self.miss).saturating_add(self.write)
     }
 }
 
@@ -54,10 +54,10 @@ impl Add for Tokens {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self {
-            hit: self.hit + other.hit,
-            miss: self.miss + other.miss,
-            write: self.write + other.write,
-            output: self.output + other.output,
+            hit: self.hit.saturating_add(other.hit),
+            miss: self.miss.saturating_add(other.miss),
+            write: self.write.saturating_add(other.write),
+            output: self.output.saturating_add(other.output),
         }
     }
 }
@@ -186,8 +186,9 @@ impl Price {
     pub fn of(&self, tokens: Tokens) -> Money {
         let part = |price: Money, count: u64| u128::from(price.nano_usd) * u128::from(count);
         let write = self.write.unwrap_or(self.miss);
-        let prompt = part(self.hit, tokens.hit) + part(self.miss, tokens.miss) + part(write, tokens.write);
-        let sum = prompt + part(self.output, tokens.output);
+        let prompt =
+            part(self.hit, tokens.hit).saturating_add(part(self.miss, tokens.miss)).saturating_add(part(write, tokens.write));
+        let sum = prompt.saturating_add(part(self.output, tokens.output));
         Money { nano_usd: u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX) }
     }
 

@@ -22,7 +22,11 @@ fn script() -> Script {
 
 /// Once a task has written something, the gate holds as long as the file `hold` is there.
 fn scenario(server: &ModelServer) -> Scenario {
-    let s = Scenario::new(REPO).model(server).config("[env]\npass = [\"HOLD\"]");
+    scenario_in(REPO, server)
+}
+
+fn scenario_in(repository: &str, server: &ModelServer) -> Scenario {
+    let s = Scenario::new(repository).model(server).config("[env]\npass = [\"HOLD\"]");
     let s = s.with_meeting_place();
     let hold = s.meeting_place().join("hold");
     s.env("HOLD", hold)
@@ -133,10 +137,12 @@ fn killed_while_the_planner_mends_it_asks_again_and_completes() {
 }
 
 fn interrupted(stop: impl FnOnce(&Scenario, &Alive)) {
-    let server = ModelServer::start(script());
+    // The attempt has changed a file that the person's checkout has, too.
+    let turns = [write("kept.md", "changed\n"), write("a.txt", "a\n"), finish("Wrote a.")];
+    let server = ModelServer::start(Script::new().worker("a", 1, turns));
     server.fail_at("a", 1, 1, Fault::Stall);
-    let s = scenario(&server);
-    let alive = s.start_plan(PLAN, &[]);
+    let s = scenario_in(&format!("{REPO}## kept.md\nas it was\n"), &server);
+    let alive = s.start_plan(&PLAN.replace("a | write a.txt", "a | write a.txt kept.md"), &[]);
     s.wait_until(|event| matches!(event, Event::TaskLanded { .. }));
     stop(&s, &alive);
     let out = alive.wait().code(130).says("inspan resume");
@@ -149,6 +155,7 @@ fn interrupted(stop: impl FnOnce(&Scenario, &Alive)) {
     server.heal();
     s.inspan(&["resume", "--yes"]).code(0);
     assert_whole(&s);
+    assert!(s.result().contains("## kept.md\nchanged\n"), "{}", s.result());
 }
 
 #[test]

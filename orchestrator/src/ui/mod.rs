@@ -1,7 +1,8 @@
 //! The terminal: what a person sees and says.
 //!
 //! **Invariant:** standard output is data, standard error is talk. **Invariant:** nothing here changes a run; a screen that is slow,
-//! closed or not there makes no difference to it.
+//! closed or not there makes no difference to it. **Invariant:** words of models and servers cannot drive a terminal: what no reader sees is
+//! shown as escapes there.
 
 pub mod bill;
 pub mod board;
@@ -13,6 +14,7 @@ pub mod review;
 mod status;
 
 use std::{
+    borrow::Cow,
     io::{IsTerminal as _, Write as _},
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,6 +22,7 @@ use std::{
     },
 };
 
+use plans::visible::visible;
 pub use status::{list_of_runs, status_json, status_of_run};
 
 /// Where lines of talk go, and whether anybody can answer.
@@ -74,7 +77,7 @@ impl Screen {
     pub fn insist(&self, text: &str) {
         let write = || {
             // A closed terminal must not end a run.
-            let _ = writeln!(std::io::stderr(), "{text}");
+            let _ = writeln!(std::io::stderr(), "{}", visible(text));
         };
         if self.is_asking() { write() } else { self.bars.suspend(write) }
     }
@@ -130,6 +133,8 @@ pub fn width() -> usize {
 /// Data for standard output. A reader that has gone (`| head`) is no error.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
+    let shown = if out.is_terminal() { Cow::Owned(visible(text)) } else { Cow::Borrowed(text) };
+    let text = &*shown;
     let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
     let _ = out.flush();
 }

@@ -7,6 +7,7 @@ use plans::{
     approval::Decider,
     event::{Entry, Event},
     run_state::{Owed, RunState},
+    visible::in_line,
 };
 use shared::RunId;
 use tokio::{
@@ -196,9 +197,9 @@ impl Live {
         });
         for (who, activity) in activities {
             let line = self.bars.entry(who.clone()).or_insert_with(|| screen.bars().insert_before(whole, bar()));
-            line.set_message(describe(who, activity));
+            line.set_message(in_line(&describe(who, activity)));
         }
-        whole.set_message(summary.to_owned());
+        whole.set_message(in_line(summary));
     }
 
     fn clear(&mut self) {
