@@ -221,6 +221,12 @@ mod tests {
         assert!(never.iter().all(|(_, error)| !error.hint().is_empty()));
     }
 
+    #[test]
+    fn a_model_that_does_not_reason_is_told_how_to_be_asked() {
+        let error = of_body(400, br#"{"error":{"message":"Encrypted content is not supported with this model."}}"#);
+        assert!(error.hint().contains("`encrypted_reasoning = false`"), "{}", error.in_full());
+    }
+
     fn said(status: u16, body: &str) -> String {
         let error = of_response(status, &HeaderMap::new(), body.as_bytes());
         format!("{}{error}\n", if error.is_transient() { "again: " } else { "" })

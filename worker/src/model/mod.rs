@@ -198,7 +198,7 @@ pub enum Delta<'a> {
         /// Why.
         why: &'a ModelError,
     },
-    /// Another provider wrote a part of the conversation, and this one gets it without what only the other can read.
+    /// Another model wrote a part of the conversation, and this one gets it without what only the other can read.
     Translated {
         /// What it does not get.
         dropped: &'a [Dropped],

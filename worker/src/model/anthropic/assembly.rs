@@ -98,7 +98,7 @@ impl Assembly for Content {
             _ if turn.calls.is_empty() => FinishReason::Stop,
             _ => FinishReason::ToolCalls,
         };
-        turn.opaque = says_more(&blocks).then(|| Opaque { provider: ending.provider.to_owned(), blocks });
+        turn.opaque = says_more(&blocks).then(|| Opaque { provider: ending.model.to_owned(), blocks });
         Ok(Answer { turn, finish, usage: self.usage.tokens(), repairs: Vec::new(), by: None })
     }
 }

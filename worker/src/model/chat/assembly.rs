@@ -64,7 +64,7 @@ impl Assembly for Completion {
             blocks.extend(members::block(draft.members, Some(&call.id)));
             calls.push(call);
         }
-        let opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.provider.to_owned(), blocks });
+        let opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.model.to_owned(), blocks });
         let text = if self.text.is_empty() { self.refusal } else { self.text };
         let turn = AssistantTurn { text, reasoning: self.reasoning, calls, opaque };
         Ok(Answer { turn, finish, usage: self.usage, repairs: Vec::new(), by: None })

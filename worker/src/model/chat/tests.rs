@@ -204,7 +204,7 @@ fn what_a_server_wants_back_goes_back_to_it_and_to_nobody_else() {
         }"#]]
     .assert_eq(&format!("{:#}", after(answer.clone(), "test/model")["messages"][1]));
     assert_eq!(
-        after(answer, "other/model")["messages"][1],
+        after(answer, "test/other")["messages"][1],
         json!({"role": "assistant", "content": null,
             "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
     );
