@@ -88,6 +88,11 @@ pub(super) fn of_event(event: &Value) -> ModelError {
     }
 }
 
+/// A server that has said so instead of a status: one request too many, as after a 503.
+pub(super) fn overload(word: &str) -> ModelError {
+    ModelError::Overloaded { status: 503, said: format!("the server gave up with `{word}`"), retry_after: None }
+}
+
 fn of_status(status: u16, said: String, code: &str, retry_after: Option<Duration>) -> ModelError {
     match status {
         402 => ModelError::NoBalance { said },

@@ -91,6 +91,26 @@ fn an_answer_is_whole_or_an_error() {
 }
 
 #[test]
+fn a_call_that_was_cut_before_its_input_came_has_none() {
+    check(
+        r#"
+        block 0 {"type":"tool_use","id":"whole","name":"f","input":{}} ; block 1 {"type":"tool_use","id":"cut","name":"f","input":{}} ; stop max_tokens ; over
+        block 0 {"type":"tool_use","id":"cut","name":"f","input":{}} ; delta 0 {"type":"input_json_delta","partial_json":"{\"p"} ; stop max_tokens ; over
+        block 0 {"type":"tool_use","id":"cut","name":"f","input":{}} ; over
+        block 0 {"type":"tool_use","id":"whole","name":"f","input":{}} ; stop tool_use ; over
+        data: {"type":"message_start","message":{"content":[{"type":"tool_use","id":"whole","name":"f","input":{"p":1}}],"stop_reason":"max_tokens"}} ; over
+        "#,
+        &expect![[r#"
+            Length "" whole=f({}) cut=f()
+            Length "" cut=f({"p)
+            Unsaid "" cut=f()
+            ToolCalls "" whole=f({})
+            Length "" whole=f({"p":1})
+        "#]],
+    );
+}
+
+#[test]
 fn what_was_counted_before_a_stream_broke_off_is_told() {
     let start =
         r#"{"type":"message_start","message":{"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":1}}}"#;

@@ -51,9 +51,11 @@ impl Assembly for Completion {
         let finish = match self.finish.as_deref() {
             Some("length" | "max_tokens") => FinishReason::Length,
             Some("content_filter") => FinishReason::Filtered,
-            Some(reason @ ("error" | "insufficient_system_resource" | "abort")) => {
+            Some(reason @ ("error" | "abort")) => {
                 return Err(ModelError::Broken { why: format!("the server gave up with `{reason}`") });
             }
+            Some(reason @ "insufficient_system_resource") => return Err(fault::overload(reason)),
+            None => FinishReason::Unsaid,
             _ if drafts.is_empty() => FinishReason::Stop,
             _ => FinishReason::ToolCalls,
         };
