@@ -198,7 +198,8 @@ fn an_answer_that_ended_without_a_reason_is_neither_closed_nor_read_as_calls_but
         "" [c0=look {"at": "a\u000ab"}] Unsaid [ControlCharacters]
         "<tool_call>{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}</tool_call>" [] Unsaid [AskedAgain]
         "I will" [] Unsaid []
-    "#]].assert_eq(&cases.concat());
+    "#]]
+    .assert_eq(&cases.concat());
     assert_eq!(mended(answer(leaked, &[], FinishReason::Stop)).turn.calls.len(), 1);
 }
 
