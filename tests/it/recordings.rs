@@ -140,6 +140,7 @@ fn answer_differs(dialect: &Dialect, answer: &Answer, expected: &Value) -> Optio
     let finish = match text("finish_reason") {
         "length" | "max_tokens" | "model_context_window_exceeded" | "incomplete:max_output_tokens" => FinishReason::Length,
         "content_filter" | "refusal" | "incomplete:content_filter" => FinishReason::Filtered,
+        "" => FinishReason::Unsaid,
         _ if calls.is_empty() => FinishReason::Stop,
         _ => FinishReason::ToolCalls,
     };

@@ -251,6 +251,7 @@ impl Choice<'_> {
             streaming: flag("streaming", usual.streaming),
             parallel_calls: flag("parallel_calls", usual.parallel_calls),
             reasoning_roundtrip: flag("reasoning_roundtrip", usual.reasoning_roundtrip),
+            encrypted_reasoning: flag("encrypted_reasoning", usual.encrypted_reasoning),
             strict_tools: flag("strict_tools", usual.strict_tools),
             cache: word("cache").and_then(PrefixCache::named).unwrap_or(usual.cache),
             max_tokens_key: word("max_tokens_key").unwrap_or_default().to_owned(),

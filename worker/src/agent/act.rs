@@ -92,12 +92,12 @@ fn unknown(name: &str, tools: &[ToolSpec]) -> String {
 /// The arguments as an object. No text at all counts as no arguments, where the tool needs none and the answer was not cut. What could
 /// be mended was mended before ([`repair`]).
 fn arguments(call: &ToolCall, spec: &ToolSpec, finish: FinishReason) -> Result<Value, String> {
-    let is_cut = finish == FinishReason::Length;
+    let (is_cut, had_finished) = (finish == FinishReason::Length, finish.is_the_models());
     let name = &call.name;
     let why = match serde_json::from_str::<Value>(&call.arguments) {
         Ok(object @ Value::Object(_)) => return Ok(object),
         Ok(_) => "they are another kind of JSON".to_owned(),
-        Err(_) if call.arguments.trim().is_empty() && !is_cut => {
+        Err(_) if call.arguments.trim().is_empty() && had_finished => {
             let needed: Vec<String> = repair::needed(spec).map(|name| format!("`{name}`")).collect();
             if needed.is_empty() {
                 return Ok(Value::Object(Map::new()));

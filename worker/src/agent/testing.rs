@@ -67,15 +67,19 @@ impl Toolbox for Playing {
     }
 }
 
-/// `read a + edit b` calls twice; `"text` says something; `cut read {"pa` is cut in the middle of a call.
+/// `read a + edit b` calls twice; `"text` says something; `cut read {"pa` is cut in the middle of a call;
+/// `unsaid read a` ends without a reason.
 pub(crate) fn answer(line: &str) -> Answer {
-    let (line, is_cut) = line.strip_prefix("cut ").map_or((line, false), |line| (line, true));
+    let (line, finish) = match line.split_once(' ') {
+        Some(("cut", line)) => (line, FinishReason::Length),
+        Some(("unsaid", line)) => (line, FinishReason::Unsaid),
+        _ => (line, FinishReason::Stop),
+    };
     let mut turn = AssistantTurn::default();
     match line.strip_prefix('"') {
         Some(text) => turn.text = text.to_owned(),
         None => turn.calls = line.split(" + ").enumerate().map(|(place, text)| call(place + 1, text)).collect(),
     }
-    let finish = if is_cut { FinishReason::Length } else { FinishReason::Stop };
     Answer { turn, finish, usage: None, repairs: Vec::new(), by: None }
 }
 

@@ -238,6 +238,20 @@ async fn a_call_that_was_cut_is_not_carried_out_and_a_whole_one_beside_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_an_answer_that_ended_without_a_reason_only_a_whole_call_is_carried_out() {
+    check("unsaid read a + edit {\"path\": \"b\n unsaid edit\n finish done", expect![[r#"
+        > read {"path":"a"} + edit {"path": "b
+          c1: read a: fine
+          c2: Not carried out: the arguments of `edit` are not a JSON object (EOF while parsing a string at line 1 column 11). Call it again with one that fits its schema.
+        > edit 
+          c1: Not carried out: the arguments of `edit` are not a JSON object (EOF while parsing a value at line 1 column 0). Call it again with one that fits its schema.
+        > finish {"path":"done"}
+          c1: Accepted.
+        Ended(Object {"status": String("done"), "summary": String("s")})
+    "#]]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_comes_after_the_end_is_answered_but_not_done() {
     check(
         "finish done + edit a",

@@ -45,7 +45,7 @@ pub enum Rule {
     Plain,
 }
 
-/// An id longer than this carries something: gateways hide the signatures of a provider in them. It goes back as it is to whoever wrote it.
+/// An id longer than this carries something: gateways hide the signatures of a model in them. It goes back as it is to whoever wrote it.
 const LONGEST_PLAIN: usize = 64;
 
 /// Writes the ids of one conversation.
@@ -56,9 +56,9 @@ pub(super) struct FittingIds<'a> {
 }
 
 impl<'a> FittingIds<'a> {
-    /// For a conversation that goes to this entry of the configuration.
-    pub(super) fn new(rule: Rule, messages: &'a [Message], provider: &str) -> Self {
-        Self { rule, foreign: translation::foreign_calls(messages, provider) }
+    /// For a conversation that goes to the model of this full name.
+    pub(super) fn new(rule: Rule, messages: &'a [Message], model: &str) -> Self {
+        Self { rule, foreign: translation::foreign_calls(messages, model) }
     }
 
     /// The id as the dialect takes it.
@@ -92,9 +92,9 @@ mod tests {
     use super::*;
     use crate::model::{AssistantTurn, Opaque, ToolCall};
 
-    fn turn(id: &str, provider: Option<&str>) -> Message {
+    fn turn(id: &str, model: Option<&str>) -> Message {
         let calls = vec![ToolCall { id: id.into(), name: "t".into(), arguments: String::new() }];
-        let opaque = provider.map(|provider| Opaque { provider: provider.into(), blocks: Vec::new() });
+        let opaque = model.map(|model| Opaque { provider: model.into(), blocks: Vec::new() });
         Message::Assistant(AssistantTurn { calls, opaque, ..AssistantTurn::default() })
     }
 
@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn an_id_that_carries_something_goes_back_to_whoever_wrote_it() {
         let long = "call_1__thought__".to_owned() + &"x".repeat(100);
-        for (provider, stays) in [(None, true), (Some("p"), true), (Some("other"), false)] {
-            let messages = [turn(&long, provider)];
-            let ids = FittingIds::new(Rule::Longest(40), &messages, "p");
-            assert_eq!(ids.fit(&long) == long, stays, "{provider:?}");
+        for (model, stays) in [(None, true), (Some("p/m"), true), (Some("p/other"), false)] {
+            let messages = [turn(&long, model)];
+            let ids = FittingIds::new(Rule::Longest(40), &messages, "p/m");
+            assert_eq!(ids.fit(&long) == long, stays, "{model:?}");
         }
     }
 }

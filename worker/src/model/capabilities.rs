@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub parallel_calls: bool,
     /// The reasoning of all earlier turns must be sent back as text (`DeepSeek`).
     pub reasoning_roundtrip: bool,
+    /// Encrypted reasoning is asked for, in the dialect that has it; models that do not reason refuse a request that asks.
+    pub encrypted_reasoning: bool,
     /// The server knows `strict` tools.
     pub strict_tools: bool,
     /// How it keeps prefixes.
@@ -31,6 +33,7 @@ impl Default for Capabilities {
             streaming: true,
             parallel_calls: true,
             reasoning_roundtrip: false,
+            encrypted_reasoning: true,
             strict_tools: false,
             cache: PrefixCache::Automatic,
             max_tokens_key: String::new(),

@@ -94,15 +94,15 @@ impl Connection {
         patience.wait("it did not begin to answer", post.send()).await?.map_err(|error| self.unreachable(&error))
     }
 
-    /// Says what this provider does not get of a conversation that another has written to, the first time that it gets it.
+    /// Says what this model does not get of a conversation that another has written to, the first time that it gets it.
     fn tell_translation(&self, request: &Request<'_>, on_delta: &OnDelta<'_>) {
-        let dropped = translation::dropped(request.messages, self.settings.provider());
+        let dropped = translation::dropped(request.messages, &self.settings.name);
         let Label { run, role, task, attempt, .. } = request.label;
         if dropped.is_empty() || !self.translated.insert((run.clone(), *role, task.clone(), *attempt)) {
             return;
         }
         for lost in &dropped {
-            tracing::info!(model = self.settings.name, "the conversation changes its provider: {lost}");
+            tracing::info!(model = self.settings.name, "the conversation changes its model: {lost}");
         }
         on_delta(Delta::Translated { dropped: &dropped });
     }

@@ -182,6 +182,9 @@ impl ModelError {
             Self::BadRequest { status: 404, .. } => {
                 "Check the model's name (INSPAN_MODEL), and that the address goes up to and including `/v1`."
             }
+            Self::BadRequest { said, .. } if said.to_lowercase().contains("encrypted content") => {
+                "Set `encrypted_reasoning = false` at the model's or the provider's entry in the configuration."
+            }
             Self::BadRequest { .. } => "Check the model's name and the provider's settings against what the server says.",
             Self::ContextTooLong { .. } => "Split the task, or choose a model with a larger context window.",
             Self::RateLimited { .. } => "Run fewer workers at once (`--workers`), or resume the run later.",

@@ -88,6 +88,11 @@ pub(super) fn of_event(event: &Value) -> ModelError {
     }
 }
 
+/// A server that has said so instead of a status: one request too many, as after a 503.
+pub(super) fn overload(word: &str) -> ModelError {
+    ModelError::Overloaded { status: 503, said: format!("the server gave up with `{word}`"), retry_after: None }
+}
+
 fn of_status(status: u16, said: String, code: &str, retry_after: Option<Duration>) -> ModelError {
     match status {
         402 => ModelError::NoBalance { said },
@@ -219,6 +224,12 @@ mod tests {
         assert_eq!(below_500, [408, 409, 425, 429]);
         assert_eq!(again.len() - below_500.len(), 100, "all of 500 to 599");
         assert!(never.iter().all(|(_, error)| !error.hint().is_empty()));
+    }
+
+    #[test]
+    fn a_model_that_does_not_reason_is_told_how_to_be_asked() {
+        let error = of_body(400, br#"{"error":{"message":"Encrypted content is not supported with this model."}}"#);
+        assert!(error.hint().contains("`encrypted_reasoning = false`"), "{}", error.in_full());
     }
 
     fn said(status: u16, body: &str) -> String {

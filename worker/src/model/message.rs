@@ -50,11 +50,11 @@ pub struct AssistantTurn {
     pub opaque: Option<Opaque>,
 }
 
-/// What only its own provider reads: signatures, encrypted reasoning, the order of blocks. It goes back unchanged to that provider and
-/// to nobody else.
+/// What only its own model reads: signatures, encrypted reasoning, the order of blocks. It goes back unchanged to that model and to
+/// nobody else: providers refuse the signatures of one of their models when another is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opaque {
-    /// The entry of the configuration that wrote it: the part of a model's name before the first `/`.
+    /// Who wrote it: the full name, `provider/model`.
     pub provider: String,
     /// The blocks in their order, as the dialect has them.
     pub blocks: Vec<Value>,

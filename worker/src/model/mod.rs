@@ -163,6 +163,18 @@ pub enum FinishReason {
     Length,
     /// The provider withheld the rest.
     Filtered,
+    /// Nobody said: the server ended the answer without a reason, and may have cut it anywhere.
+    Unsaid,
+}
+
+impl FinishReason {
+    /// Whether the model itself came to an end. Else the answer may be cut, also in the middle of a call.
+    pub fn is_the_models(self) -> bool {
+        match self {
+            Self::Stop | Self::ToolCalls => true,
+            Self::Length | Self::Filtered | Self::Unsaid => false,
+        }
+    }
 }
 
 /// What happens while an answer is on its way. The answer itself is what `ask` returns; of these only [`Delta::Counted`] counts for more
@@ -198,7 +210,7 @@ pub enum Delta<'a> {
         /// Why.
         why: &'a ModelError,
     },
-    /// Another provider wrote a part of the conversation, and this one gets it without what only the other can read.
+    /// Another model wrote a part of the conversation, and this one gets it without what only the other can read.
     Translated {
         /// What it does not get.
         dropped: &'a [Dropped],

@@ -117,11 +117,6 @@ impl ModelSettings {
         }
     }
 
-    /// The entry of the configuration: what stands before the first `/` of the name.
-    pub fn provider(&self) -> &str {
-        self.name.split_once('/').map_or(self.name.as_str(), |(provider, _)| provider)
-    }
-
     /// The members of a request: `defaults` where `extra_body` has not its own, then all of `extra_body` but `ours`. What is `null`
     /// there is left out.
     pub(super) fn members<'a>(
@@ -172,11 +167,8 @@ mod tests {
 
     #[test]
     fn only_the_first_slash_parts_provider_and_model() {
-        for (name, provider, wire) in
-            [("deepseek/flash", "deepseek", "flash"), ("openrouter/a/b", "openrouter", "a/b"), ("bare", "bare", "bare")]
-        {
-            let settings = ModelSettings::new(name, Dialect::OpenAiChat, "");
-            assert_eq!((settings.provider(), settings.wire_name()), (provider, wire));
+        for (name, wire) in [("deepseek/flash", "flash"), ("openrouter/a/b", "a/b"), ("bare", "bare")] {
+            assert_eq!(ModelSettings::new(name, Dialect::OpenAiChat, "").wire_name(), wire);
         }
     }
 }

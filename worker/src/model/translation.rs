@@ -1,9 +1,9 @@
-//! What happens to a turn that another provider wrote.
+//! What happens to a turn that another model wrote.
 //!
 //! Signatures, encrypted reasoning and the like mean something to whoever wrote them and to nobody else. A turn goes back as its blocks
-//! to the entry of the configuration that it came from; to any other it goes as text and calls, which every dialect has.
+//! to the model that it came from; to any other, of the same provider too, it goes as text and calls, which every dialect has.
 //!
-//! **Invariant:** what a change of provider drops has a name, and is told: [`dropped`].
+//! **Invariant:** what a change of model drops has a name, and is told: [`dropped`].
 //! **Invariant:** what is written of a turn depends on the turn and the reader alone, so that a longer conversation begins with the bytes
 //! of the shorter.
 //!
@@ -25,10 +25,10 @@ use super::{AssistantTurn, Message};
 /// Names of tools may be so long everywhere.
 const LONGEST_NAME: usize = 64;
 
-/// What the turns of one provider lose when they go to another.
+/// What the turns of one model lose when they go to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// The entry of the configuration that wrote them.
+    /// Who wrote them: the full name, `provider/model`.
     pub provider: String,
     /// How many turns lose something.
     pub turns: usize,
@@ -44,20 +44,20 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// What is lost of a conversation that goes to this entry of the configuration, by the provider that wrote it.
-pub fn dropped(messages: &[Message], provider: &str) -> Vec<Dropped> {
+/// What is lost of a conversation that goes to the model of this full name, by the model that wrote it.
+pub fn dropped(messages: &[Message], model: &str) -> Vec<Dropped> {
     let mut lost: BTreeMap<&str, Dropped> = BTreeMap::new();
-    for turn in foreign_turns(messages, provider) {
+    for turn in foreign_turns(messages, model) {
         let Some(opaque) = &turn.opaque else { continue };
         let kinds: Vec<String> = opaque.blocks.iter().flat_map(kinds).collect();
         if kinds.is_empty() {
             continue;
         }
-        let of_provider = lost.entry(&opaque.provider).or_default();
-        of_provider.provider.clone_from(&opaque.provider);
-        of_provider.turns += 1;
+        let of_model = lost.entry(&opaque.provider).or_default();
+        of_model.provider.clone_from(&opaque.provider);
+        of_model.turns += 1;
         for kind in kinds {
-            *of_provider.pieces.entry(kind).or_default() += 1;
+            *of_model.pieces.entry(kind).or_default() += 1;
         }
     }
     lost.into_values().collect()
@@ -89,22 +89,22 @@ fn kinds(block: &Value) -> Vec<String> {
 }
 
 /// The ids of the calls of turns that are known to be another's.
-pub(super) fn foreign_calls<'a>(messages: &'a [Message], provider: &str) -> HashSet<&'a str> {
-    foreign_turns(messages, provider).flat_map(|turn| &turn.calls).map(|call| call.id.as_str()).collect()
+pub(super) fn foreign_calls<'a>(messages: &'a [Message], model: &str) -> HashSet<&'a str> {
+    foreign_turns(messages, model).flat_map(|turn| &turn.calls).map(|call| call.id.as_str()).collect()
 }
 
-fn foreign_turns<'a>(messages: &'a [Message], provider: &str) -> impl Iterator<Item = &'a AssistantTurn> {
+fn foreign_turns<'a>(messages: &'a [Message], model: &str) -> impl Iterator<Item = &'a AssistantTurn> {
     messages.iter().filter_map(move |message| match message {
-        Message::Assistant(turn) if turn.opaque.as_ref().is_some_and(|opaque| opaque.provider != provider) => Some(turn),
+        Message::Assistant(turn) if turn.opaque.as_ref().is_some_and(|opaque| opaque.provider != model) => Some(turn),
         _ => None,
     })
 }
 
 impl AssistantTurn {
-    /// The blocks that this entry of the configuration wrote and wants back; none for another's.
-    pub(super) fn blocks_for(&self, provider: &str) -> &[Value] {
+    /// The blocks that the model of this full name wrote and wants back; none for another's.
+    pub(super) fn blocks_for(&self, model: &str) -> &[Value] {
         match &self.opaque {
-            Some(opaque) if opaque.provider == provider => &opaque.blocks,
+            Some(opaque) if opaque.provider == model => &opaque.blocks,
             _ => &[],
         }
     }
@@ -142,31 +142,39 @@ mod tests {
     use super::*;
     use crate::model::Opaque;
 
-    fn turn(provider: &str, blocks: &Value) -> Message {
-        let opaque = Some(Opaque { provider: provider.into(), blocks: blocks.as_array().unwrap().clone() });
+    fn turn(model: &str, blocks: &Value) -> Message {
+        let opaque = Some(Opaque { provider: model.into(), blocks: blocks.as_array().unwrap().clone() });
         Message::Assistant(AssistantTurn { opaque, ..AssistantTurn::default() })
     }
 
     #[test]
-    fn a_change_of_provider_says_what_it_drops() {
+    fn a_change_of_model_says_what_it_drops() {
         let messages = [
             Message::user("go"),
-            turn("anthropic", &json!([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "a"}])),
-            turn("anthropic", &json!([{"type": "redacted_thinking", "data": "x"}, {"type": "tool_use", "id": "c"}])),
-            turn("anthropic", &json!([{"type": "text", "text": "a"}])),
-            turn("openai", &json!([{"type": "reasoning", "encrypted_content": "x", "summary": []}, {"type": "message"}])),
-            turn("openai", &json!([{"type": "reasoning", "encrypted_content": null}, {"type": "computer_call"}])),
-            turn("openrouter", &json!([{"type": "members", "reasoning_details": []}])),
+            turn(
+                "anthropic/opus",
+                &json!([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "a"}]),
+            ),
+            turn("anthropic/opus", &json!([{"type": "redacted_thinking", "data": "x"}, {"type": "tool_use", "id": "c"}])),
+            turn("anthropic/opus", &json!([{"type": "text", "text": "a"}])),
+            turn("openai/gpt", &json!([{"type": "reasoning", "encrypted_content": "x", "summary": []}, {"type": "message"}])),
+            turn("openai/gpt", &json!([{"type": "reasoning", "encrypted_content": null}, {"type": "computer_call"}])),
+            turn("openrouter/a/b", &json!([{"type": "members", "reasoning_details": []}])),
             Message::Assistant(AssistantTurn::default()),
         ];
-        let said = |provider| dropped(&messages, provider).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n";
+        let said = |model| dropped(&messages, model).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n";
         expect![[r"
-            2 turns by anthropic without encrypted reasoning (1), reasoning (1), signatures (1)
-            2 turns by openai without blocks of the kind `computer_call` (1), encrypted reasoning (1), reasoning (1)
-            1 turn by openrouter without reasoning_details (1)
+            2 turns by anthropic/opus without encrypted reasoning (1), reasoning (1), signatures (1)
+            2 turns by openai/gpt without blocks of the kind `computer_call` (1), encrypted reasoning (1), reasoning (1)
+            1 turn by openrouter/a/b without reasoning_details (1)
         "]]
-        .assert_eq(&said("deepseek"));
-        assert_eq!(said("anthropic").lines().count(), 2, "nothing of its own is dropped");
+        .assert_eq(&said("deepseek/flash"));
+        assert_eq!(said("anthropic/opus").lines().count(), 2, "nothing of its own is dropped");
+        assert_eq!(
+            said("anthropic/sonnet"),
+            said("deepseek/flash"),
+            "another model of the provider reads no more than a stranger"
+        );
     }
 
     #[test]

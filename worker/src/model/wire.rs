@@ -64,8 +64,8 @@ pub enum More {
 
 /// What an answer needs to know of its conversation.
 pub struct Ending<'a> {
-    /// The entry of the configuration that answers, for [`Opaque`](super::Opaque) blocks.
-    pub provider: &'a str,
+    /// The full name of the model that answers, for [`Opaque`](super::Opaque) blocks.
+    pub model: &'a str,
     /// Makes ids unique.
     pub ids: CallIds,
 }
@@ -73,7 +73,7 @@ pub struct Ending<'a> {
 impl<'a> Ending<'a> {
     /// For the answer to this request.
     pub fn of(settings: &'a ModelSettings, request: &Request<'_>) -> Self {
-        Self { provider: settings.provider(), ids: CallIds::of(request) }
+        Self { model: &settings.name, ids: CallIds::of(request) }
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Trial {
     pub(super) streaming: bool,
     pub(super) tools: bool,
     pub(super) strict: bool,
+    /// As far as the configuration and the dialect have it.
+    pub(super) encrypted: bool,
 }
 
 /// One of the parts that an endpoint may refuse.
@@ -24,6 +26,7 @@ pub(super) enum Part {
     Strict,
     Tools,
     Streaming,
+    Encrypted,
 }
 
 impl fmt::Display for Part {
@@ -32,19 +35,21 @@ impl fmt::Display for Part {
             Self::Strict => "strict schemas",
             Self::Tools => "tools",
             Self::Streaming => "streaming",
+            Self::Encrypted => "encrypted reasoning",
         })
     }
 }
 
 impl Trial {
     /// Everything at once.
-    pub(super) const FULL: Self = Self { streaming: true, tools: true, strict: true };
+    pub(super) const FULL: Self = Self { streaming: true, tools: true, strict: true, encrypted: true };
 
     fn has(self, part: Part) -> bool {
         match part {
             Part::Strict => self.strict,
             Part::Tools => self.tools,
             Part::Streaming => self.streaming,
+            Part::Encrypted => self.encrypted,
         }
     }
 
@@ -53,6 +58,7 @@ impl Trial {
             Part::Strict => Self { strict: false, ..self },
             Part::Tools => Self { strict: false, tools: false, ..self },
             Part::Streaming => Self { streaming: false, ..self },
+            Part::Encrypted => Self { encrypted: false, ..self },
         }
     }
 
@@ -61,7 +67,8 @@ impl Trial {
         let ModelError::BadRequest { status, said } = refusal else { return None };
         let said = said.to_lowercase().replace("upstream", "");
         let speaks_of = |words: &[&str]| words.iter().any(|word| said.contains(word));
-        let words: [(Part, &[&str]); 3] = [
+        let words: [(Part, &[&str]); 4] = [
+            (Part::Encrypted, &["encrypted"]),
             (Part::Strict, &["strict", "additionalproperties"]),
             (Part::Streaming, &["stream"]),
             (Part::Tools, &["tool", "function"]),
@@ -164,6 +171,7 @@ impl Seen {
         for (part, said) in self.refused.iter().filter(|(part, _)| *part != Part::Tools) {
             let key = match part {
                 Part::Strict => configured.strict_tools.then_some("strict_tools"),
+                Part::Encrypted => configured.encrypted_reasoning.then_some("encrypted_reasoning"),
                 _ => configured.streaming.then_some("streaming"),
             };
             let advice = key.map(|key| format!("; set `{key} = false` in [providers.{provider}]")).unwrap_or_default();

@@ -63,6 +63,7 @@ async fn ask_once(choice: &ModelChoice, root: &Path, trial: Trial) -> Result<Res
     let capabilities = Capabilities {
         streaming: trial.streaming,
         strict_tools: trial.strict,
+        encrypted_reasoning: trial.encrypted && choice.capabilities.encrypted_reasoning,
         parallel_calls: true,
         ..choice.capabilities.clone()
     };

@@ -68,6 +68,14 @@ pub(in crate::config) const PROVIDER_KEYS: &[Key] = &[
     ),
     such_as(r#"{ x-title = "Inspan" }"#, within_provider("headers", Kind::Table, "Further headers of each request.")),
     such_as("false", within_provider("reasoning_roundtrip", Kind::Flag, "Whether earlier reasoning must be sent back.")),
+    such_as(
+        "true",
+        within_provider(
+            "encrypted_reasoning",
+            Kind::Flag,
+            "Whether encrypted reasoning is asked for (openai-responses); models that do not reason refuse it.",
+        ),
+    ),
     such_as("false", within_provider("strict_tools", Kind::Flag, "Whether the server knows strict tools.")),
     such_as("{ temperature = 0.2 }", within_provider("extra_body", Kind::Table, "Further members of each request.")),
     such_as(
@@ -101,6 +109,7 @@ pub(in crate::config) const MODEL_KEYS: &[&str] = &[
     "cache",
     "max_tokens_key",
     "reasoning_roundtrip",
+    "encrypted_reasoning",
     "strict_tools",
     "extra_body",
 ];

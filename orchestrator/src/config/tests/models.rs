@@ -203,6 +203,7 @@ model = "mine/m"
 base_url = "https://mine.example/v1"
 max_output = 1
 reasoning_roundtrip = true
+encrypted_reasoning = false
 strict_tools = true
 retries = 0
 idle_timeout = "1s"
@@ -229,6 +230,7 @@ thinking = { type = "disabled", budget = [1, 2.5] }
                 streaming: true,
                 parallel_calls: true,
                 reasoning_roundtrip: true,
+                encrypted_reasoning: false,
                 strict_tools: true,
                 cache: Automatic,
                 max_tokens_key: "",

@@ -77,13 +77,16 @@ impl Assembly for Content {
 
     fn answer(self: Box<Self>, ending: &mut Ending<'_>) -> Result<Answer, ModelError> {
         let (mut turn, mut blocks) = (AssistantTurn::default(), Vec::new());
-        for mut block in self.blocks {
+        let finish = self.finish();
+        let last = self.blocks.len().saturating_sub(1);
+        for (place, mut block) in self.blocks.into_iter().enumerate() {
             match block.kind() {
                 "text" => turn.text.push_str(block.text("text")),
                 "thinking" => turn.reasoning.get_or_insert_default().push_str(block.text("thinking")),
                 "tool_use" => {
                     let id = ending.ids.unique(block.text("id"));
-                    let (name, arguments) = (block.text("name").to_owned(), block.arguments());
+                    let may_be_cut = place == last && !finish.is_the_models();
+                    let (name, arguments) = (block.text("name").to_owned(), block.arguments(may_be_cut));
                     // What is called is read from the calls; the block keeps its place.
                     block.value = json!({"type": "tool_use", "id": id});
                     turn.calls.push(ToolCall { id, name, arguments });
@@ -92,18 +95,22 @@ impl Assembly for Content {
             }
             blocks.push(block.value);
         }
-        let finish = match self.stop.as_deref() {
-            Some("max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
-            Some("refusal") => FinishReason::Filtered,
-            _ if turn.calls.is_empty() => FinishReason::Stop,
-            _ => FinishReason::ToolCalls,
-        };
-        turn.opaque = says_more(&blocks).then(|| Opaque { provider: ending.provider.to_owned(), blocks });
+        turn.opaque = says_more(&blocks).then(|| Opaque { provider: ending.model.to_owned(), blocks });
         Ok(Answer { turn, finish, usage: self.usage.tokens(), repairs: Vec::new(), by: None })
     }
 }
 
 impl Content {
+    fn finish(&self) -> FinishReason {
+        match self.stop.as_deref() {
+            None => FinishReason::Unsaid,
+            Some("max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
+            Some("refusal") => FinishReason::Filtered,
+            _ if self.blocks.iter().any(|block| block.kind() == "tool_use") => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        }
+    }
+
     /// The beginning of a message, or one that is no stream.
     fn message(&mut self, message: &Value, on_delta: &OnDelta<'_>) {
         for block in message.get("content").and_then(Value::as_array).into_iter().flatten() {
@@ -183,9 +190,11 @@ impl Block {
         self.value.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A call begins with an empty object as its input, which its pieces replace.
-    fn arguments(&mut self) -> String {
+    /// A call begins with an empty object as its input, which its pieces replace. Where none came because the answer was cut, the object
+    /// says nothing: it is no arguments, not empty ones.
+    fn arguments(&mut self, may_be_cut: bool) -> String {
         match self.value.get("input") {
+            Some(Value::Object(input)) if may_be_cut && input.is_empty() => std::mem::take(&mut self.pieces),
             Some(input) if self.pieces.is_empty() && !input.is_null() => input.to_string(),
             _ => std::mem::take(&mut self.pieces),
         }

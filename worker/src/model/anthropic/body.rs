@@ -6,6 +6,8 @@
 //! **Invariant:** roles alternate, and the results of calls stand first in their message: what the harness says in a row becomes one message.
 //! **Invariant:** a call goes out as the conversation has it, even where the block that it came in says something else: the call may have
 //! been mended, and it was carried out as mended. The block keeps its place.
+//! **Invariant:** no turn ends with thinking. An answer that was cut while the model thought holds nothing but that, without the signature
+//! that comes last, and Anthropic refuses every request that has such a turn in it.
 //!
 //! At most three marks are set, of the four that are allowed: at the end of what all workers share (the last block of the system, which
 //! covers the tools before it), at the last message, and at the message of the harness before that, where the request before this one
@@ -61,7 +63,7 @@ impl Serialize for Body<'_> {
             last.is_marked = marks;
             map.serialize_entry("system", &system)?;
         }
-        let mut messages = turns(messages, settings.provider());
+        let mut messages = turns(messages, settings);
         if marks {
             mark(&mut messages);
         }
@@ -177,8 +179,10 @@ fn said(message: &Message) -> Option<&str> {
     }
 }
 
-fn turns<'a>(messages: &'a [Message], provider: &str) -> Vec<Turn<'a>> {
-    let ids = FittingIds::new(Rule::Plain, messages, provider);
+fn turns<'a>(messages: &'a [Message], settings: &ModelSettings) -> Vec<Turn<'a>> {
+    let ids = FittingIds::new(Rule::Plain, messages, &settings.name);
+    // A server that wants its reasoning back as text signs nothing.
+    let is_sendable = |block: &Value| settings.capabilities.reasoning_roundtrip || !is_unsigned(block);
     let mut turns: Vec<Turn<'a>> = Vec::new();
     for message in messages {
         let (role, blocks) = match message {
@@ -186,7 +190,10 @@ fn turns<'a>(messages: &'a [Message], provider: &str) -> Vec<Turn<'a>> {
             Message::Tool { call_id, content, .. } => {
                 ("user", vec![Block::new(Content::Result { id: ids.fit(call_id), content })])
             }
-            Message::Assistant(turn) => ("assistant", blocks(turn, turn.blocks_for(provider), &ids)),
+            Message::Assistant(turn) => {
+                let own = turn.blocks_for(&settings.name).iter().filter(|block| is_sendable(block)).collect::<Vec<_>>();
+                ("assistant", blocks(turn, &own, &ids))
+            }
         };
         match turns.last_mut() {
             _ if blocks.is_empty() => {}
@@ -200,15 +207,27 @@ fn turns<'a>(messages: &'a [Message], provider: &str) -> Vec<Turn<'a>> {
     turns
 }
 
-/// A turn as blocks: its own where this provider wrote it, with the calls that the conversation has; else text and calls.
-fn blocks<'a>(turn: &'a AssistantTurn, own: &'a [Value], ids: &FittingIds<'_>) -> Vec<Block<'a>> {
-    let is = |block: &Value, kind: &str| block.get("type").is_some_and(|own| own == kind);
+fn is(block: &Value, kind: &str) -> bool {
+    block.get("type").is_some_and(|own| own == kind)
+}
+
+fn is_unsigned(block: &Value) -> bool {
+    is(block, "thinking") && block.get("signature").and_then(Value::as_str).is_none_or(str::is_empty)
+}
+
+fn is_thought(block: &Block<'_>) -> bool {
+    matches!(block.content, Content::Own(own) if is(own, "thinking") || is(own, "redacted_thinking"))
+}
+
+/// A turn as blocks: its own where this model wrote it, with the calls that the conversation has; else text and calls. Thinking that
+/// nothing follows is left out.
+fn blocks<'a>(turn: &'a AssistantTurn, own: &[&'a Value], ids: &FittingIds<'_>) -> Vec<Block<'a>> {
     let text = |block: &'a Value| block.get("text").and_then(Value::as_str).unwrap_or_default();
-    let keeps_text = own.iter().filter(|block| is(block, "text")).map(text).collect::<String>() == turn.text;
+    let keeps_text = own.iter().copied().filter(|block| is(block, "text")).map(text).collect::<String>() == turn.text;
     let mut new_text = (!keeps_text && !turn.text.trim().is_empty()).then(|| Block::text(&turn.text));
     let mut blocks = Vec::new();
     let mut written = vec![false; turn.calls.len()];
-    for block in own {
+    for block in own.iter().copied() {
         if is(block, "text") && !keeps_text {
             blocks.extend(new_text.take());
         } else if is(block, "text") {
@@ -226,6 +245,9 @@ fn blocks<'a>(turn: &'a AssistantTurn, own: &'a [Value], ids: &FittingIds<'_>) -
     blocks.extend(new_text);
     let rest = turn.calls.iter().zip(written).filter(|(_, written)| !written);
     blocks.extend(rest.map(|(new, _)| call(new, ids)));
+    while blocks.last().is_some_and(is_thought) {
+        blocks.pop();
+    }
     blocks
 }
 

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AssistantTurn, Dialect, Message, ModelSettings, Opaque, PrefixCache, Request, ToolCall,
+    AssistantTurn, Dialect, FinishReason, Message, ModelSettings, Opaque, PrefixCache, Request, ToolCall,
     testing::{self, label},
     wire::wire,
 };
@@ -48,10 +48,10 @@ fn blocks_become_an_answer_and_stay_where_they_say_more_than_it() {
         "#,
         &expect![[r#"
             Stop "hello" 2+5w3+9
-            ToolCalls "" thought "hm" toolu_1=f({"p":1}) 0+5+9 test [{"signature":"s1","thinking":"hm","type":"thinking"},{"data":"x","type":"redacted_thinking"},{"id":"toolu_1","type":"tool_use"}]
+            ToolCalls "" thought "hm" toolu_1=f({"p":1}) 0+5+9 test/model [{"signature":"s1","thinking":"hm","type":"thinking"},{"data":"x","type":"redacted_thinking"},{"id":"toolu_1","type":"tool_use"}]
             ToolCalls "" a=f({}) b=f({"q":2})
-            ToolCalls "after" a=f({}) test [{"id":"a","type":"tool_use"},{"text":"after","type":"text"}]
-            Stop "a" test [{"id":"s","type":"server_tool_use"},{"citations":[{"n":1}],"text":"a","type":"text"}]
+            ToolCalls "after" a=f({}) test/model [{"id":"a","type":"tool_use"},{"text":"after","type":"text"}]
+            Stop "a" test/model [{"id":"s","type":"server_tool_use"},{"citations":[{"n":1}],"text":"a","type":"text"}]
         "#]],
     );
 }
@@ -91,6 +91,26 @@ fn an_answer_is_whole_or_an_error() {
 }
 
 #[test]
+fn a_call_that_was_cut_before_its_input_came_has_none() {
+    check(
+        r#"
+        block 0 {"type":"tool_use","id":"whole","name":"f","input":{}} ; block 1 {"type":"tool_use","id":"cut","name":"f","input":{}} ; stop max_tokens ; over
+        block 0 {"type":"tool_use","id":"cut","name":"f","input":{}} ; delta 0 {"type":"input_json_delta","partial_json":"{\"p"} ; stop max_tokens ; over
+        block 0 {"type":"tool_use","id":"cut","name":"f","input":{}} ; over
+        block 0 {"type":"tool_use","id":"whole","name":"f","input":{}} ; stop tool_use ; over
+        data: {"type":"message_start","message":{"content":[{"type":"tool_use","id":"whole","name":"f","input":{"p":1}}],"stop_reason":"max_tokens"}} ; over
+        "#,
+        &expect![[r#"
+            Length "" whole=f({}) cut=f()
+            Length "" cut=f({"p)
+            Unsaid "" cut=f()
+            ToolCalls "" whole=f({})
+            Length "" whole=f({"p":1})
+        "#]],
+    );
+}
+
+#[test]
 fn what_was_counted_before_a_stream_broke_off_is_told() {
     let start =
         r#"{"type":"message_start","message":{"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":1}}}"#;
@@ -107,7 +127,7 @@ fn a_body_need_not_be_a_stream() {
         r#"{"type":"message"}"#,
     ];
     expect![[r#"
-        ToolCalls "" thought "hm" a=f({"p":1}) 0+3+4 test [{"signature":"s","thinking":"hm","type":"thinking"},{"id":"a","type":"tool_use"}]
+        ToolCalls "" thought "hm" a=f({"p":1}) 0+3+4 test/model [{"signature":"s","thinking":"hm","type":"thinking"},{"id":"a","type":"tool_use"}]
         again: the model endpoint is overloaded or broken (529): Overloaded
         again: the model's answer broke off: the server reported an error: {"type":"message"}
     "#]].assert_eq(&bodies.map(|body| testing::show(&Dialect::AnthropicMessages, body)).concat());
@@ -133,20 +153,20 @@ fn result(id: &str) -> Message {
     Message::Tool { call_id: id.into(), name: "f".into(), content: format!("of {id}") }
 }
 
-/// A turn with the blocks of a provider.
-fn turn(provider: &str, text: &str, calls: Vec<ToolCall>, blocks: &Value) -> Message {
-    let opaque = Some(Opaque { provider: provider.into(), blocks: blocks.as_array().unwrap().clone() });
+/// A turn with the blocks of a model.
+fn turn(model: &str, text: &str, calls: Vec<ToolCall>, blocks: &Value) -> Message {
+    let opaque = Some(Opaque { provider: model.into(), blocks: blocks.as_array().unwrap().clone() });
     Message::Assistant(AssistantTurn { text: text.into(), reasoning: Some("hm".into()), calls, opaque })
 }
 
-fn conversation(provider: &str) -> Vec<Message> {
+fn conversation(model: &str) -> Vec<Message> {
     let thinking = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
     let blocks =
         json!([thinking, {"type": "tool_use", "id": "a"}, {"type": "text", "text": "and"}, {"type": "tool_use", "id": "b"}]);
     vec![
         Message::system("be good"),
         Message::user("go"),
-        turn(provider, "and", vec![call("a", "{ \"p\": 1}"), call("b", "{\"mended\":1}"), call("l.1", "{\"leaked")], &blocks),
+        turn(model, "and", vec![call("a", "{ \"p\": 1}"), call("b", "{\"mended\":1}"), call("l.1", "{\"leaked")], &blocks),
         result("a"),
         result("b"),
         Message::user("hurry"),
@@ -158,7 +178,7 @@ fn conversation(provider: &str) -> Vec<Message> {
 
 #[test]
 fn a_turn_goes_back_in_its_blocks_with_the_calls_that_were_carried_out() {
-    let written = body(&settings(), &conversation("claude")).to_string();
+    let written = body(&settings(), &conversation("claude/model")).to_string();
     expect![[r#"
         {"max_tokens":100,"messages":[{"content":[{"cache_control":{"type":"ephemeral"},"text":"go","type":"text"}],"role":"user"},
         {"content":[{"signature":"s","thinking":"hm","type":"thinking"},
@@ -173,16 +193,48 @@ fn a_turn_goes_back_in_its_blocks_with_the_calls_that_were_carried_out() {
 }
 
 #[test]
-fn another_provider_gets_text_and_calls() {
-    let messages = &body(&settings(), &conversation("other"))["messages"][1];
+fn another_model_of_the_provider_gets_text_and_calls() {
+    let messages = &body(&settings(), &conversation("claude/other"))["messages"][1];
     expect![[r#"{"content":[{"text":"and","type":"text"},{"id":"a","input":{"p":1},"name":"f","type":"tool_use"},{"id":"b","input":{"mended":1},"name":"f","type":"tool_use"},{"id":"l_1_117ac9191cfa2b6a","input":{"not_json":"{\"leaked"},"name":"f","type":"tool_use"}],"role":"assistant"}"#]].assert_eq(&messages.to_string());
 }
 
 #[test]
 fn text_that_was_mended_goes_back_as_it_is_now() {
     let blocks = json!([{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "do <call>"}, {"type": "tool_use", "id": "d"}]);
-    let messages = [Message::user("go"), turn("claude", "do", vec![call("c", "{}"), call("d", "{}")], &blocks)];
+    let messages = [Message::user("go"), turn("claude/model", "do", vec![call("c", "{}"), call("d", "{}")], &blocks)];
     expect![[r#"[{"data":"x","type":"redacted_thinking"},{"text":"do","type":"text"},{"id":"d","input":{},"name":"f","type":"tool_use"},{"id":"c","input":{},"name":"f","type":"tool_use"}]"#]].assert_eq(&body(&settings(), &messages)["messages"][1]["content"].to_string());
+}
+
+#[test]
+fn an_answer_that_was_cut_while_the_model_thought_does_not_go_back_as_thinking() {
+    let cut = [
+        r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+        r#"data: {"type":"message_delta","delta":{"stop_reason":"max_tokens"}}"#,
+    ]
+    .join("\n\n");
+    let mut settings = settings();
+    settings.name = "test/model".to_owned();
+    settings.capabilities.cache = PrefixCache::None;
+    let answer = testing::read(&settings.dialect, [cut.as_bytes()]).answer.unwrap();
+    assert_eq!((answer.finish, answer.turn.opaque.is_some()), (FinishReason::Length, true));
+    let messages = [Message::user("go"), Message::Assistant(answer.turn), Message::user("be shorter")];
+    let sent = |messages: &[Message]| body(&settings, messages)["messages"].to_string();
+    expect![[r#"[{"content":[{"text":"go","type":"text"},{"text":"be shorter","type":"text"}],"role":"user"}]"#]]
+        .assert_eq(&sent(&messages));
+    let (signed, hidden) =
+        (json!({"type": "thinking", "thinking": "hm", "signature": "s"}), json!({"type": "redacted_thinking", "data": "x"}));
+    let unsigned = json!({"type": "thinking", "thinking": "cut"});
+    let blocks = json!([signed, unsigned, {"type": "text", "text": "so"}, hidden, signed]);
+    expect![[
+        r#"[{"content":[{"signature":"s","thinking":"hm","type":"thinking"},{"text":"so","type":"text"}],"role":"assistant"}]"#
+    ]]
+    .assert_eq(&sent(&[turn("test/model", "so", Vec::new(), &blocks)]));
+    let calls = json!([unsigned, {"type": "tool_use", "id": "a"}]);
+    let calls = [turn("test/model", "", vec![call("a", "{}")], &calls)];
+    assert!(!sent(&calls).contains("cut"));
+    settings.capabilities.reasoning_roundtrip = true;
+    assert!(body(&settings, &calls)["messages"].to_string().contains("cut"), "where nothing is ever signed");
 }
 
 #[test]
@@ -217,7 +269,7 @@ fn a_longer_conversation_begins_with_the_shorter_and_is_marked_where_that_ended(
     for round in 0..4 {
         let id = format!("c{round}");
         let blocks = json!([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "tool_use", "id": id}]);
-        messages.extend([turn("claude", "", vec![call(&id, "{}")], &blocks), result(&id)]);
+        messages.extend([turn("claude/model", "", vec![call(&id, "{}")], &blocks), result(&id)]);
         let longer = body(&settings(), &messages);
         assert_eq!(longer.to_string().matches("cache_control").count(), 3);
         let ended = shorter["messages"].as_array().unwrap().len() - 1;

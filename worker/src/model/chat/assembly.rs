@@ -51,9 +51,11 @@ impl Assembly for Completion {
         let finish = match self.finish.as_deref() {
             Some("length" | "max_tokens") => FinishReason::Length,
             Some("content_filter") => FinishReason::Filtered,
-            Some(reason @ ("error" | "insufficient_system_resource" | "abort")) => {
+            Some(reason @ ("error" | "abort")) => {
                 return Err(ModelError::Broken { why: format!("the server gave up with `{reason}`") });
             }
+            Some(reason @ "insufficient_system_resource") => return Err(fault::overload(reason)),
+            None => FinishReason::Unsaid,
             _ if drafts.is_empty() => FinishReason::Stop,
             _ => FinishReason::ToolCalls,
         };
@@ -64,7 +66,7 @@ impl Assembly for Completion {
             blocks.extend(members::block(draft.members, Some(&call.id)));
             calls.push(call);
         }
-        let opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.provider.to_owned(), blocks });
+        let opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.model.to_owned(), blocks });
         let text = if self.text.is_empty() { self.refusal } else { self.text };
         let turn = AssistantTurn { text, reasoning: self.reasoning, calls, opaque };
         Ok(Answer { turn, finish, usage: self.usage, repairs: Vec::new(), by: None })

@@ -103,8 +103,8 @@ impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let writer = Writer {
             reasoning: self.settings.capabilities.reasoning_roundtrip,
-            provider: self.settings.provider(),
-            ids: FittingIds::new(IDS, self.messages, self.settings.provider()),
+            model: &self.settings.name,
+            ids: FittingIds::new(IDS, self.messages, &self.settings.name),
         };
         let mut list = serializer.serialize_seq(Some(self.messages.len()))?;
         for message in self.messages {
@@ -148,7 +148,7 @@ struct WireFunction<'a> {
 /// How the messages of one request are written.
 struct Writer<'a> {
     reasoning: bool,
-    provider: &'a str,
+    model: &'a str,
     ids: FittingIds<'a>,
 }
 
@@ -167,7 +167,7 @@ impl Writer<'_> {
 
     /// Where reasoning goes back at all, it goes back with every turn, even with one that had none: the server counts.
     fn turn<'m>(&self, turn: &'m AssistantTurn) -> WireMessage<'m> {
-        let blocks = turn.blocks_for(self.provider);
+        let blocks = turn.blocks_for(self.model);
         WireMessage {
             role: "assistant",
             content: (turn.calls.is_empty() || !turn.text.is_empty()).then_some(turn.text.as_str()),

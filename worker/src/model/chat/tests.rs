@@ -48,7 +48,7 @@ fn text_reasoning_and_usage_come_in_many_spellings() {
             Stop "a" thought "hm" 8+2+0
             Stop "a" thought ""
             Stop "a" thought "hm"
-            Stop "a"
+            Unsaid "a"
             Filtered "I must not"
         "#]],
     );
@@ -97,6 +97,7 @@ fn an_answer_is_whole_or_an_error() {
         data: {"error":{"message":"no such model","code":404}}
         delta {"content":"a"} ; finish error
         delta {"content":"a"} ; finish insufficient_system_resource
+        call {"index":0,"id":"x","function":{"name":"a","arguments":"{\"p\":"}} ; data: [DONE]
         delta {"content":"a"} ; data: {"choices":[{"de ; finish stop ; data: [DONE]
         delta {"content":"a"} ; finish stop ; data: {"usa
         "#,
@@ -104,14 +105,15 @@ fn an_answer_is_whole_or_an_error() {
             again: the model's answer broke off: the stream ended before the model said that it was finished
             again: the model's answer broke off: the stream ended before the model said that it was finished
             again: the model's answer broke off: the stream ended before the model said that it was finished
-            Stop ""
+            Unsaid ""
             again: the model endpoint is overloaded or broken (500): out of memory
             again: the model's answer broke off: the server reported an error: failed to decode
             again: the model's answer broke off: the server reported an error: no JSON
             again: the model endpoint asks for fewer requests: Rate limit reached
             error: the model endpoint refuses the request (404): no such model
             again: the model's answer broke off: the server gave up with `error`
-            again: the model's answer broke off: the server gave up with `insufficient_system_resource`
+            again: the model endpoint is overloaded or broken (503): the server gave up with `insufficient_system_resource`
+            Unsaid "" x=a({"p":)
             again: the model's answer broke off: a piece of the stream is no JSON: `{"choices":[{"de`
             Stop "a"
         "#]],
@@ -204,7 +206,7 @@ fn what_a_server_wants_back_goes_back_to_it_and_to_nobody_else() {
         }"#]]
     .assert_eq(&format!("{:#}", after(answer.clone(), "test/model")["messages"][1]));
     assert_eq!(
-        after(answer, "other/model")["messages"][1],
+        after(answer, "test/other")["messages"][1],
         json!({"role": "assistant", "content": null,
             "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]})
     );

@@ -187,6 +187,13 @@ fn a_pause_that_is_too_long_is_nobodys() {
 }
 
 #[test]
+fn an_endpoint_that_says_in_its_answer_that_it_has_no_room_has_refused() {
+    let body = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"insufficient_system_resource\"}]}\n\n";
+    let answer = crate::model::testing::read(&crate::model::Dialect::OpenAiChat, [body.as_bytes()]).answer;
+    assert_eq!(fate(&answer), Fate::Refused { pause: None });
+}
+
+#[test]
 fn an_endpoint_is_an_address_and_an_account() {
     let governors = Governors::default();
     let of = |url: &str, key: &str| {

@@ -7,7 +7,8 @@
 //! **Invariant:** a call that parses is not altered, not by a byte.
 //! **Invariant:** nothing is made up: a mended call holds no text that the model did not write, and no arguments at all are never `{}`
 //! where the tool needs some.
-//! **Invariant:** a cut answer is never completed. Brackets are closed, and text is read as calls, only where the model had finished.
+//! **Invariant:** a cut answer is never completed. Brackets are closed, and text is read as calls, only where the model had finished,
+//! and said so: an answer that ended without a reason may be cut, and of its calls only what is whole by itself is carried out.
 //!
 //! A mended call takes the place of the broken one: in the transcript, in the next request, and in what is carried out, which so stay the
 //! same. A text that became calls leaves the turn's text for the same reason: it would be said twice. Every answer of every dialect comes
@@ -36,9 +37,10 @@ pub struct Mending(pub Arc<dyn Model>);
 
 /// Mends what can be mended in an answer, and counts it.
 pub fn mend(mut answer: Answer, request: &Request<'_>) -> Answer {
-    let had_finished = matches!(answer.finish, FinishReason::Stop | FinishReason::ToolCalls);
+    let had_finished = answer.finish.is_the_models();
+    let is_asked_again = had_finished || answer.finish == FinishReason::Unsaid;
     if answer.turn.calls.is_empty() {
-        if had_finished {
+        if is_asked_again {
             take_leaked(&mut answer, request);
         }
         return answer;
@@ -51,7 +53,7 @@ pub fn mend(mut answer: Answer, request: &Request<'_>) -> Answer {
                 call.arguments = text;
                 answer.repairs.extend(repairs);
             }
-            Reading::Unreadable if had_finished => answer.repairs.push(Repair::AskedAgain),
+            Reading::Unreadable if is_asked_again => answer.repairs.push(Repair::AskedAgain),
             // A cut call is not broken: the model is told that it was too long.
             Reading::Good | Reading::Unreadable => {}
         }
@@ -59,13 +61,15 @@ pub fn mend(mut answer: Answer, request: &Request<'_>) -> Answer {
     answer
 }
 
-/// Blocks that go back as they came hold the text as well. They cannot be rewritten here, so the model is asked again.
+/// Blocks that go back as they came hold the text as well. They cannot be rewritten here, so the model is asked again; so it is where
+/// nobody said that the text was at its end.
 fn take_leaked(answer: &mut Answer, request: &Request<'_>) {
     let turn = &mut answer.turn;
     if !looks_like_a_call(&turn.text) {
         return;
     }
-    let found = leaked::read(&turn.text, request.tools).filter(|_| turn.opaque.is_none());
+    let may_be_read = answer.finish.is_the_models() && turn.opaque.is_none();
+    let found = may_be_read.then(|| leaked::read(&turn.text, request.tools)).flatten();
     let Some((start, calls)) = found else { return answer.repairs.push(Repair::AskedAgain) };
     answer.repairs.extend(calls.iter().map(|_| Repair::LeakedCall));
     let mut ids = free_ids(request);

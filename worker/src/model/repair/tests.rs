@@ -182,6 +182,28 @@ fn what_was_cut_is_neither_mended_at_its_end_nor_counted() {
 }
 
 #[test]
+fn an_answer_that_ended_without_a_reason_is_neither_closed_nor_read_as_calls_but_asked_again() {
+    let unsaid = |text: &str, calls: &[(&str, &str)]| shown(&mended(answer(text, calls, FinishReason::Unsaid)));
+    let leaked = "<tool_call>{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}</tool_call>";
+    let cases = [
+        unsaid("", &[("look", r#"{"at": "a"}"#)]),
+        unsaid("", &[("look", r#"{"at": "a""#)]),
+        unsaid("", &[("look", "{\"at\": \"a\nb\"}")]),
+        unsaid(leaked, &[]),
+        unsaid("I will", &[]),
+    ];
+    expect![[r#"
+        "" [c0=look {"at": "a"}] Unsaid []
+        "" [c0=look {"at": "a"] Unsaid [AskedAgain]
+        "" [c0=look {"at": "a\u000ab"}] Unsaid [ControlCharacters]
+        "<tool_call>{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}</tool_call>" [] Unsaid [AskedAgain]
+        "I will" [] Unsaid []
+    "#]]
+    .assert_eq(&cases.concat());
+    assert_eq!(mended(answer(leaked, &[], FinishReason::Stop)).turn.calls.len(), 1);
+}
+
+#[test]
 fn no_arguments_are_enough_for_a_tool_that_needs_none() {
     let answer = mended(answer("", &[("look", ""), ("read_file", ""), ("unknown", "")], FinishReason::ToolCalls));
     assert_eq!(answer.repairs, [Repair::AskedAgain], "only `read_file` needs something");

@@ -91,7 +91,7 @@ impl Assembly for Response {
             _ if turn.calls.is_empty() => FinishReason::Stop,
             _ => FinishReason::ToolCalls,
         };
-        turn.opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.provider.to_owned(), blocks });
+        turn.opaque = (!blocks.is_empty()).then(|| Opaque { provider: ending.model.to_owned(), blocks });
         Ok(Answer { turn, finish, usage, repairs: Vec::new(), by: None })
     }
 }

@@ -3,6 +3,8 @@
 //! **Invariant:** the same conversation gives the same bytes, and the input of a longer one begins with the input of the shorter.
 //! **Invariant:** a call goes out as the conversation has it, even where the item that it came in says something else: the call may have
 //! been mended, and it was carried out as mended. The item keeps its place.
+//! **Invariant:** no turn ends with reasoning. An answer that was cut while the model reasoned holds nothing but that, and `OpenAI` refuses
+//! reasoning "without its required following item".
 //!
 //! Standing orders go as `instructions`, before everything else. Tools say `strict` in any case: where it is missing, `OpenAI` takes it
 //! for true.
@@ -60,7 +62,7 @@ impl Serialize for Body<'_> {
             }
             messages => messages,
         };
-        map.serialize_entry("input", &Input { provider: settings.provider(), messages })?;
+        map.serialize_entry("input", &Input { model: &settings.name, messages })?;
         map.end()
     }
 }
@@ -74,8 +76,10 @@ impl Body<'_> {
             ("model", json!(settings.wire_name())),
             (bound, json!(request.max_tokens.min(settings.max_output))),
             ("store", json!(false)),
-            ("include", json!(["reasoning.encrypted_content"])),
         ];
+        if capabilities.encrypted_reasoning {
+            defaults.push(("include", json!(["reasoning.encrypted_content"])));
+        }
         if !capabilities.affinity_key.is_empty() {
             defaults.push((&capabilities.affinity_key, json!(request.label.run.as_str())));
         }
@@ -87,13 +91,13 @@ impl Body<'_> {
 }
 
 struct Input<'a> {
-    provider: &'a str,
+    model: &'a str,
     messages: &'a [Message],
 }
 
 impl Serialize for Input<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ids = FittingIds::new(IDS, self.messages, self.provider);
+        let ids = FittingIds::new(IDS, self.messages, self.model);
         let mut list = serializer.serialize_seq(None)?;
         for message in self.messages {
             match message {
@@ -103,7 +107,7 @@ impl Serialize for Input<'_> {
                     &json!({"type": "function_call_output", "call_id": ids.fit(call_id), "output": content}),
                 )?,
                 Message::Assistant(turn) => {
-                    for item in items(turn, turn.blocks_for(self.provider), &ids) {
+                    for item in items(turn, turn.blocks_for(self.model), &ids) {
                         list.serialize_element(&item)?;
                     }
                 }
@@ -119,7 +123,8 @@ struct Said<'a> {
     content: &'a str,
 }
 
-/// A turn as input: its own items where this provider wrote it, with the calls that the conversation has; else text and calls.
+/// A turn as input: its own items where this model wrote it, with the calls that the conversation has; else text and calls.
+/// Reasoning that nothing follows is left out.
 fn items(turn: &AssistantTurn, blocks: &[Value], ids: &FittingIds<'_>) -> Vec<Value> {
     let call_of = |item: &Value| turn.calls.iter().position(|call| item.get("call_id").is_some_and(|id| *id == call.id));
     let is_said = |item: &&Value| item.get("type").is_some_and(|kind| kind == "message");
@@ -138,7 +143,14 @@ fn items(turn: &AssistantTurn, blocks: &[Value], ids: &FittingIds<'_>) -> Vec<Va
     items.extend(new_text);
     let rest = turn.calls.iter().zip(written).filter(|(_, written)| !written);
     items.extend(rest.map(|(new, _)| call(new, &json!({"type": "function_call"}), ids)));
+    while items.last().is_some_and(is_reasoning) {
+        items.pop();
+    }
     items
+}
+
+fn is_reasoning(item: &Value) -> bool {
+    item.get("type").is_some_and(|kind| kind == "reasoning")
 }
 
 /// The text of an item, or what it says instead.
@@ -154,8 +166,7 @@ fn is_empty_reasoning(item: &Value) -> bool {
         Some(Value::Array(parts)) => !parts.is_empty(),
         _ => false,
     };
-    item.get("type").is_some_and(|kind| kind == "reasoning")
-        && !["encrypted_content", "content", "summary"].into_iter().any(holds)
+    is_reasoning(item) && !["encrypted_content", "content", "summary"].into_iter().any(holds)
 }
 
 /// A call in its item. A server's own kind of call becomes one of a function: that is how it was carried out and how it is answered.

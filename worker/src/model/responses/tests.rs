@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AssistantTurn, Dialect, Message, ModelSettings, Opaque, Request, ToolCall,
+    AssistantTurn, Dialect, FinishReason, Message, ModelSettings, Opaque, Request, ToolCall,
     testing::{self, label},
     wire::wire,
 };
@@ -48,16 +48,16 @@ fn items_become_an_answer_and_stay_as_they_came() {
         added 0 {"type":"message","content":[]} ; refusal.delta 0 "I must not" ; done 0 {"type":"message","content":[{"type":"refusal","refusal":"I must not"}]} ; completed
         "#,
         &expect![[r#"
-            Stop "hello" thought "hm" 4+5+2 test [{"encrypted_content":"x","id":"r","summary":[{"text":"hm","type":"summary_text"}],"type":"reasoning"},{"content":[{"text":"hello","type":"output_text"}],"id":"m","type":"message"}]
-            ToolCalls "" c1=f({"p":1}) test [{"arguments":"{\"p\":1}","call_id":"c1","id":"f","name":"f","type":"function_call"}]
-            ToolCalls "" c1=f({}) test [{"call_id":"c1","id":"i","name":"f","type":"function_call"}]
-            ToolCalls "" c1=f({"only":"done"}) test [{"arguments":"{\"only\":\"done\"}","call_id":"c1","name":"f","type":"function_call"}]
-            ToolCalls "" call_3_1=f({}) call_3_2=g({}) test [{"arguments":"{}","call_id":"call_3_1","name":"f","type":"function_call"},{"arguments":"{}","call_id":"call_3_2","name":"g","type":"function_call"}]
-            ToolCalls "" c1=sql(SELECT) test [{"call_id":"c1","id":"i","input":"","name":"sql","type":"custom_tool_call"}]
+            Stop "hello" thought "hm" 4+5+2 test/model [{"encrypted_content":"x","id":"r","summary":[{"text":"hm","type":"summary_text"}],"type":"reasoning"},{"content":[{"text":"hello","type":"output_text"}],"id":"m","type":"message"}]
+            ToolCalls "" c1=f({"p":1}) test/model [{"arguments":"{\"p\":1}","call_id":"c1","id":"f","name":"f","type":"function_call"}]
+            ToolCalls "" c1=f({}) test/model [{"call_id":"c1","id":"i","name":"f","type":"function_call"}]
+            ToolCalls "" c1=f({"only":"done"}) test/model [{"arguments":"{\"only\":\"done\"}","call_id":"c1","name":"f","type":"function_call"}]
+            ToolCalls "" call_3_1=f({}) call_3_2=g({}) test/model [{"arguments":"{}","call_id":"call_3_1","name":"f","type":"function_call"},{"arguments":"{}","call_id":"call_3_2","name":"g","type":"function_call"}]
+            ToolCalls "" c1=sql(SELECT) test/model [{"call_id":"c1","id":"i","input":"","name":"sql","type":"custom_tool_call"}]
             ToolCalls "" call_3_1=({})
             Stop "unannounced"
-            Stop "only here" test [{"content":[{"text":"only","type":"output_text"},{"text":" here","type":"output_text"}],"type":"message"}]
-            Stop "I must not" test [{"content":[{"refusal":"I must not","type":"refusal"}],"type":"message"}]
+            Stop "only here" test/model [{"content":[{"text":"only","type":"output_text"},{"text":" here","type":"output_text"}],"type":"message"}]
+            Stop "I must not" test/model [{"content":[{"refusal":"I must not","type":"refusal"}],"type":"message"}]
         "#]],
     );
 }
@@ -102,7 +102,7 @@ fn a_body_need_not_be_a_stream() {
         r#"{"id":"x"}"#,
     ];
     expect![[r#"
-        ToolCalls "" thought "hm" c=f({}) 0+3+4 test [{"content":[{"text":"hm","type":"reasoning_text"}],"summary":[],"type":"reasoning"},{"arguments":"{}","call_id":"c","name":"f","type":"function_call"}]
+        ToolCalls "" thought "hm" c=f({}) 0+3+4 test/model [{"content":[{"text":"hm","type":"reasoning_text"}],"summary":[],"type":"reasoning"},{"arguments":"{}","call_id":"c","name":"f","type":"function_call"}]
         again: the model endpoint is overloaded or broken (500): oops
         again: the model's answer broke off: the server reported an error: {"id":"x"}
     "#]].assert_eq(&bodies.map(|body| testing::show(&Dialect::OpenAiResponses, body)).concat());
@@ -126,7 +126,7 @@ fn call(id: &str, arguments: &str) -> ToolCall {
     ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into() }
 }
 
-fn conversation(provider: &str) -> Vec<Message> {
+fn conversation(model: &str) -> Vec<Message> {
     let blocks = json!([
         {"type": "reasoning", "id": "r", "summary": [], "encrypted_content": "x"},
         {"type": "reasoning", "id": "looked up in vain", "summary": []},
@@ -136,7 +136,7 @@ fn conversation(provider: &str) -> Vec<Message> {
         {"type": "function_call", "call_id": "not carried out", "name": "f", "arguments": "{}"},
     ]);
     let calls = vec![call("a", "{\"as\":\"mended\"}"), call("b", "SELECT"), call("c", "{\"leaked\":1}")];
-    let opaque = Some(Opaque { provider: provider.into(), blocks: blocks.as_array().unwrap().clone() });
+    let opaque = Some(Opaque { provider: model.into(), blocks: blocks.as_array().unwrap().clone() });
     let result = |id: &str| Message::Tool { call_id: id.into(), name: "f".into(), content: format!("of {id}") };
     vec![
         Message::system("be good"),
@@ -162,12 +162,12 @@ fn a_turn_goes_back_in_its_items_with_the_calls_that_were_carried_out() {
         {"call_id":"a","output":"of a","type":"function_call_output"},
         {"call_id":"b","output":"of b","type":"function_call_output"},
         {"call_id":"c","output":"of c","type":"function_call_output"},
-        {"role":"developer","content":"be better"}]}"#]].assert_eq(&written(&settings(), &conversation("openai")));
+        {"role":"developer","content":"be better"}]}"#]].assert_eq(&written(&settings(), &conversation("openai/model")));
 }
 
 #[test]
-fn another_provider_gets_text_and_calls() {
-    let written = written(&settings(), &conversation("azure"));
+fn another_model_of_the_provider_gets_text_and_calls() {
+    let written = written(&settings(), &conversation("openai/other"));
     expect![[r#"
         :[{"role":"user","content":"go"},
         {"content":"so","role":"assistant"},
@@ -179,6 +179,32 @@ fn another_provider_gets_text_and_calls() {
         {"call_id":"c","output":"of c","type":"function_call_output"},
         {"role":"developer","content":"be better"}]}"#]]
     .assert_eq(written.split_once("\"input\"").unwrap().1);
+}
+
+#[test]
+fn an_answer_that_was_cut_while_the_model_reasoned_does_not_go_back_as_reasoning() {
+    let item = json!({"type": "reasoning", "id": "r", "summary": [], "encrypted_content": "x"});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let end = json!({"type": "response.incomplete", "response": {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}});
+    let answer =
+        testing::read(&Dialect::OpenAiResponses, [format!("data: {done}\n\ndata: {end}\n\n").as_bytes()]).answer.unwrap();
+    assert_eq!((answer.finish, answer.turn.opaque.is_some()), (FinishReason::Length, true));
+    let mut messages = [Message::user("go"), Message::Assistant(answer.turn), Message::user("be shorter")];
+    let settings = ModelSettings { name: "test/model".to_owned(), ..settings() };
+    let input = |messages: &[Message]| serde_json::from_slice::<Value>(&body(&settings, messages)).unwrap()["input"].to_string();
+    expect![[r#"[{"content":"go","role":"user"},{"content":"be shorter","role":"user"}]"#]].assert_eq(&input(&messages));
+    let said = json!({"type": "message", "content": [{"type": "output_text", "text": "so"}]});
+    let opaque = Some(Opaque { provider: "test/model".into(), blocks: vec![item.clone(), said, item] });
+    messages[1] = Message::Assistant(AssistantTurn { text: "so".into(), opaque, ..AssistantTurn::default() });
+    assert_eq!(input(&messages).matches("encrypted_content").count(), 1, "what led to the text goes back, the rest does not");
+}
+
+#[test]
+fn encrypted_reasoning_is_asked_for_unless_the_configuration_says_no() {
+    let mut settings = settings();
+    assert!(written(&settings, &[]).contains("reasoning.encrypted_content"));
+    settings.capabilities.encrypted_reasoning = false;
+    assert!(!written(&settings, &[]).contains("include"));
 }
 
 #[test]
@@ -197,7 +223,7 @@ fn capabilities_are_written_as_this_dialect_has_them() {
 
 #[test]
 fn the_input_of_a_longer_conversation_begins_with_the_bytes_of_the_shorter() {
-    let messages = conversation("openai");
+    let messages = conversation("openai/model");
     for count in 1..messages.len() {
         let (short, long) = (body(&settings(), &messages[..count]), body(&settings(), &messages[..=count]));
         assert!(long.starts_with(&short[..short.len() - 2]), "all but the closing brackets, at {count}");

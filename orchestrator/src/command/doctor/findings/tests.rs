@@ -106,6 +106,14 @@ fn what_was_refused_is_no_and_is_held_against_the_configuration() {
     "#]],
     );
     check(
+        &refused(&[Part::Encrypted]),
+        &Capabilities::default(),
+        &expect![[r#"
+        streaming yes, tools yes, parallel calls yes, reasoning not seen, cache counters yes, strict schemas yes
+        it refuses encrypted reasoning; set `encrypted_reasoning = false` in [providers.mine]. It said: encrypted reasoning are not supported
+    "#]],
+    );
+    check(
         &refused(&[Part::Tools]),
         &Capabilities::default(),
         &expect![[r#"
@@ -133,6 +141,7 @@ fn a_refusal_says_what_to_leave_out() {
         (400, "the upstream provider refuses the request"),
         (404, "no endpoints found that support tool use"),
         (404, "there is no model `x`"),
+        (400, "Encrypted content is not supported with this model."),
     ];
     expect![[r#"
         400 `qwen` does not support tools: tools, streaming
@@ -141,6 +150,7 @@ fn a_refusal_says_what_to_leave_out() {
         400 the upstream provider refuses the request: strict schemas, tools, streaming
         404 no endpoints found that support tool use: tools
         404 there is no model `x`: 
+        400 Encrypted content is not supported with this model.: encrypted reasoning, strict schemas, tools, streaming
     "#]]
     .assert_eq(&cases.map(|(status, said)| after(status, said)).concat());
     let other = ModelError::Unauthorized { status: 401, said: "strict tools".to_owned() };
