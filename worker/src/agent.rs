@@ -7,6 +7,7 @@
 //! **Invariant:** each request extends the one before it; see [`crate::prefix`].
 //! **Invariant:** every loop has a limit, and limits are checked before they are spent; see [`allowance`] and [`patience`].
 //! **Invariant:** every call gets exactly one result; see [`act`].
+//! **Invariant:** between a reservation and its settlement nothing returns early, and nothing is done there that could wait.
 //!
 //! Not here: what a task is, where a worktree is, and whether `finish` is believed (the toolbox decides that).
 
@@ -41,6 +42,7 @@ use crate::{
     observe::{Observer, Progress},
     prefix::Kin,
     tool::{ToolOutcome, ToolSpec, Toolbox},
+    transcript::Paid,
 };
 
 const LAST_WORD: &str =
@@ -215,63 +217,68 @@ impl Agent {
     async fn ask(&self, session: &mut Session<'_>, room: u64) -> Result<Answer, AgentEnd> {
         let turn = session.talk.totals().turns + 1;
         let label = Label { turn, ..self.label.clone() };
-        session.talk.write(self.model.id(), &label, &session.tools).map_err(|error| no_transcript(&error))?;
-        let prompt = session.talk.prompt(&session.tools);
-        let reservation = self.reserve(session, Tokens { output: room, ..prompt }).await?;
-        let room = self.say_if_last(session, &label, &reservation)?;
+        let estimate = Tokens { output: room, ..session.talk.prompt(&session.tools) };
+        let reservation = self.reserve(session, estimate).await?;
+        let room = self.say_if_last(session, &reservation);
+        if let Err(error) = session.talk.write(self.model.id(), &label, &session.tools) {
+            self.budget.settle(reservation, Settlement { purpose: Purpose::Lost, ..Settlement::default() }).await;
+            return Err(no_transcript(&error));
+        }
         self.observer.saw(Progress::Asking { turn });
-        self.look_for_drift(session);
+        let prompt = session.talk.prompt(&session.tools);
         let meter = Meter::default();
         let on_delta = |delta: Delta<'_>| self.hear(delta, &meter);
         let request = Request { label: &label, messages: session.talk.messages(), tools: &session.tools, max_tokens: room };
         let answer = self.model.ask(&request, &on_delta, session.stop).await;
         let (used, settlement) = (used(&answer, prompt, &meter), settlement(&answer, prompt, &meter));
-        let (paid, price) = (settlement.used, self.price_of(&answer));
-        let cost = self.budget.settle(reservation, settlement).await.or_else(|| Some(price?.of(paid)));
-        session.talk.spent(paid, cost);
-        let answer = answer.map_err(|error| without_answer(&error, session.talk.totals().turns))?;
-        session
-            .talk
-            .answered(&answer, used, Sent { tools: &session.tools, max_tokens: room })
-            .map_err(|error| no_transcript(&error))?;
+        let tokens = settlement.used;
+        let price = price_of(&answer, self.model.as_ref());
+        let cost = self.budget.settle(reservation, settlement).await.or_else(|| Some(price?.of(tokens)));
+        let paid = Paid { tokens, cost };
+        self.look_for_drift(session);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                session.talk.lost(paid);
+                return Err(without_answer(&error, session.talk.totals().turns));
+            }
+        };
+        let sent = Sent { tools: &session.tools, max_tokens: room, paid };
+        session.talk.answered(&answer, used, sent).map_err(|error| no_transcript(&error))?;
         let tools = answer.turn.calls.iter().map(|call| call.name.clone()).collect();
-        self.observer.saw(Progress::Turn { turn, tokens: paid, cost, tools });
+        self.observer.saw(Progress::Turn { turn, tokens, cost, tools });
         Ok(answer)
     }
 
-    /// The price of whoever answered.
-    fn price_of(&self, answer: &Result<Answer, ModelError>) -> Option<Price> {
-        match answer {
-            Ok(Answer { by: Some(by), .. }) => by.price,
-            _ => self.model.price(),
-        }
-    }
-
-    /// Waits for the run's money, unless it is stopped meanwhile.
     async fn reserve(&self, session: &Session<'_>, estimate: Tokens) -> Result<Reservation, AgentEnd> {
-        let is_first = session.talk.totals().turns == 0;
-        let guessed = if is_first { estimate.prompt() } else { 0 };
-        let reserved = session.stop.run_until_cancelled(self.budget.reserve(Ask { estimate, guessed })).await;
+        let guessed = session.talk.guessed(&session.tools);
+        let reserved = self.wait_for_money(session.stop, Ask { estimate, guessed }).await;
         reserved.ok_or(AgentEnd::Cancelled)?.map_err(|refused| match refused {
             OverBudget::Run => AgentEnd::OverBudget,
             OverBudget::Share(limit) => exhausted(limit),
         })
     }
 
+    /// Waits for the run's money; nothing where it is stopped meanwhile.
+    async fn wait_for_money(&self, stop: &CancellationToken, ask: Ask) -> Option<Result<Reservation, OverBudget>> {
+        stop.run_until_cancelled(self.budget.reserve(ask)).await
+    }
+
     /// How much the answer may be. Where it may be the last that the run can pay for, the model is told; the answer pays for that.
-    fn say_if_last(&self, session: &mut Session<'_>, label: &Label, reservation: &Reservation) -> Result<u64, AgentEnd> {
+    /// Nothing of this request is written yet, so that the word joins what else the harness says.
+    fn say_if_last(&self, session: &mut Session<'_>, reservation: &Reservation) -> u64 {
         let room = reservation.estimate.output;
         if !reservation.last || session.told {
-            return Ok(room);
+            return room;
         }
         session.told = true;
         let text = format!("{LAST_WORD} and call `{}`.", self.terminal.tool);
         session.talk.say(&text);
-        session.talk.write(self.model.id(), label, &session.tools).map_err(|error| no_transcript(&error))?;
-        Ok(room.saturating_sub(estimate_tokens(Message::user(text).bytes())).max(1))
+        room.saturating_sub(estimate_tokens(Message::user(text).bytes())).max(1)
     }
 
-    /// A prefix that has changed costs money and nothing else: it is told, and the attempt goes on. In a build for tests it is a fault.
+    /// A prefix that has changed costs money and nothing else: it is told, and the attempt goes on. In a build for tests it is a fault:
+    /// therefore it is looked for when the request is settled, and not while the run's money is held.
     fn look_for_drift(&self, session: &mut Session<'_>) {
         let kin = self.kin.as_ref().filter(|_| !std::mem::replace(&mut session.is_known, true));
         let other = kin.and_then(|kin| kin.look(&session.tools, session.talk.messages()));
@@ -353,6 +360,14 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The price of whoever answered, and of whoever was asked where nobody did.
+fn price_of(answer: &Result<Answer, ModelError>, asked: &dyn Model) -> Option<Price> {
+    match answer {
+        Ok(Answer { by: Some(by), .. }) => by.price,
+        _ => asked.price(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! **Invariant:** lines are only ever added. A line that a crash tore is left out when the file is read, and it can only be the last.
 //!
 //! Each line has a `version` and a `turn`, and one of: `start` (who was asked, with which tools), `message`, `answer` (what the
-//! provider counted), `compacted` (what was replaced with what, to make room), `end` (how it went).
+//! provider counted), `compacted` (what was replaced with what, to make room), `lost` (what a request took that brought no answer), `end` (how it went).
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,7 +14,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::Tokens;
+use shared::{Money, Tokens};
 
 use crate::{
     context::compaction::{self, Replaced},
@@ -36,6 +36,8 @@ pub enum Entry {
     Answer(AnswerNote),
     /// The conversation was made shorter.
     Compacted(Compacted),
+    /// What a request took that brought no answer. One that took nothing has no line.
+    Lost(Paid),
     /// How the attempt ended, in one line for people.
     End(String),
 }
@@ -58,10 +60,23 @@ pub struct AnswerNote {
     pub max_tokens: u64,
     /// Why it stopped.
     pub finish: FinishReason,
-    /// What it took.
+    /// What the try took that it came from.
     pub usage: Tokens,
     /// Whether that was estimated from bytes, the provider having counted nothing.
     pub estimated: bool,
+    /// What all tries took; old transcripts do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Paid>,
+}
+
+/// What was paid for a request, over all its tries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// What they took.
+    pub tokens: Tokens,
+    /// What that cost; none where nobody knew the price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
 }
 
 /// How a conversation was made shorter.
@@ -86,11 +101,17 @@ pub struct SummaryNote {
     /// The answer, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<AssistantTurn>,
+    /// Why the answer ended; old transcripts do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<FinishReason>,
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What it took.
     pub usage: Tokens,
+    /// The same with its cost; old transcripts do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Paid>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +167,13 @@ impl Transcript {
         self.file.write_all(b"\n")
     }
 
+    /// One whose lines go nowhere: every write fails when it is flushed.
+    #[cfg(test)]
+    pub(crate) fn unwritable(path: &Path) -> Self {
+        File::create(path).unwrap();
+        Self { file: BufWriter::new(File::open(path).unwrap()), path: path.to_owned() }
+    }
+
     /// Hands all lines to the system: from here on they outlive this process.
     pub fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
@@ -191,7 +219,7 @@ pub(crate) fn messages_of(path: &Path, entries: Vec<(u32, Entry)>) -> io::Result
                 let applied = compaction::apply(&mut messages, &replaced);
                 applied.map_err(|why| wrong(format!("{} cannot be read: {why}", path.display())))?;
             }
-            Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
+            Entry::Start(_) | Entry::Answer(_) | Entry::Lost(_) | Entry::End(_) => {}
         }
     }
     let written = messages.len();
@@ -260,7 +288,8 @@ mod tests {
         for message in conversation() {
             transcript.append(1, &Entry::Message(message)).unwrap();
         }
-        let note = AnswerNote { max_tokens: 9, finish: FinishReason::ToolCalls, usage: Tokens::default(), estimated: true };
+        let note =
+            AnswerNote { max_tokens: 9, finish: FinishReason::ToolCalls, usage: Tokens::default(), estimated: true, paid: None };
         transcript.append(1, &Entry::Answer(note)).unwrap();
         transcript.append(1, &Entry::End("cancelled".into())).unwrap();
         transcript.flush().unwrap();

@@ -13,23 +13,26 @@ use std::sync::Arc;
 
 use shared::{Purpose, Tokens};
 
-use super::{Agent, AgentEnd, Session, no_transcript, settlement};
+use super::{Agent, AgentEnd, Session, no_transcript, price_of, settlement};
 use crate::{
     agent::allowance::Means,
-    budget::Settlement,
+    budget::{Ask, Settlement},
     context::{
         compaction::{self, Plan},
         room::Room,
         summary,
     },
-    model::{Answer, Label, Message, Model, ModelError, Request, Role, estimate_tokens, meter::Meter, tool_bytes},
+    model::{Answer, FinishReason, Label, Message, Model, ModelError, Request, Role, estimate_tokens, meter::Meter, tool_bytes},
     observe::Progress,
     tool::ToolSpec,
-    transcript::{Compacted, SummaryNote},
+    transcript::{Compacted, Paid, SummaryNote},
 };
 
 /// The longest summary that is asked for, in tokens; a model that thinks before it answers needs most of it for that.
 const LONGEST: u64 = 4_096;
+
+/// What stands between a summary that was cut and the list of what was done.
+const CUT: &str = "(This summary was cut here, because it was too long.)";
 
 /// Somebody who may sum up, and what they would be asked.
 struct Question {
@@ -52,7 +55,7 @@ impl Agent {
 
     /// The server says that the conversation is too long: the window is smaller than was thought. Says whether it is shorter now.
     pub(super) async fn shrink(&self, session: &mut Session<'_>) -> Result<bool, AgentEnd> {
-        session.window = session.talk.prompt(&session.tools).total() / 10 * 9;
+        session.window = session.window.min(session.talk.prompt(&session.tools).total() / 10 * 9);
         self.compact(session, self.room(session.window)).await
     }
 
@@ -70,11 +73,10 @@ impl Agent {
         let written = session.talk.write_said(self.model.id(), &label, &session.tools);
         written.map_err(|error| no_transcript(&error))?;
         let asked = self.sum_up(session, &plan, &label).await?;
-        let said =
-            asked.as_ref().and_then(|note| note.answer.as_ref()).map(|turn| turn.text.trim()).filter(|text| !text.is_empty());
         let messages = session.talk.messages();
-        let summary = said.map_or_else(|| summary::list(messages, plan.gone()), str::to_owned);
+        let said = asked.as_ref().and_then(said);
         let is_summed_up = said.is_some();
+        let summary = standing(said, || summary::list(messages, plan.gone()));
         let replaced = plan.carry_out(messages, &summary);
         let shorter = session.talk.compact(label.turn, Compacted { replaced, asked });
         shorter.map_err(|error| no_transcript(&error))?;
@@ -88,21 +90,23 @@ impl Agent {
         let Some(end) = plan.summed_up() else { return Ok(None) };
         let question = self.question(session, end);
         let label = Label { role: Role::Summariser, ..label.clone() };
-        let (answer, usage) = self.ask_for_summary(session, &question, &label).await;
-        session.talk.spent(usage, question.model.price().map(|price| price.of(usage)));
+        let (answer, paid) = self.ask_for_summary(session, &question, &label).await;
         if matches!(answer, Err(ModelError::Cancelled)) && session.stop.is_cancelled() {
+            session.talk.lost(paid);
             return Err(AgentEnd::Cancelled);
         }
-        let (answer, error) = match answer {
-            Ok(answer) => (Some(answer.turn), None),
+        session.talk.spent(paid);
+        let (answer, finish, error) = match answer {
+            Ok(answer) => (Some(answer.turn), Some(answer.finish), None),
             Err(error) => {
                 tracing::warn!(%error, "a conversation is made shorter without a summary");
-                (None, Some(error.to_string()))
+                (None, None, Some(error.to_string()))
             }
         };
         let Question { model, begun, mut messages, .. } = question;
         let messages = messages.split_off(begun);
-        Ok(Some(SummaryNote { model: model.id().to_owned(), begun, messages, answer, error, usage }))
+        let (model, usage, paid) = (model.id().to_owned(), paid.tokens, Some(paid));
+        Ok(Some(SummaryNote { model, begun, messages, answer, finish, error, usage, paid }))
     }
 
     fn question(&self, session: &Session<'_>, end: usize) -> Question {
@@ -128,7 +132,7 @@ impl Agent {
         session: &Session<'_>,
         question: &Question,
         label: &Label,
-    ) -> (Result<Answer, ModelError>, Tokens) {
+    ) -> (Result<Answer, ModelError>, Paid) {
         let Question { model, messages, tools, .. } = question;
         let bytes = messages.iter().map(Message::bytes).sum::<u64>() + tool_bytes(tools);
         let known = session.talk.prompt(&session.tools);
@@ -145,19 +149,40 @@ impl Agent {
             window: model.context_window(),
             max_tokens: LONGEST.min(model.max_output()),
         };
-        let Ok(room) = means.room(&session.talk.totals(), prompt) else { return (Err(no_room()), Tokens::default()) };
-        let Ok(reservation) = self.budget.reserve(Tokens { output: room, ..prompt }.into()).await else {
-            return (Err(no_room()), Tokens::default());
+        let Ok(room) = means.room(&session.talk.totals(), prompt) else { return (Err(no_room()), Paid::default()) };
+        // The question was never counted, and what stands before it is weighed by bytes too.
+        let ask = Ask { estimate: Tokens { output: room, ..prompt }, guessed: prompt.prompt() };
+        let reservation = match self.wait_for_money(session.stop, ask).await {
+            Some(Ok(reservation)) => reservation,
+            Some(Err(_)) => return (Err(no_room()), Paid::default()),
+            None => return (Err(ModelError::Cancelled), Paid::default()),
         };
         let request = Request { label, messages, tools, max_tokens: reservation.estimate.output };
         let meter = Meter::default();
         let answer = model.ask(&request, &|delta| meter.hear(&delta), session.stop).await;
         let settlement = settlement(&answer, prompt, &meter);
-        let used = settlement.used;
+        let (tokens, price) = (settlement.used, price_of(&answer, model.as_ref()));
         let other = self.summariser.as_ref().map(|model| model.id().to_owned());
         let model = settlement.model.clone().or(other);
-        self.budget.settle(reservation, Settlement { purpose: Purpose::Summary, model, ..settlement }).await;
-        (answer, used)
+        let settled = self.budget.settle(reservation, Settlement { purpose: Purpose::Summary, model, ..settlement }).await;
+        (answer, Paid { tokens, cost: settled.or_else(|| Some(price?.of(tokens))) })
+    }
+}
+
+/// The text of a summary, if there is one, and whether it is whole.
+fn said(note: &SummaryNote) -> Option<(&str, bool)> {
+    let text = note.answer.as_ref()?.text.trim();
+    let is_cut = matches!(note.finish, Some(FinishReason::Length | FinishReason::Filtered));
+    (!text.is_empty()).then_some((text, !is_cut))
+}
+
+/// What stands there instead of the turns that go: the summary; and where it was cut or is missing, the list of what was done, for
+/// the end of a summary says what is left to do.
+fn standing(said: Option<(&str, bool)>, list: impl FnOnce() -> String) -> String {
+    match said {
+        Some((text, true)) => text.to_owned(),
+        Some((text, false)) => format!("{text}\n\n{CUT}\n\n{}", list()),
+        None => list(),
     }
 }
 

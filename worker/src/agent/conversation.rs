@@ -5,6 +5,8 @@
 //! **Invariant:** a message is in the transcript before a model sees it.
 //! **Invariant:** secrets are masked when a message comes in, and never later, so that neither transcript nor request holds one and both
 //! stay the same bytes. What the model itself wrote stays as it wrote it.
+//! **Invariant:** what was paid is in the transcript, as it was paid: whoever resumes begins with the same totals. What a try took that
+//! brought no answer has a line of its own.
 
 use std::{borrow::Cow, io, path::Path, sync::Arc};
 
@@ -18,7 +20,7 @@ use crate::{
     model::{Answer, Label, Message, tool_bytes},
     prefix::{Drift, Prints},
     tool::ToolSpec,
-    transcript::{self, AnswerNote, Compacted, Entry, Start, Transcript, tool_value},
+    transcript::{self, AnswerNote, Compacted, Entry, Paid, Start, Transcript, tool_value},
 };
 
 /// What a conversation has taken.
@@ -28,8 +30,19 @@ pub struct Totals {
     pub turns: u32,
     /// Tokens of all requests.
     pub tokens: Tokens,
-    /// What they cost; none where nobody knows the price.
+    /// What those of them cost whose price is known; none where nobody knows any.
     pub cost: Option<Money>,
+}
+
+impl Totals {
+    /// What nobody can price adds nothing to the cost, and takes nothing from it.
+    fn add(&mut self, paid: Paid) {
+        self.tokens += paid.tokens;
+        self.cost = match (self.cost, paid.cost) {
+            (Some(sum), Some(cost)) => Some(sum + cost),
+            (sum, cost) => sum.or(cost),
+        };
+    }
 }
 
 /// Messages, transcript, totals.
@@ -52,6 +65,8 @@ struct Counted {
     messages: usize,
     bytes: u64,
     tokens: u64,
+    /// How many of them nobody counted after all: the answer came without a count.
+    guessed: u64,
     is_cached: bool,
 }
 
@@ -77,20 +92,21 @@ impl Conversation {
         }
     }
 
-    /// A conversation that was interrupted, with what it has taken so far. Its transcript goes on.
+    /// A conversation that was interrupted, with what it has taken so far. Its transcript goes on. An old one does not say what was
+    /// paid; it is taken to be what this price says.
     pub fn resume(path: &Path, price: Option<Price>, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let transcript = Transcript::reopen(path)?;
         let entries = transcript::read_entries(path)?;
         let mut totals = Totals::default();
         for (_, entry) in &entries {
-            let used = match entry {
-                Entry::Answer(note) => note.usage,
-                Entry::Compacted(Compacted { asked: Some(note), .. }) => note.usage,
-                Entry::Start(_) | Entry::Message(_) | Entry::Compacted(_) | Entry::End(_) => continue,
-            };
             totals.turns += u32::from(matches!(entry, Entry::Answer(_)));
-            totals.tokens += used;
-            totals.cost = price.map(|price| totals.cost.unwrap_or_default() + price.of(used));
+            let old = |tokens| Paid { tokens, cost: price.map(|price| price.of(tokens)) };
+            totals.add(match entry {
+                Entry::Answer(note) => note.paid.unwrap_or_else(|| old(note.usage)),
+                Entry::Compacted(Compacted { asked: Some(note), .. }) => note.paid.unwrap_or_else(|| old(note.usage)),
+                Entry::Lost(paid) => *paid,
+                Entry::Start(_) | Entry::Message(_) | Entry::Compacted(_) | Entry::End(_) => continue,
+            });
         }
         let (messages, written) = transcript::messages_of(path, entries)?;
         Ok(Self { written, started: written > 0, totals, ..Self::of(messages, transcript, secrecy) })
@@ -145,6 +161,17 @@ impl Conversation {
                 let (hit, miss) = if is_cached { (tokens, new) } else { (0, tokens + new) };
                 Tokens { hit, miss, ..Tokens::default() }
             }
+        }
+    }
+
+    /// How many tokens of [`prompt`](Self::prompt) stand behind no count: all of them when it begins, when it is resumed, and where the
+    /// provider never counts. What is weighed as the provider has weighed this very conversation is no mere guess: what the run has
+    /// learned about guesses would correct it twice.
+    pub(super) fn guessed(&self, tools: &[ToolSpec]) -> u64 {
+        let since = |new: u64| if self.gauge.is_taught() { 0 } else { self.gauge.tokens(new) };
+        match self.counted {
+            None => since(bytes(&self.messages) + tool_bytes(tools)),
+            Some(Counted { messages, guessed, .. }) => guessed + since(bytes(&self.messages[messages..])),
         }
     }
 
@@ -205,18 +232,32 @@ impl Conversation {
         Ok(())
     }
 
-    /// Counts what a request took that brought no answer.
-    pub(super) fn spent(&mut self, used: Tokens, cost: Option<Money>) {
-        self.totals.tokens += used;
-        self.totals.cost = cost.map(|cost| self.totals.cost.unwrap_or_default() + cost);
+    /// Counts what a request took whose line says so itself.
+    pub(super) fn spent(&mut self, paid: Paid) {
+        self.totals.add(paid);
+    }
+
+    /// Counts what a request took that brought no answer, and writes it down. Why there is no answer matters more than a line that
+    /// cannot be written.
+    pub(super) fn lost(&mut self, paid: Paid) {
+        self.totals.add(paid);
+        if paid.tokens.total() == 0 {
+            return;
+        }
+        let written = self.transcript.append(self.totals.turns + 1, &Entry::Lost(paid)).and_then(|()| self.transcript.flush());
+        if let Err(error) = written {
+            tracing::warn!(%error, "what a request took could not be written");
+        }
     }
 
     /// Adds an answer, and what it took. It is written before its calls are carried out: whoever goes on after a crash knows of them.
     pub(super) fn answered(&mut self, answer: &Answer, used: Tokens, sent: Sent<'_>) -> io::Result<()> {
         self.totals.turns += 1;
+        self.totals.add(sent.paid);
         self.count(answer, used, sent.tools);
-        let note =
-            AnswerNote { max_tokens: sent.max_tokens, finish: answer.finish, usage: used, estimated: answer.usage.is_none() };
+        let Sent { max_tokens, paid, .. } = sent;
+        let (finish, estimated) = (answer.finish, answer.usage.is_none());
+        let note = AnswerNote { max_tokens, finish, usage: used, estimated, paid: Some(paid) };
         self.write_messages(self.totals.turns, self.messages.len())?;
         self.transcript.append(self.totals.turns, &Entry::Answer(note))?;
         self.transcript.flush()
@@ -226,13 +267,14 @@ impl Conversation {
     fn count(&mut self, answer: &Answer, used: Tokens, tools: &[ToolSpec]) {
         let before = self.counted.map_or((0, tool_bytes(tools)), |counted| (counted.messages, counted.bytes));
         let sent = before.1 + bytes(&self.messages[before.0..]);
+        let guessed = if answer.usage.is_some() { 0 } else { self.guessed(tools) + used.output };
         if answer.usage.is_some() {
             self.gauge = Gauge::counted(sent, used.total() - used.output);
         }
         self.messages.push(Message::Assistant(answer.turn.clone()));
         let bytes = sent + self.messages.last().map_or(0, Message::bytes);
         let is_cached = used.hit > 0 || self.counted.is_some_and(|counted| counted.is_cached);
-        self.counted = Some(Counted { messages: self.messages.len(), bytes, tokens: used.total(), is_cached });
+        self.counted = Some(Counted { messages: self.messages.len(), bytes, tokens: used.total(), guessed, is_cached });
     }
 
     /// Writes the rest, and how it ended.
@@ -251,6 +293,8 @@ pub(super) struct Sent<'a> {
     pub(super) tools: &'a [ToolSpec],
     /// The longest answer that was asked for.
     pub(super) max_tokens: u64,
+    /// What it took, over all its tries.
+    pub(super) paid: Paid,
 }
 
 fn bytes(messages: &[Message]) -> u64 {
@@ -266,3 +310,6 @@ fn masked(mut message: Message, secrecy: &Secrecy) -> Message {
     }
     message
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,7 @@ struct Books {
     last_from: Option<u64>,
     /// Whether nobody ever answers.
     hangs: bool,
+    asked: Mutex<Vec<Ask>>,
     settled: Mutex<Vec<Settlement>>,
 }
 
@@ -44,7 +45,9 @@ impl Observer for Books {
 }
 
 impl Budget for Books {
-    fn reserve(&self, Ask { estimate, .. }: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+    fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+        self.asked.lock().unwrap().push(ask);
+        let estimate = ask.estimate;
         let reserved = {
             let mut open = self.open.lock().unwrap();
             *open += 1;
@@ -83,10 +86,13 @@ struct Setup {
     steer: Vec<&'static str>,
     price: Option<Price>,
     cancel: CancellationToken,
+    /// Whether the disk is full.
+    is_full: bool,
 }
 
 fn setup() -> Setup {
-    Setup { limits: Limits::default(), books: Books::default(), steer: vec![], price: None, cancel: CancellationToken::new() }
+    let (books, cancel) = (Books::default(), CancellationToken::new());
+    Setup { limits: Limits::default(), books, steer: vec![], price: None, cancel, is_full: false }
 }
 
 async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played {
@@ -106,7 +112,8 @@ async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played 
         kin: None,
     };
     let folder = tempfile::tempdir().unwrap();
-    let transcript = Transcript::create(&folder.path().join("t.jsonl")).unwrap();
+    let path = folder.path().join("t.jsonl");
+    let transcript = if setup.is_full { Transcript::unwritable(&path) } else { Transcript::create(&path).unwrap() };
     let mut talk = Conversation::new(vec![Message::system("s"), Message::user("do it")], transcript, Arc::default());
     let (sender, mut steer) = mpsc::channel(8);
     for text in setup.steer {

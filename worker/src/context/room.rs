@@ -44,6 +44,11 @@ impl Gauge {
         Self { counted: is_likely.then_some((bytes, tokens)) }
     }
 
+    /// Whether a provider has counted.
+    pub fn is_taught(self) -> bool {
+        self.counted.is_some()
+    }
+
     /// The tokens of so many bytes.
     pub fn tokens(self, bytes: u64) -> u64 {
         match self.counted {

@@ -111,7 +111,7 @@ fn turn(entries: &[(u32, Entry)], number: u32) -> Result<Turn, String> {
             Entry::Compacted(shorter) => {
                 compaction::apply(&mut asked, &shorter.replaced).map_err(std::string::ToString::to_string)?;
             }
-            Entry::End(_) => {}
+            Entry::Lost(_) | Entry::End(_) => {}
         }
     }
     Err(format!("the recorded attempt has {turns} answers"))
@@ -133,7 +133,7 @@ fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, St
                 }
                 compaction::apply(&mut said, &shorter.replaced).map_err(std::string::ToString::to_string)?;
             }
-            Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
+            Entry::Start(_) | Entry::Answer(_) | Entry::Lost(_) | Entry::End(_) => {}
         }
     }
     Err(why)
@@ -141,7 +141,8 @@ fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, St
 
 fn summed_up(note: &SummaryNote) -> Result<Answer, String> {
     let turn = note.answer.clone().ok_or_else(|| note.error.clone().unwrap_or_default())?;
-    Ok(Answer { turn, finish: FinishReason::Stop, usage: Some(note.usage), repairs: Vec::new(), by: None })
+    let finish = note.finish.unwrap_or(FinishReason::Stop);
+    Ok(Answer { turn, finish, usage: Some(note.usage), repairs: Vec::new(), by: None })
 }
 
 fn different_tools(recorded: &[Value], now: &[Value]) -> Option<String> {
@@ -268,7 +269,7 @@ mod tests {
         let start = Start { model: "p/m".into(), label: label(1), tools: vec![tool_value(&tool("look", "looks"))] };
         let note = |finish, estimated| {
             let usage = Tokens { miss: 7, output: 2, ..Tokens::default() };
-            Entry::Answer(AnswerNote { max_tokens: 9, finish, usage, estimated })
+            Entry::Answer(AnswerNote { max_tokens: 9, finish, usage, estimated, paid: None })
         };
         let entries = [
             Entry::Start(start),

@@ -20,12 +20,13 @@ use crate::{
     transcript::{self, Entry, Transcript},
 };
 
-/// Watches; counts reservations against settlements; grants so many.
+/// Watches; counts reservations against settlements; refuses one of them, and never answers another.
 struct Books {
     seen: Mutex<Vec<String>>,
     open: Mutex<i32>,
-    granted: Mutex<usize>,
-    most: usize,
+    asked: Mutex<Vec<Ask>>,
+    refused: usize,
+    hangs: usize,
 }
 
 impl Observer for Books {
@@ -37,10 +38,13 @@ impl Observer for Books {
 }
 
 impl Budget for Books {
-    fn reserve(&self, Ask { estimate, .. }: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
-        let mut granted = self.granted.lock().unwrap();
-        *granted += 1;
-        let enough = *granted != self.most;
+    fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(ask);
+        if asked.len() == self.hangs {
+            return Box::pin(std::future::pending());
+        }
+        let (estimate, enough) = (ask.estimate, asked.len() != self.refused);
         *self.open.lock().unwrap() += i32::from(enough);
         Box::pin(async move { if enough { Ok(Reservation { id: 1, estimate, last: false }) } else { Err(OverBudget::Run) } })
     }
@@ -70,6 +74,8 @@ struct Setup {
     window: u64,
     summariser: Option<Arc<Answers>>,
     refused: usize,
+    hangs: usize,
+    limits: Limits,
     steer: Vec<&'static str>,
 }
 
@@ -81,30 +87,40 @@ fn setup(window: u64, script: &str) -> Setup {
         line => Ok(answer(line)),
     };
     let script = script.lines().map(str::trim).filter(|line| !line.is_empty()).map(read).collect();
-    Setup { script, window, summariser: None, refused: usize::MAX, steer: Vec::new() }
+    let (refused, hangs) = (usize::MAX, usize::MAX);
+    Setup { script, window, summariser: None, refused, hangs, limits: Limits::default(), steer: Vec::new() }
+}
+
+fn agent(model: Arc<Answers>, books: Arc<Books>) -> Agent {
+    Agent {
+        model,
+        toolbox: Arc::new(Playing::default()),
+        budget: books.clone(),
+        observer: books,
+        limits: Limits::default(),
+        label: label(0),
+        max_tokens: 500,
+        terminal: Terminal::FINISH,
+        summariser: None,
+        kin: None,
+    }
+}
+
+fn talk(folder: &tempfile::TempDir) -> Conversation {
+    let transcript = Transcript::create(&folder.path().join("t.jsonl")).unwrap();
+    Conversation::new(vec![Message::system("s"), Message::user("do it")], transcript, Arc::default())
 }
 
 async fn play(setup: Setup) -> Played {
     let mut answers = Answers::new(setup.script);
     answers.window = setup.window;
     let model = Arc::new(answers);
-    let (seen, open, granted) = (Mutex::default(), Mutex::default(), Mutex::default());
-    let books = Arc::new(Books { seen, open, granted, most: setup.refused });
-    let agent = Agent {
-        model: model.clone(),
-        toolbox: Arc::new(Playing::default()),
-        budget: books.clone(),
-        observer: books.clone(),
-        limits: Limits::default(),
-        label: label(0),
-        max_tokens: 500,
-        terminal: Terminal::FINISH,
-        summariser: setup.summariser.map(|model| model as Arc<dyn Model>),
-        kin: None,
-    };
+    let (seen, open, asked) = (Mutex::default(), Mutex::default(), Mutex::default());
+    let books = Arc::new(Books { seen, open, asked, refused: setup.refused, hangs: setup.hangs });
+    let summariser = setup.summariser.map(|model| model as Arc<dyn Model>);
+    let agent = Agent { summariser, limits: setup.limits, ..agent(model.clone(), books.clone()) };
     let folder = tempfile::tempdir().unwrap();
-    let transcript = Transcript::create(&folder.path().join("t.jsonl")).unwrap();
-    let mut talk = Conversation::new(vec![Message::system("s"), Message::user("do it")], transcript, Arc::default());
+    let mut talk = talk(&folder);
     let (sender, mut steer) = mpsc::channel(8);
     for text in setup.steer {
         sender.send(text.to_owned()).await.unwrap();
@@ -136,7 +152,7 @@ fn assert_invariants(played: &Played) {
                 }
                 compaction::apply(&mut said, &replaced).unwrap();
             }
-            Entry::Start(_) | Entry::Answer(_) | Entry::End(_) => {}
+            Entry::Start(_) | Entry::Answer(_) | Entry::Lost(_) | Entry::End(_) => {}
         }
     }
 }
@@ -285,18 +301,7 @@ async fn what_is_not_sent_yet_is_sent_with_what_is_left() {
     model.window = window;
     let model = Arc::new(model);
     talk.say("The harness was interrupted.");
-    let agent = Agent {
-        model: model.clone(),
-        toolbox: Arc::new(Playing::default()),
-        budget: before.books.clone(),
-        observer: before.books.clone(),
-        limits: Limits::default(),
-        label: label(0),
-        max_tokens: 500,
-        terminal: Terminal::FINISH,
-        summariser: None,
-        kin: None,
-    };
+    let agent = agent(model.clone(), before.books.clone());
     let (sender, mut steer) = mpsc::channel(8);
     sender.send("use tabs".to_owned()).await.unwrap();
     assert!(matches!(agent.run(&mut talk, &mut steer, &CancellationToken::new()).await, AgentEnd::Ended(_)));
@@ -322,5 +327,84 @@ async fn a_crash_right_after_a_compaction_loses_nothing_of_it() {
         resumed.say("Go on.");
         resumed.write("m", &label(7), &[]).unwrap();
         assert_eq!(transcript::read(&played.path()).unwrap(), resumed.messages());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_was_cut_has_the_list_of_what_was_done_behind_it() {
+    let played = play(setup(8_000, &(wordy(6) + "cut \"I have read a\nfinish done"))).await;
+    let shown = show(&played);
+    assert!(matches!(played.end, AgentEnd::Ended(_)), "{shown}");
+    let said = format!("> I have read a\n\n{CUT}\n\nWhat I did after that, in order");
+    assert!(shown.contains(&said), "{shown}");
+    let entries = transcript::read_entries(&played.path()).unwrap();
+    let notes = entries.into_iter().filter_map(|(_, entry)| match entry {
+        Entry::Compacted(Compacted { asked, .. }) => asked?.finish,
+        _ => None,
+    });
+    assert_eq!(notes.collect::<Vec<_>>(), [FinishReason::Length], "a replay cuts it again");
+}
+
+#[test]
+fn what_stands_there_is_whole_whatever_was_answered() {
+    let note = |text: &str, finish| SummaryNote {
+        model: "p/m".into(),
+        begun: 0,
+        messages: Vec::new(),
+        answer: Some(crate::model::AssistantTurn { text: text.into(), ..Default::default() }),
+        finish,
+        error: None,
+        usage: Tokens::default(),
+        paid: None,
+    };
+    for (text, finish, expected) in [
+        (" s ", Some(FinishReason::Stop), "s".to_owned()),
+        ("s", None, "s".to_owned()),
+        ("s", Some(FinishReason::Length), format!("s\n\n{CUT}\n\nlist")),
+        ("s", Some(FinishReason::Filtered), format!("s\n\n{CUT}\n\nlist")),
+        (" ", Some(FinishReason::Length), "list".to_owned()),
+    ] {
+        assert_eq!(standing(said(&note(text, finish)), || "list".to_owned()), expected, "{text:?} {finish:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_money_of_a_summary_hears_that_time_is_up() {
+    let limits = Limits { minutes: Some(1), ..Limits::default() };
+    let waiting = play(Setup { hangs: 7, limits, ..setup(8_000, &(wordy(6) + "finish done")) });
+    let played = tokio::time::timeout(std::time::Duration::from_secs(3_600), waiting).await.expect("it waits for ever");
+    assert!(matches!(played.end, AgentEnd::Exhausted { limit: Limit::Minutes, .. }), "{:?}", played.end);
+    assert_eq!(played.model.asked(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_a_question_for_a_summary_is_guessed() {
+    let played = play(setup(8_000, &(wordy(6) + "\"I have read much.\nfinish done"))).await;
+    let Ask { estimate, guessed } = played.books.asked.lock().unwrap()[6];
+    assert_eq!((estimate.prompt(), estimate.prompt() > 0), (guessed, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_known_is_never_thought_larger() {
+    let played = play(setup(1_000_000, &("long 6000\n".repeat(5) + "broken"))).await;
+    let Played { mut talk, model, books, .. } = played;
+    let agent = agent(model, books);
+    let (_sender, mut steer) = mpsc::channel(1);
+    for (known, expected) in [(100, 100), (1_000_000, talk.prompt(&[]).total() / 10 * 9)] {
+        let stop = CancellationToken::new();
+        let mut session = Session {
+            talk: &mut talk,
+            steer: &mut steer,
+            stop: &stop,
+            tools: Vec::new(),
+            patience: crate::agent::patience::Patience::default(),
+            warned: false,
+            told: false,
+            is_known: false,
+            window: known,
+        };
+        stop.cancel();
+        assert_eq!(agent.shrink(&mut session).await, Err(AgentEnd::Cancelled));
+        assert_eq!(session.window, expected);
     }
 }
