@@ -6,6 +6,7 @@
 //! **Invariant:** a settled turn is in the journal, in order, exactly once: [`Settle`] is answered only when the dispatcher has taken
 //! the turn into its mailbox.
 //! **Invariant:** everybody who waits is answered: at the latest when nobody is at work who does not wait.
+//! **Invariant:** whoever is gone has nothing reserved ([`Close`]): a panic between asking and settling must not make others wait.
 //! **Invariant:** a price that nobody knows is said, and nothing is counted for it.
 //!
 //! Not here: the run's minutes (the dispatcher's) and the limits of one attempt (`worker::agent`).
@@ -85,6 +86,7 @@ struct Waiting {
 /// What is known of a request under way.
 struct Pending {
     ticket: u64,
+    budget: u64,
     buyer: Buyer,
     /// The prompt's estimate, if all of it was guessed by bytes.
     guessed: u64,
@@ -151,12 +153,23 @@ impl Ledger {
                 Decision::Grant { output, last, kept } => {
                     let reservation = self.books.grant(&need, output, kept);
                     let guessed = if ask.ask.guessed == ask.ask.estimate.prompt() { ask.ask.guessed } else { 0 };
-                    let pending = Pending { ticket: ask.ticket, buyer: ask.buyer, guessed, since: (self.clock)() };
+                    let pending =
+                        Pending { ticket: ask.ticket, budget: ask.budget, buyer: ask.buyer, guessed, since: (self.clock)() };
                     self.pending.insert(reservation.id, pending);
                     reply.send(Ok(Reservation { last, ..reservation }));
                 }
             }
         }
+    }
+
+    /// Nobody will settle these. What they took, if they were sent at all, nobody knows.
+    fn give_back(&mut self, is_dead: impl Fn(&Pending) -> bool) {
+        let dead: Vec<u64> = self.pending.iter().filter(|(_, pending)| is_dead(pending)).map(|(id, _)| *id).collect();
+        for id in dead {
+            self.pending.remove(&id);
+            self.books.settle(id, shared::Tokens::default(), None);
+        }
+        self.serve();
     }
 
     /// Writes down what a request came to. None where it came to nothing, or was settled before.
@@ -192,6 +205,7 @@ impl Actor for Ledger {
 #[derive(Debug, Clone)]
 pub struct Reserve {
     ticket: u64,
+    budget: u64,
     buyer: Buyer,
     ask: Ask,
 }
@@ -220,12 +234,21 @@ impl Message<Abandon> for Ledger {
 
     async fn handle(&mut self, Abandon { ticket }: Abandon, _: &mut Context<Self, ()>) {
         self.waiting.retain(|waiting| waiting.ask.ticket != ticket);
-        let granted = self.pending.iter().find(|(_, pending)| pending.ticket == ticket).map(|(id, _)| *id);
-        if let Some(id) = granted {
-            self.pending.remove(&id);
-            self.books.settle(id, shared::Tokens::default(), None);
-        }
-        self.serve();
+        self.give_back(|pending| pending.ticket == ticket);
+    }
+}
+
+/// An attempt or a conversation of the planner is over, in whatever way: what it has not settled is settled by nobody else.
+struct Close {
+    budget: u64,
+}
+
+impl Message<Close> for Ledger {
+    type Reply = ();
+
+    async fn handle(&mut self, Close { budget }: Close, _: &mut Context<Self, ()>) {
+        self.waiting.retain(|waiting| waiting.ask.budget != budget);
+        self.give_back(|pending| pending.budget == budget);
     }
 }
 

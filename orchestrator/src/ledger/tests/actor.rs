@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kameo::actor::{ActorRef, Spawn as _};
-use shared::Repair;
+use shared::{Purpose, Repair};
 use tokio::sync::mpsc;
 use worker::{budget::Budget as _, model::ModelSettings};
 
@@ -81,7 +81,7 @@ async fn a_settled_turn_is_told_once_with_its_price_its_model_and_its_repairs() 
     assert_eq!((turn.model.as_str(), turn.repairs, turn.retries, turn.estimated), ("mine/model", repairs, 2, false));
     assert_eq!(budget.settle(reservation, settlement).await, None, "it was settled");
     let failed = budget.reserve(ask(1_000, 1_000)).await.unwrap();
-    budget.settle(failed, Settlement::default()).await;
+    budget.settle(failed, Settlement { purpose: Purpose::Lost, ..Settlement::default() }).await;
     assert!(turns.try_recv().is_err(), "neither what was settled before nor what took nothing is a turn");
 }
 
@@ -128,6 +128,29 @@ async fn who_goes_while_it_waits_leaves_nothing_reserved_and_nobody_waiting() {
     assert!(waits.await.unwrap_err().is_cancelled());
     first.settle(granted, Settlement::default()).await;
     assert_eq!(patient.await.unwrap().unwrap().estimate.output, 16_000);
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_before_it_settles_leaves_nothing_reserved() {
+    let (ledger, _turns) = open(limits(Some(20_000), None), off_peak);
+    let (dying, patient) = (buyer(&ledger, "a", "m/m"), buyer(&ledger, "b", "m/m"));
+    let dies = tokio::spawn(async move {
+        dying.reserve(ask(1_000, 16_000)).await.unwrap();
+        panic!("a defect");
+    });
+    assert!(dies.await.unwrap_err().is_panic());
+    assert_eq!(patient.reserve(ask(1_000, 16_000)).await.unwrap().estimate.output, 16_000);
+}
+
+#[tokio::test]
+async fn a_budget_that_ends_closes_its_own_requests_only() {
+    let (ledger, mut turns) = open(limits(Some(20_000), None), off_peak);
+    let (first, again) = (buyer(&ledger, "a", "m/m"), buyer(&ledger, "a", "m/m"));
+    let granted = again.reserve(ask(100, 1_024)).await.unwrap();
+    drop(first);
+    tokio::task::yield_now().await;
+    again.settle(granted, Settlement { used: used(100, 10), ..Settlement::default() }).await;
+    assert_eq!(turns.recv().await.unwrap().tokens, used(100, 10));
 }
 
 #[tokio::test]
