@@ -251,7 +251,7 @@ impl Agent {
     async fn reserve(&self, session: &Session<'_>, estimate: Tokens) -> Result<Reservation, AgentEnd> {
         let is_first = session.talk.totals().turns == 0;
         let guessed = if is_first { estimate.prompt() } else { 0 };
-        let reserved = session.stop.run_until_cancelled(self.budget.reserve(Ask { estimate, guessed })).await;
+        let reserved = session.stop.run_until_cancelled(self.budget.reserve(Ask { estimate, guessed, other: None })).await;
         reserved.ok_or(AgentEnd::Cancelled)?.map_err(|refused| match refused {
             OverBudget::Run => AgentEnd::OverBudget,
             OverBudget::Share(limit) => exhausted(limit),
@@ -382,10 +382,11 @@ pub(crate) fn settlement(answer: &Result<Answer, ModelError>, prompt: Tokens, me
         Ok(answer) => answer.usage.is_none(),
         Err(_) => meter.last().is_none(),
     };
-    let model = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
-    let used = used(answer, prompt, meter) + meter.lost();
+    let by = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
+    let (model, lost, guessed) = (by.or_else(|| meter.asked()), meter.lost(), meter.guessed(prompt));
+    let used = lost.iter().fold(used(answer, prompt, meter), |sum, lost| sum + lost.tokens);
     let purpose = if answer.is_ok() { Purpose::Turn } else { Purpose::Lost };
-    Settlement { purpose, used, estimated, model, repairs, retries: meter.retries() }
+    Settlement { purpose, used, lost, guessed, estimated, model, repairs, retries: meter.retries() }
 }
 
 /// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use kameo::{actor::ActorRef, message::Message};
 use shared::{AttemptKey, Money};
 use worker::{
-    budget::{Ask, Budget, OverBudget, Reservation, Settlement},
+    budget::{Ask, Budget, Other, OverBudget, Reservation, Settlement},
     model::Model,
 };
 
@@ -81,7 +81,12 @@ where
 impl Budget for AttemptBudget {
     fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let ask = Reserve { ticket, budget: self.account.number, buyer: self.buyer.clone(), ask };
+        let buyer = self.buyer.clone();
+        let buyer = match ask.other.clone() {
+            Some(Other { model, bound }) => Buyer { model, bound, ..buyer },
+            None => buyer,
+        };
+        let ask = Reserve { ticket, budget: self.account.number, buyer, ask };
         Box::pin(async move {
             let mut unanswered = Unanswered { ledger: Some(self.ledger.clone()), ticket };
             let answer = self.ledger.ask(ask).await;

@@ -28,8 +28,8 @@ use kameo::{
     reply::{DelegatedReply, ReplySender},
 };
 use plans::spending::Turn;
-use shared::{AttemptKey, Limits, Money, Price, Tariff};
-use worker::budget::{Ask, OverBudget, Reservation, Settlement};
+use shared::{AttemptKey, Limits, Money, Price, Tariff, Tokens};
+use worker::budget::{Ask, OverBudget, Reservation, Settlement, Try};
 
 pub use books::Share;
 pub use budget::AttemptBudget;
@@ -121,6 +121,27 @@ impl Buyer {
     }
 }
 
+/// What the tries of one request cost.
+struct Rates<'a> {
+    buyer: &'a Buyer,
+    tariffs: &'a Tariffs,
+    /// Who was asked where a try does not say.
+    model: &'a str,
+    during: (u64, u64),
+}
+
+impl Rates<'_> {
+    /// Each try alone: several short prompts are no long one, and each model has its own price. None where one of them is unknown.
+    fn of(&self, tries: &[Try], cost: fn(&Price, Tokens) -> Money) -> Option<Money> {
+        let of_one = |one: &Try| {
+            let tariff = self.buyer.tariff(self.tariffs, one.model.as_deref().unwrap_or(self.model))?;
+            let price = tariff.within(self.during.0, self.during.1, one.tokens.prompt());
+            Some(cost(&price, one.tokens))
+        };
+        tries.iter().map(of_one).sum()
+    }
+}
+
 impl Ledger {
     /// Begins where earlier processes of this run have ended.
     pub fn new(args: LedgerArgs) -> Self {
@@ -135,7 +156,7 @@ impl Ledger {
 
     /// What a request takes at most, by all that the run has learned.
     fn need(&self, ask: &Reserve) -> Need {
-        let Ask { mut estimate, guessed } = ask.ask;
+        let Ask { mut estimate, guessed, .. } = ask.ask;
         let guessed = guessed.min(estimate.miss);
         let calibration = self.calibrations.get(&ask.buyer.model).copied().unwrap_or_default();
         estimate.miss = estimate.miss - guessed + calibration.correct(guessed);
@@ -167,7 +188,7 @@ impl Ledger {
         let dead: Vec<u64> = self.pending.iter().filter(|(_, pending)| is_dead(pending)).map(|(id, _)| *id).collect();
         for id in dead {
             self.pending.remove(&id);
-            self.books.settle(id, shared::Tokens::default(), None);
+            self.books.settle(id, Tokens::default(), None);
         }
         self.serve();
     }
@@ -176,19 +197,22 @@ impl Ledger {
     fn close(&mut self, settle: Settle) -> Option<Turn> {
         let Settle { reservation, turn, settlement } = settle;
         let Pending { buyer, guessed, since, .. } = self.pending.remove(&reservation.id)?;
-        let Settlement { purpose, used, estimated, model, repairs, retries } = settlement;
+        let last = Try { model: None, tokens: settlement.last() };
+        let Settlement { purpose, used, lost, guessed: uncounted, estimated, model, repairs, retries } = settlement;
         let model = model.unwrap_or_else(|| buyer.model.clone());
-        let tariff = buyer.tariff(&self.tariffs, &model);
-        let price = tariff.map(|tariff| tariff.within(since, (self.clock)(), used.prompt()));
+        let rates = Rates { buyer: &buyer, tariffs: &self.tariffs, model: &model, during: (since, (self.clock)()) };
+        let counted: Vec<Try> = lost.into_iter().chain([last]).collect();
+        let (cost, uncached) = (rates.of(&counted, Price::of), rates.of(&counted, Price::uncached));
+        let guess = (uncounted.iter().map(|uncounted| uncounted.tokens).sum::<Tokens>(), rates.of(&uncounted, Price::of));
         if !estimated && retries == 0 {
             self.calibrations.entry(model.clone()).or_default().learn(guessed, used.prompt());
         }
-        let cost = price.map(|price| price.of(used));
-        self.books.settle(reservation.id, used, cost);
-        let uncached = price.map(|price| price.uncached(used));
+        self.books.settle(reservation.id, used + guess.0, cost.zip(guess.1).map(|(cost, guess)| cost + guess));
         let (task, attempt) = buyer.attempt.map(|key| (key.task, key.attempt)).unzip();
-        let turn = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, estimated, repairs, retries };
-        (purpose.is_turn() || used.total() > 0).then_some(turn)
+        let (guessed, guessed_cost) = (guess.0, guess.1.filter(|_| guess.0.total() > 0));
+        let counted = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, ..Turn::default() };
+        let turn = Turn { guessed, guessed_cost, estimated, repairs, retries, ..counted };
+        (purpose.is_turn() || (used + guess.0).total() > 0).then_some(turn)
     }
 }
 

@@ -16,7 +16,7 @@ use shared::{Purpose, Tokens};
 use super::{Agent, AgentEnd, Session, no_transcript, settlement};
 use crate::{
     agent::allowance::Means,
-    budget::Settlement,
+    budget::{Ask, Settlement},
     context::{
         compaction::{self, Plan},
         room::Room,
@@ -146,7 +146,8 @@ impl Agent {
             max_tokens: LONGEST.min(model.max_output()),
         };
         let Ok(room) = means.room(&session.talk.totals(), prompt) else { return (Err(no_room()), Tokens::default()) };
-        let Ok(reservation) = self.budget.reserve(Tokens { output: room, ..prompt }.into()).await else {
+        let ask = Ask::from(Tokens { output: room, ..prompt }).of(model.as_ref());
+        let Ok(reservation) = self.budget.reserve(ask).await else {
             return (Err(no_room()), Tokens::default());
         };
         let request = Request { label, messages, tools, max_tokens: reservation.estimate.output };
