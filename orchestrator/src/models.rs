@@ -112,13 +112,22 @@ impl Models {
         unpriced.map_or(Ok(()), |model| Err(Error::UnknownPrice { model: model.id().to_owned() }))
     }
 
-    /// Refuses tasks if somebody is missing who has to carry them out.
+    /// The same of a limit of tasks that name no model: whoever may carry one out, or sum up its conversation.
+    pub fn can_keep_of_tasks(&self, limits: &Limits) -> Result<(), Error> {
+        let seats = [&self.worker, &self.resolver, &self.escalation, &self.summariser];
+        let mut seated = seats.into_iter().flatten();
+        let unpriced = seated.find(|model| model.price().is_none()).filter(|_| limits.cost.is_some());
+        unpriced.map_or(Ok(()), |model| Err(Error::UnknownPrice { model: model.id().to_owned() }))
+    }
+
+    /// Refuses tasks if somebody is missing who has to carry them out, or a limit in money cannot be kept: their own, or else these.
     pub fn can_carry_out<'t>(&self, tasks: impl Iterator<Item = &'t Task>, limits: &Limits) -> Result<(), Error> {
         for task in tasks.filter(|task| task.worker == WorkerKind::Agent) {
+            let limits = task.limits.or(*limits);
             match &task.model {
-                Some(name) => self.can_use(task, name, limits)?,
+                Some(name) => self.can_use(task, name, &limits)?,
                 None if self.worker.is_none() => return Err(Error::NoModel { what: "carry out the plan".to_owned() }),
-                None => {}
+                None => self.can_keep_of_tasks(&limits)?,
             }
         }
         Ok(())

@@ -22,4 +22,9 @@ pub trait Catalogue: fmt::Debug + Send + Sync {
     /// # Errors
     /// Says why the model cannot be used, and what to do.
     fn look_up(&self, name: &str) -> Result<ModelFacts, String>;
+
+    /// Of those that may carry out a task that names no model, one whose price nobody knows.
+    fn unpriced(&self) -> Option<String> {
+        None
+    }
 }

@@ -26,6 +26,12 @@ pub struct Turn {
     /// What it would have cost without any cache, where the price is known.
     #[serde(rename = "uncached_usd", default, skip_serializing_if = "Option::is_none")]
     pub uncached: Option<Money>,
+    /// What broken tries of it took that streamed something and were counted by nobody: an estimate by bytes, and not part of `tokens`.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub guessed: Tokens,
+    /// What that costs, where the price is known; not part of `cost`.
+    #[serde(rename = "guessed_usd", default, skip_serializing_if = "Option::is_none")]
+    pub guessed_cost: Option<Money>,
     /// The model that answered, as `provider/model`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
@@ -50,6 +56,11 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_nothing(tokens: &Tokens) -> bool {
+    *tokens == Tokens::default()
+}
+
 /// What several turns took together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spending {
@@ -67,6 +78,10 @@ pub struct Spending {
     pub unpriced: u64,
     /// How many of the turns were not counted by the provider.
     pub estimated: u64,
+    /// What broken answers took that nobody has counted, by an estimate; not part of `tokens`.
+    pub guessed: Tokens,
+    /// What they cost, as far as prices are known; not part of `cost`.
+    pub guessed_cost: Money,
     /// What was done to tool calls so that they could be read.
     pub repairs: Repairs,
     /// How often requests were sent again.
@@ -86,11 +101,18 @@ impl Spending {
             self.cached += cost;
             self.uncached += uncached;
         }
+        self.guessed += turn.guessed;
+        self.guessed_cost += turn.guessed_cost.unwrap_or_default();
         self.estimated += u64::from(turn.estimated);
         self.retries += u64::from(turn.retries);
         for (repair, times) in &turn.repairs {
             *self.repairs.entry(*repair).or_default() += times;
         }
+    }
+
+    /// What counts against a limit: also what was guessed.
+    pub fn with_guesses(&self) -> (Tokens, Money) {
+        (self.tokens + self.guessed, self.cost + self.guessed_cost)
     }
 
     /// What it cost; none where nobody knows the price of any of it.
@@ -171,6 +193,18 @@ mod tests {
         spending.add(&Turn { estimated: true, retries: 3, ..mended(&[(Repair::LeakedCall, 1)]) });
         assert_eq!((spending.repaired(), spending.repairs[&Repair::LeakedCall]), (4, 2));
         assert_eq!((spending.estimated, spending.retries, spending.turns), (1, 3, 2));
+    }
+
+    #[test]
+    fn what_nobody_counted_stands_apart_and_counts_against_limits() {
+        let tokens = Tokens { hit: 0, miss: 10, write: 0, output: 1 };
+        let mut spending = Spending::default();
+        let turn = Turn { guessed: tokens, guessed_cost: Some(usd(0.5)), cost: Some(usd(0.1)), ..turn(tokens, None) };
+        spending.add(&turn);
+        assert_eq!((spending.tokens, spending.cost), (tokens, usd(0.1)));
+        assert_eq!(spending.with_guesses(), (tokens + tokens, usd(0.6)));
+        let text = serde_json::to_string(&turn).unwrap();
+        assert_eq!(serde_json::from_str::<Turn>(&text).unwrap(), turn);
     }
 
     #[test]

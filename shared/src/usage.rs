@@ -192,6 +192,13 @@ impl Price {
         Money { nano_usd: u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX) }
     }
 
+    /// What a request of this size can cost at most, whatever of its prompt is cached or has to be put there.
+    pub fn at_most(&self, tokens: Tokens) -> Money {
+        let dearest = self.hit.max(self.miss).max(self.write.unwrap_or_default());
+        let price = Self { hit: dearest, miss: dearest, write: None, output: self.output };
+        price.of(tokens)
+    }
+
     /// What they would have cost without any cache.
     pub fn uncached(&self, tokens: Tokens) -> Money {
         self.of(Tokens { hit: 0, miss: tokens.prompt(), write: 0, output: tokens.output })

@@ -252,7 +252,7 @@ impl Agent {
 
     async fn reserve(&self, session: &Session<'_>, estimate: Tokens) -> Result<Reservation, AgentEnd> {
         let guessed = session.talk.guessed(&session.tools);
-        let reserved = self.wait_for_money(session.stop, Ask { estimate, guessed }).await;
+        let reserved = self.wait_for_money(session.stop, Ask { estimate, guessed, other: None }).await;
         reserved.ok_or(AgentEnd::Cancelled)?.map_err(|refused| match refused {
             OverBudget::Run => AgentEnd::OverBudget,
             OverBudget::Share(limit) => exhausted(limit),
@@ -397,10 +397,11 @@ pub(crate) fn settlement(answer: &Result<Answer, ModelError>, prompt: Tokens, me
         Ok(answer) => answer.usage.is_none(),
         Err(_) => meter.last().is_none(),
     };
-    let model = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
-    let used = used(answer, prompt, meter) + meter.lost();
+    let by = answer.as_ref().ok().and_then(|answer| Some(answer.by.as_ref()?.model.clone()));
+    let (model, lost, guessed) = (by.or_else(|| meter.asked()), meter.lost(), meter.guessed(prompt));
+    let used = lost.iter().fold(used(answer, prompt, meter), |sum, lost| sum + lost.tokens);
     let purpose = if answer.is_ok() { Purpose::Turn } else { Purpose::Lost };
-    Settlement { purpose, used, estimated, model, repairs, retries: meter.retries() }
+    Settlement { purpose, used, lost, guessed, estimated, model, repairs, retries: meter.retries() }
 }
 
 /// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.

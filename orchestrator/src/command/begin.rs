@@ -9,6 +9,7 @@ use plans::{
     admission::Admitted,
     event::{Author, Event, Settings},
 };
+use shared::Limits;
 
 use super::{Here, format_of, overrides};
 use crate::{
@@ -112,8 +113,10 @@ impl Prepared {
     /// Whether somebody is there for what has to be done.
     fn manned(&self, proposal: Option<Proposal>) -> Result<Option<Proposal>, Error> {
         match &proposal {
-            Some(proposal) => need_workers(&self.site, proposal.admitted.plan.tasks().iter())?,
-            None => need_planner(&self.site)?,
+            Some(proposal) => {
+                need_workers(&self.site, proposal.admitted.plan.tasks().iter(), &self.launch.settings.task_limits)?;
+            }
+            None => need_planner(&self.site, &self.launch.settings.task_limits)?,
         }
         Ok(proposal)
     }
@@ -191,14 +194,17 @@ pub(super) fn read_goal(here: &Here, args: &GoalArgs) -> Result<String, Error> {
     Ok(goal.trim().to_owned())
 }
 
-/// Somebody has to make a plan.
-pub(super) fn need_planner(site: &Site) -> Result<(), Error> {
-    if site.models.planner.is_some() { Ok(()) } else { Err(Error::NoModel { what: "plan".to_owned() }) }
+/// Somebody has to make a plan, and what each of its tasks may cost has to be kept.
+pub(super) fn need_planner(site: &Site, of_task: &Limits) -> Result<(), Error> {
+    match site.models.planner {
+        Some(_) => site.models.can_keep_of_tasks(of_task),
+        None => Err(Error::NoModel { what: "plan".to_owned() }),
+    }
 }
 
-/// Somebody has to carry them out.
-pub(super) fn need_workers<'t>(site: &Site, tasks: impl Iterator<Item = &'t Task>) -> Result<(), Error> {
-    site.models.can_carry_out(tasks, &site.rules.run_limits)
+/// Somebody has to carry them out, within what each may cost.
+pub(super) fn need_workers<'t>(site: &Site, tasks: impl Iterator<Item = &'t Task>, of_task: &Limits) -> Result<(), Error> {
+    site.models.can_carry_out(tasks, &site.rules.run_limits.or(*of_task))
 }
 
 #[cfg(test)]

@@ -71,9 +71,9 @@ async fn take_up(
     match recorder.state().plan() {
         Some(plan) => {
             let landed = recorder.state().landed();
-            need_workers(&site, plan.tasks().iter().filter(|task| !landed.contains(&task.id)))?;
+            need_workers(&site, plan.tasks().iter().filter(|task| !landed.contains(&task.id)), &settings.task_limits)?;
         }
-        None => need_planner(&site)?,
+        None => need_planner(&site, &settings.task_limits)?,
     }
     salvage::bring_in_order(&mut recorder, &site).await?;
     let worked_s = recorder.worked().as_secs();

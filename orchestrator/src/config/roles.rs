@@ -144,4 +144,10 @@ impl Catalogue for Config {
         let has = |role: &Role| self.lineup(*role).is_ok_and(|lineup| lineup.iter().any(|other| other.name == choice.name));
         Ok(ModelFacts { price: choice.price.map(|tariff| tariff.price), configured: Role::ALL.iter().any(has) })
     }
+
+    fn unpriced(&self) -> Option<String> {
+        let carries = [Role::Worker, Role::Resolver, Role::Escalation];
+        let mut choices = carries.into_iter().filter_map(|role| self.lineup(role).ok()).flatten();
+        choices.find(|choice| choice.price.is_none()).map(|choice| choice.name)
+    }
 }

@@ -10,7 +10,7 @@ use kameo::{
     actor::{ActorRef, Spawn as _},
     message::{Context, Message},
 };
-use plans::{Task, event::Event, run_state::RunState};
+use plans::{Task, event::Event, run_state::RunState, spending::Spending};
 use shared::{Money, Price};
 
 use super::Dispatcher;
@@ -70,11 +70,15 @@ impl Dispatcher {
     }
 }
 
-/// What everybody has spent so far.
+/// What everybody has spent so far, also what nobody has counted.
 fn spent(state: &RunState) -> Vec<(Account, u64, Money)> {
     let tasks = state.tasks().iter().chain(state.gone());
-    let tasks = tasks.map(|record| (Account::Task(record.id.clone()), record.spending.tokens.total(), record.spending.cost));
-    tasks.chain([(Account::Planner, state.planner().tokens.total(), state.planner().cost)]).collect()
+    let of = |who, spending: &Spending| {
+        let (tokens, money) = spending.with_guesses();
+        (who, tokens.total(), money)
+    };
+    let tasks = tasks.map(|record| of(Account::Task(record.id.clone()), &record.spending));
+    tasks.chain([of(Account::Planner, state.planner())]).collect()
 }
 
 /// Seconds since 1970 in UTC.

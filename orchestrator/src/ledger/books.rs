@@ -7,6 +7,11 @@
 //! **Invariant:** nobody is refused who has used less than its share by as much as it asks for.
 //! **Invariant:** nobody waits for nothing: whoever is told to wait waits for a reservation or for somebody at work who does not wait.
 //!
+//! Tokens are reserved as they are estimated; money for the whole prompt at the dearest that a prompt token can cost. A cache may have
+//! expired, or another model may answer that has none, and then a prompt that was known costs up to fifty times as much. So with a small
+//! limit fewer requests run at once, and the last part of it, as large as one prompt without a cache, goes to nobody but a last word; what is
+//! not needed is given back with each answer. Whether a request is the last is judged by what it is expected to cost.
+//!
 //! Pure: who waits and what is answered is the actor's affair.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +30,8 @@ const GROWTH: u64 = 1_200;
 /// How often an attempt may draw on what is kept: its last answer, and another try where `finish` was refused.
 const LAST_WORDS: u32 = 2;
 
+const NOTHING: Tokens = Tokens { hit: 0, miss: 0, write: 0, output: 0 };
+
 /// What a request may take at most.
 #[derive(Debug, Clone)]
 pub(super) struct Need {
@@ -32,11 +39,16 @@ pub(super) struct Need {
     pub(super) attempt: Option<AttemptKey>,
     /// Prompt, and the longest answer that would be of use.
     pub(super) estimate: Tokens,
-    /// What it costs at most, if anybody knows.
+    /// What its tokens cost at most, if anybody knows.
     pub(super) price: Option<Price>,
 }
 
 impl Need {
+    /// The most billionths that such a request can take.
+    fn money(&self, tokens: Tokens) -> u64 {
+        self.price.map_or(0, |price| price.at_most(tokens).nano_usd)
+    }
+
     pub(super) fn account(&self) -> Account {
         account(self.attempt.as_ref())
     }
@@ -138,7 +150,7 @@ impl Books {
     fn decide(&self, need: &Need, waiting: &BTreeSet<Account>) -> Decision {
         let who = &need.account();
         let wanted = need.estimate.output;
-        let free = self.room(need, |purse| purse.free(who));
+        let free = self.room(need, NOTHING, |purse| purse.free(who));
         let alone = !self.may_give_back(who, waiting);
         if free.tokens >= wanted.min(USUAL_ANSWER) || (alone && free.tokens >= wanted.min(LEAST_ANSWER)) {
             let output = wanted.min(free.tokens);
@@ -147,11 +159,11 @@ impl Books {
         if !alone {
             return Decision::Wait;
         }
-        let kept = self.room(need, |purse| purse.free_for_last_word(who)).tokens;
+        let kept = self.room(need, NOTHING, |purse| purse.free_for_last_word(who)).tokens;
         if self.has_last_word(need) && kept >= wanted.min(LEAST_ANSWER) {
             return Decision::Grant { output: wanted.min(kept).min(USUAL_ANSWER), last: true, kept: true };
         }
-        let is_promised = self.room(need, Purse::unpromised).tokens >= wanted.min(LEAST_ANSWER);
+        let is_promised = self.room(need, NOTHING, Purse::unpromised).tokens >= wanted.min(LEAST_ANSWER);
         Decision::Refuse(if is_promised { OverBudget::Share(free.limit) } else { OverBudget::Run })
     }
 
@@ -160,13 +172,13 @@ impl Books {
         let id = self.next;
         self.next += 1;
         let (account, estimate) = (need.account(), Tokens { output, ..need.estimate });
-        let money = need.price.map_or(0, |price| price.of(estimate).nano_usd);
+        let money = need.money(estimate);
         self.tokens.reserve(&account, estimate.total());
         self.money.reserve(&account, money);
         self.open.insert(id, Open { account: account.clone(), tokens: estimate.total(), money });
         let word = Tokens { output: LEAST_ANSWER, ..need.estimate };
         self.tokens.expect_word(&account, word.total());
-        self.money.expect_word(&account, need.price.map_or(0, |price| price.of(word).nano_usd));
+        self.money.expect_word(&account, need.money(word));
         let record = self.record(need.attempt.as_ref());
         record.last_words += u32::from(kept);
         Reservation { id, estimate, last: false }
@@ -219,18 +231,20 @@ impl Books {
 
     /// Whether a request after this one would find room, if this one's answer is as short as most are.
     fn has_another(&self, need: &Need, output: u64) -> bool {
-        let (said, Tokens { hit, miss, write, .. }) = (output.min(LEAST_ANSWER), need.estimate);
-        let both = Tokens { hit: 2 * hit + miss + write + said, miss: miss + GROWTH, write, output: 0 };
-        let both = Need { estimate: both, ..need.clone() };
-        self.room(&both, |purse| purse.free(&need.account())).tokens >= said + LEAST_ANSWER
+        let said = output.min(LEAST_ANSWER);
+        let this = Tokens { output: said, ..need.estimate };
+        let next = Tokens { miss: this.total() + GROWTH, ..NOTHING };
+        let next = Need { estimate: next, ..need.clone() };
+        self.room(&next, this, |purse| purse.free(&need.account())).tokens >= LEAST_ANSWER
     }
 
-    /// How long an answer may be, once the prompt is paid for, and which limit says so.
-    fn room(&self, need: &Need, free: impl Fn(&Purse) -> u64) -> Room {
+    /// How long an answer may be, once what comes `before` it and the prompt are paid for, and which limit says so.
+    fn room(&self, need: &Need, before: Tokens, free: impl Fn(&Purse) -> u64) -> Room {
         let prompt = Tokens { output: 0, ..need.estimate };
-        let by_tokens = if self.tokens.is_limited() { free(&self.tokens).saturating_sub(prompt.total()) } else { u64::MAX };
+        let sent = before.total().saturating_add(prompt.total());
+        let by_tokens = if self.tokens.is_limited() { free(&self.tokens).saturating_sub(sent) } else { u64::MAX };
         let by_money = match need.price.filter(|_| self.money.is_limited()) {
-            Some(price) => affordable(free(&self.money), prompt, price),
+            Some(price) => affordable(free(&self.money).saturating_sub(price.of(before).nano_usd), prompt, price),
             None => u64::MAX,
         };
         let limit = if by_money < by_tokens { Limit::Cost } else { Limit::Tokens };
@@ -247,7 +261,7 @@ struct Room {
 
 /// How many tokens an answer may have that is paid for with what the prompt leaves of an amount of billionths.
 fn affordable(free: u64, prompt: Tokens, price: Price) -> u64 {
-    let left = free.saturating_sub(price.of(prompt).nano_usd);
+    let left = free.saturating_sub(price.at_most(prompt).nano_usd);
     u128::from(left)
         .saturating_mul(1_000_000)
         .checked_div(u128::from(price.output.nano_usd))

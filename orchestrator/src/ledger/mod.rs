@@ -6,6 +6,7 @@
 //! **Invariant:** a settled turn is in the journal, in order, exactly once: [`Settle`] is answered only when the dispatcher has taken
 //! the turn into its mailbox.
 //! **Invariant:** everybody who waits is answered: at the latest when nobody is at work who does not wait.
+//! **Invariant:** whoever is gone has nothing reserved ([`Close`]): a panic between asking and settling must not make others wait.
 //! **Invariant:** a price that nobody knows is said, and nothing is counted for it.
 //!
 //! Not here: the run's minutes (the dispatcher's) and the limits of one attempt (`worker::agent`).
@@ -27,8 +28,8 @@ use kameo::{
     reply::{DelegatedReply, ReplySender},
 };
 use plans::spending::Turn;
-use shared::{AttemptKey, Limits, Money, Price, Tariff};
-use worker::budget::{Ask, OverBudget, Reservation, Settlement};
+use shared::{AttemptKey, Limits, Money, Price, Tariff, Tokens};
+use worker::budget::{Ask, OverBudget, Reservation, Settlement, Try};
 
 pub use books::Share;
 pub use budget::AttemptBudget;
@@ -85,6 +86,7 @@ struct Waiting {
 /// What is known of a request under way.
 struct Pending {
     ticket: u64,
+    budget: u64,
     buyer: Buyer,
     /// The prompt's estimate, if all of it was guessed by bytes.
     guessed: u64,
@@ -119,6 +121,27 @@ impl Buyer {
     }
 }
 
+/// What the tries of one request cost.
+struct Rates<'a> {
+    buyer: &'a Buyer,
+    tariffs: &'a Tariffs,
+    /// Who was asked where a try does not say.
+    model: &'a str,
+    during: (u64, u64),
+}
+
+impl Rates<'_> {
+    /// Each try alone: several short prompts are no long one, and each model has its own price. None where one of them is unknown.
+    fn of(&self, tries: &[Try], cost: fn(&Price, Tokens) -> Money) -> Option<Money> {
+        let of_one = |one: &Try| {
+            let tariff = self.buyer.tariff(self.tariffs, one.model.as_deref().unwrap_or(self.model))?;
+            let price = tariff.within(self.during.0, self.during.1, one.tokens.prompt());
+            Some(cost(&price, one.tokens))
+        };
+        tries.iter().map(of_one).sum()
+    }
+}
+
 impl Ledger {
     /// Begins where earlier processes of this run have ended.
     pub fn new(args: LedgerArgs) -> Self {
@@ -133,7 +156,7 @@ impl Ledger {
 
     /// What a request takes at most, by all that the run has learned.
     fn need(&self, ask: &Reserve) -> Need {
-        let Ask { mut estimate, guessed } = ask.ask;
+        let Ask { mut estimate, guessed, .. } = ask.ask;
         let guessed = guessed.min(estimate.miss);
         let calibration = self.calibrations.get(&ask.buyer.model).copied().unwrap_or_default();
         estimate.miss = estimate.miss - guessed + calibration.correct(guessed);
@@ -151,7 +174,8 @@ impl Ledger {
                 Decision::Grant { output, last, kept } => {
                     let reservation = self.books.grant(&need, output, kept);
                     let guessed = if ask.ask.guessed == ask.ask.estimate.prompt() { ask.ask.guessed } else { 0 };
-                    let pending = Pending { ticket: ask.ticket, buyer: ask.buyer, guessed, since: (self.clock)() };
+                    let pending =
+                        Pending { ticket: ask.ticket, budget: ask.budget, buyer: ask.buyer, guessed, since: (self.clock)() };
                     self.pending.insert(reservation.id, pending);
                     reply.send(Ok(Reservation { last, ..reservation }));
                 }
@@ -159,23 +183,36 @@ impl Ledger {
         }
     }
 
+    /// Nobody will settle these. What they took, if they were sent at all, nobody knows.
+    fn give_back(&mut self, is_dead: impl Fn(&Pending) -> bool) {
+        let dead: Vec<u64> = self.pending.iter().filter(|(_, pending)| is_dead(pending)).map(|(id, _)| *id).collect();
+        for id in dead {
+            self.pending.remove(&id);
+            self.books.settle(id, Tokens::default(), None);
+        }
+        self.serve();
+    }
+
     /// Writes down what a request came to. None where it came to nothing, or was settled before.
     fn close(&mut self, settle: Settle) -> Option<Turn> {
         let Settle { reservation, turn, settlement } = settle;
         let Pending { buyer, guessed, since, .. } = self.pending.remove(&reservation.id)?;
-        let Settlement { purpose, used, estimated, model, repairs, retries } = settlement;
+        let last = Try { model: None, tokens: settlement.last() };
+        let Settlement { purpose, used, lost, guessed: uncounted, estimated, model, repairs, retries } = settlement;
         let model = model.unwrap_or_else(|| buyer.model.clone());
-        let tariff = buyer.tariff(&self.tariffs, &model);
-        let price = tariff.map(|tariff| tariff.within(since, (self.clock)(), used.prompt()));
+        let rates = Rates { buyer: &buyer, tariffs: &self.tariffs, model: &model, during: (since, (self.clock)()) };
+        let counted: Vec<Try> = lost.into_iter().chain([last]).collect();
+        let (cost, uncached) = (rates.of(&counted, Price::of), rates.of(&counted, Price::uncached));
+        let guess = (uncounted.iter().map(|uncounted| uncounted.tokens).sum::<Tokens>(), rates.of(&uncounted, Price::of));
         if !estimated && retries == 0 {
             self.calibrations.entry(model.clone()).or_default().learn(guessed, used.prompt());
         }
-        let cost = price.map(|price| price.of(used));
-        self.books.settle(reservation.id, used, cost);
-        let uncached = price.map(|price| price.uncached(used));
+        self.books.settle(reservation.id, used + guess.0, cost.zip(guess.1).map(|(cost, guess)| cost + guess));
         let (task, attempt) = buyer.attempt.map(|key| (key.task, key.attempt)).unzip();
-        let turn = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, estimated, repairs, retries };
-        (purpose.is_turn() || used.total() > 0).then_some(turn)
+        let (guessed, guessed_cost) = (guess.0, guess.1.filter(|_| guess.0.total() > 0));
+        let counted = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, ..Turn::default() };
+        let turn = Turn { guessed, guessed_cost, estimated, repairs, retries, ..counted };
+        (purpose.is_turn() || (used + guess.0).total() > 0).then_some(turn)
     }
 }
 
@@ -192,6 +229,7 @@ impl Actor for Ledger {
 #[derive(Debug, Clone)]
 pub struct Reserve {
     ticket: u64,
+    budget: u64,
     buyer: Buyer,
     ask: Ask,
 }
@@ -220,12 +258,21 @@ impl Message<Abandon> for Ledger {
 
     async fn handle(&mut self, Abandon { ticket }: Abandon, _: &mut Context<Self, ()>) {
         self.waiting.retain(|waiting| waiting.ask.ticket != ticket);
-        let granted = self.pending.iter().find(|(_, pending)| pending.ticket == ticket).map(|(id, _)| *id);
-        if let Some(id) = granted {
-            self.pending.remove(&id);
-            self.books.settle(id, shared::Tokens::default(), None);
-        }
-        self.serve();
+        self.give_back(|pending| pending.ticket == ticket);
+    }
+}
+
+/// An attempt or a conversation of the planner is over, in whatever way: what it has not settled is settled by nobody else.
+struct Close {
+    budget: u64,
+}
+
+impl Message<Close> for Ledger {
+    type Reply = ();
+
+    async fn handle(&mut self, Close { budget }: Close, _: &mut Context<Self, ()>) {
+        self.waiting.retain(|waiting| waiting.ask.budget != budget);
+        self.give_back(|pending| pending.budget == budget);
     }
 }
 

@@ -82,6 +82,41 @@ fn what_is_free_is_granted_and_no_more() {
 }
 
 #[test]
+fn money_is_reserved_for_a_cache_that_may_have_expired() {
+    let price = Price { hit: usd(0.02), miss: usd(1.0), write: Some(usd(1.25)), output: usd(10.0) };
+    let estimate = Tokens { hit: 40_000, miss: 0, write: 0, output: 2_000 };
+    let known = |task| Need { attempt: Some(key(task, 1)), estimate, price: Some(price) };
+    let mut books = Books::new(limits(None, Some(0.1)));
+    let first = books.grant(&known("a"), 2_000, false);
+    assert_eq!(books.used().1, usd(0.07).nano_usd, "40 000 at the price of writing, and the answer");
+    assert_eq!(outcome(&books, &known("b")), "wait", "both may meet a cold cache");
+    let cold = Tokens { hit: 0, miss: 0, write: 40_000, output: 2_000 };
+    books.settle(first.id, cold, Some(price.of(cold)));
+    assert_eq!(books.used().1, usd(0.07).nano_usd, "what was reserved is enough for the worst");
+}
+
+#[test]
+fn a_small_limit_lasts_for_many_turns_of_a_warm_cache_without_a_last_word() {
+    let price = Price { hit: usd(0.02), miss: usd(1.0), write: None, output: usd(10.0) };
+    let need = Need {
+        attempt: Some(key("a", 1)),
+        estimate: Tokens { hit: 20_000, miss: 500, write: 0, output: 2_000 },
+        price: Some(price),
+    };
+    let mut books = Books::new(limits(None, Some(0.1)));
+    let warm = Tokens { output: 200, ..need.estimate };
+    let turns = (0..100).take_while(|_| {
+        let goes_on = matches!(decide(&books, &need), Decision::Grant { last: false, .. });
+        if goes_on {
+            turn(&mut books, &need, warm);
+        }
+        goes_on
+    });
+    // A quarter is kept for a last word without a cache, and the next request has to fit without one.
+    assert_eq!(turns.count(), 11);
+}
+
+#[test]
 fn who_would_get_too_little_waits_while_others_may_give_something_back() {
     let mut books = Books::new(limits(Some(20_000), None));
     let first = books.grant(&need("a", 1_000, 16_000), 16_000, false);

@@ -144,6 +144,28 @@ fn a_limit_in_money_wants_the_price_of_everyone_who_may_be_asked() {
 }
 
 #[test]
+fn a_tasks_limit_in_money_wants_the_price_of_everyone_who_may_carry_it_out() {
+    let priced = "model = \"scripted/usual\"\n[providers.scripted.models.usual]\nprice = { hit = 0, miss = 1, output = 2 }\n";
+    let limited = Limits { cost: shared::Money::from_usd(1.0), ..Limits::default() };
+    let check = |toml: &str, own: Limits, usual: Limits| {
+        let (_folder, models) = models(toml);
+        let mut task = plan("").tasks()[0].clone();
+        task.limits = own;
+        models.can_carry_out(std::iter::once(&task), &usual).map_err(|error| error.to_string())
+    };
+    let none = Limits::default();
+    assert_eq!(check(priced, limited, none), Ok(()));
+    let strong = format!("models.escalation = \"scripted/strong\"\n{priced}");
+    assert_eq!(check(&strong, none, none), Ok(()));
+    for (toml, model) in [(strong.as_str(), "scripted/strong"), ("model = \"scripted/usual\"\n", "scripted/usual")] {
+        for (own, usual) in [(limited, none), (none, limited)] {
+            let refused = check(toml, own, usual).unwrap_err();
+            assert_eq!(refused, format!("the price of {model} is not known, so a limit in dollars cannot be kept"));
+        }
+    }
+}
+
+#[test]
 fn what_a_task_needs_is_asked_for_before_it_starts() {
     let (_folder, none) = models("");
     let check = |models: &Models, more: &str| {

@@ -38,6 +38,10 @@ pub fn lines(state: &RunState) -> Vec<(&'static str, String)> {
     if spending.retries > 0 {
         lines.push(("retries", count(spending.retries, "request was sent again", "requests were sent again")));
     }
+    if spending.guessed.total() > 0 {
+        let about = short(spending.guessed.total());
+        lines.push(("broken", format!("about {about} tokens of broken answers were not counted by the provider")));
+    }
     if state.planner().tokens.total() > 0 {
         lines.push(("planner", about(state.planner())));
     }
@@ -92,6 +96,7 @@ pub fn json(spending: &Spending) -> Value {
         "unpriced_tokens": spending.unpriced,
         "saved_usd": is_priced.then(|| spending.saved_usd()),
         "estimated_turns": spending.estimated,
+        "guessed_tokens": spending.guessed.total(),
         "repairs": spending.repairs,
         "retries": spending.retries,
     })

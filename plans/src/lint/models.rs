@@ -1,4 +1,5 @@
 //! Models that tasks name: each must be usable, priced where money is limited, and be the person's choice where only a model wrote the plan.
+//! Where a task limits its money and names none, all that may carry it out must be priced: such a limit would silently never be kept.
 
 use super::{HostRule, LintRules, at_key};
 use crate::{
@@ -10,8 +11,11 @@ use crate::{
 
 pub(super) fn problems(draft: &PlanDraft, rules: &LintRules) -> Vec<Problem> {
     let of_task = |task: &Task| {
-        let (rule, message) = problem(task, task.model.as_deref()?, rules)?;
-        Some(at_key(Severity::Error, task, "model", rule, message))
+        let (key, (rule, message)) = match task.model.as_deref() {
+            Some(name) => ("model", problem(task, name, rules)?),
+            None => ("limits", unpriced(task, rules)?),
+        };
+        Some(at_key(Severity::Error, task, key, rule, message))
     };
     draft.tasks.iter().filter_map(of_task).collect()
 }
@@ -37,6 +41,18 @@ fn problem(task: &Task, name: &str, rules: &LintRules) -> Option<(&'static str, 
         }
         _ => None,
     }
+}
+
+/// A limit in money on whichever model is usual, where its price is not known.
+fn unpriced(task: &Task, rules: &LintRules) -> Option<(&'static str, String)> {
+    let is_limited = task.limits.cost.is_some() && task.worker == WorkerKind::Agent;
+    let model = rules.models.as_ref().filter(|_| is_limited)?.unpriced()?;
+    let message = format!(
+        "`{}` has a limit in money, and `{model}`, whose price nobody knows, may carry it out; set its price under [providers], or \
+         limit the tokens instead",
+        task.id
+    );
+    Some(("unknown-price", message))
 }
 
 /// What is said of a model that only another model has chosen.

@@ -229,6 +229,10 @@ impl Catalogue for Shelf {
             _ => Err("there is no provider like that".to_owned()),
         }
     }
+
+    fn unpriced(&self) -> Option<String> {
+        Some("p/usual".to_owned())
+    }
 }
 
 #[test]
@@ -255,6 +259,21 @@ fn a_model_that_a_task_names_must_be_usable_priced_and_a_persons_choice() {
         error[unknown-model] task t3, model: `t3` names the model `q/\u{1b}x`: there is no provider like that
         error[model-of-command] task t4, model: `t4` is done by a command, which uses no model; take `model` out
     "#]].assert_eq(&found(strict));
+}
+
+#[test]
+fn a_limit_in_money_on_a_model_without_a_price_is_refused() {
+    let mut draft = plan("a owns a.rs proved\nb owns b.rs proved\nc owns c.rs proved\n").draft().clone();
+    draft.tasks[0].limits.cost = Money::from_usd(1.0);
+    draft.tasks[1].limits.tokens = Some(9_000);
+    draft.tasks[2].limits.cost = Money::from_usd(1.0);
+    draft.tasks[2].model = Some("p/known".to_owned());
+    let (plan, files) = (Plan::new(draft).unwrap(), survey("a.rs\nb.rs\nc.rs"));
+    let rules = LintRules { models: Some(Arc::new(Shelf)), ..LintRules::default() };
+    expect![[r#"
+        error[unknown-price] task a, limits: `a` has a limit in money, and `p/usual`, whose price nobody knows, may carry it out; set its price under [providers], or limit the tokens instead
+    "#]]
+    .assert_eq(&listed(&lint(&plan, &files, &rules)));
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Agent {
         };
         let Ok(room) = means.room(&session.talk.totals(), prompt) else { return (Err(no_room()), Paid::default()) };
         // The question was never counted, and what stands before it is weighed by bytes too.
-        let ask = Ask { estimate: Tokens { output: room, ..prompt }, guessed: prompt.prompt() };
+        let ask = Ask { guessed: prompt.prompt(), ..Ask::from(Tokens { output: room, ..prompt }).of(model.as_ref()) };
         let reservation = match self.wait_for_money(session.stop, ask).await {
             Some(Ok(reservation)) => reservation,
             Some(Err(_)) => return (Err(no_room()), Paid::default()),

@@ -46,7 +46,7 @@ impl Observer for Books {
 
 impl Budget for Books {
     fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
-        self.asked.lock().unwrap().push(ask);
+        self.asked.lock().unwrap().push(ask.clone());
         let estimate = ask.estimate;
         let reserved = {
             let mut open = self.open.lock().unwrap();

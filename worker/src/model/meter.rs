@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what a provider has counted is counted here exactly once, whether the try that it belongs to came to an answer or not.
 //! An answer's own usage is in the answer, so it is left out here.
+//! **Invariant:** what nobody has counted is never among what was: a try that streamed and was cut is guessed by its bytes, apart.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -10,7 +11,8 @@ use std::sync::{
 
 use shared::Tokens;
 
-use super::Delta;
+use super::{Delta, estimate_tokens};
+use crate::budget::Try;
 
 /// Hears the deltas of one request.
 #[derive(Debug, Default)]
@@ -22,10 +24,37 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Of tries that are over and brought nothing.
-    lost: Tokens,
+    /// Tries that are over and brought no answer.
+    broken: Vec<Broken>,
     /// Of the try under way.
     now: Option<Tokens>,
+    /// Who is asked now, once somebody stands in.
+    asked: Option<String>,
+}
+
+/// A try that brought no answer.
+#[derive(Debug)]
+struct Broken {
+    model: Option<String>,
+    counted: Option<Tokens>,
+    streamed: u64,
+}
+
+impl Counts {
+    fn break_off(&mut self, streamed: u64) {
+        let (model, counted) = (self.asked.clone(), self.now.take());
+        if counted.is_some() || streamed > 0 {
+            self.broken.push(Broken { model, counted, streamed });
+        }
+    }
+
+    /// Whoever was asked until now was `from`: only a switch tells that.
+    fn switch(&mut self, from: &str, to: &str) {
+        for broken in &mut self.broken {
+            broken.model.get_or_insert_with(|| from.to_owned());
+        }
+        self.asked = Some(to.to_owned());
+    }
 }
 
 impl Meter {
@@ -36,13 +65,19 @@ impl Meter {
                 self.streamed.fetch_add(text.len() as u64, Ordering::Relaxed);
             }
             Delta::Counted(tokens) => self.with(|counts| counts.now = Some(*tokens)),
-            Delta::Retrying { .. } | Delta::Switched { .. } => {
-                self.retries.fetch_add(1, Ordering::Relaxed);
-                self.streamed.store(0, Ordering::Relaxed);
-                self.with(|counts| counts.lost += counts.now.take().unwrap_or_default());
+            Delta::Retrying { .. } => self.break_off(),
+            Delta::Switched { from, to, .. } => {
+                self.break_off();
+                self.with(|counts| counts.switch(from, to));
             }
             Delta::Held { .. } | Delta::Translated { .. } => {}
         }
+    }
+
+    fn break_off(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        let streamed = self.streamed.swap(0, Ordering::Relaxed);
+        self.with(|counts| counts.break_off(streamed));
     }
 
     /// How many bytes this try has streamed.
@@ -55,9 +90,25 @@ impl Meter {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// What was counted for tries that broke off before the last one.
-    pub fn lost(&self) -> Tokens {
-        self.with(|counts| counts.lost)
+    /// The tries that broke off before the last one and were counted.
+    pub fn lost(&self) -> Vec<Try> {
+        self.tries(|broken| broken.counted)
+    }
+
+    /// Those that streamed something and that nobody has counted, if each was sent this prompt.
+    pub fn guessed(&self, prompt: Tokens) -> Vec<Try> {
+        let guess = |broken: &Broken| Tokens { output: estimate_tokens(broken.streamed), ..prompt };
+        self.tries(|broken| broken.counted.is_none().then(|| guess(broken)))
+    }
+
+    /// Who was asked last, if somebody stood in.
+    pub fn asked(&self) -> Option<String> {
+        self.with(|counts| counts.asked.clone())
+    }
+
+    fn tries(&self, tokens: impl Fn(&Broken) -> Option<Tokens>) -> Vec<Try> {
+        let of = |broken: &Broken| Some(Try { model: broken.model.clone(), tokens: tokens(broken)? });
+        self.with(|counts| counts.broken.iter().filter_map(of).collect())
     }
 
     /// What was counted for the last try so far.
@@ -102,7 +153,26 @@ mod tests {
         for delta in &all {
             meter.hear(delta);
         }
-        assert_eq!((meter.lost(), meter.last(), meter.streamed()), (tokens(21), Some(tokens(300)), 2));
-        assert_eq!(meter.retries(), 3);
+        let lost = |output| Try { model: Some("a".to_owned()), tokens: tokens(output) };
+        assert_eq!(meter.lost(), [lost(1), lost(20)]);
+        assert_eq!((meter.last(), meter.streamed(), meter.asked()), (Some(tokens(300)), 2, Some("b".to_owned())));
+        assert_eq!((meter.retries(), meter.guessed(tokens(0))), (3, vec![]));
+    }
+
+    #[test]
+    fn a_try_that_streamed_and_was_cut_uncounted_is_guessed_apart() {
+        let meter = Meter::default();
+        let why = ModelError::Broken { why: "cut".into() };
+        let text = "x".repeat(4_000);
+        let retrying = Delta::Retrying { why: &why, wait: Duration::ZERO };
+        let all =
+            [Delta::Text(&text), retrying, retrying, Delta::Switched { from: "a", to: "b", why: &why }, Delta::Reasoning(&text)];
+        for delta in &all {
+            meter.hear(delta);
+        }
+        let prompt = Tokens { hit: 70, miss: 7, ..Tokens::default() };
+        let guess = Tokens { output: estimate_tokens(4_000), ..prompt };
+        assert_eq!(meter.guessed(prompt), [Try { model: Some("a".to_owned()), tokens: guess }], "the last try is told apart");
+        assert_eq!(meter.lost(), []);
     }
 }

@@ -40,7 +40,7 @@ impl Observer for Books {
 impl Budget for Books {
     fn reserve(&self, ask: Ask) -> BoxFuture<'_, Result<Reservation, OverBudget>> {
         let mut asked = self.asked.lock().unwrap();
-        asked.push(ask);
+        asked.push(ask.clone());
         if asked.len() == self.hangs {
             return Box::pin(std::future::pending());
         }
@@ -380,7 +380,7 @@ async fn who_waits_for_the_money_of_a_summary_hears_that_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn all_of_a_question_for_a_summary_is_guessed() {
     let played = play(setup(8_000, &(wordy(6) + "\"I have read much.\nfinish done"))).await;
-    let Ask { estimate, guessed } = played.books.asked.lock().unwrap()[6];
+    let Ask { estimate, guessed, .. } = played.books.asked.lock().unwrap()[6].clone();
     assert_eq!((estimate.prompt(), estimate.prompt() > 0), (guessed, true));
 }
 

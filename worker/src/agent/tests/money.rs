@@ -172,7 +172,7 @@ async fn the_ledger_hears_that_all_of_a_prompt_is_guessed_while_no_provider_coun
     let played = play(lines("read a\nfinish done"), setup()).await;
     let asked = played.books.asked.lock().unwrap();
     assert_eq!(asked.len(), 2);
-    for Ask { estimate, guessed } in asked.iter() {
+    for Ask { estimate, guessed, .. } in asked.iter() {
         assert_eq!((estimate.prompt(), estimate.prompt() > 0), (*guessed, true));
     }
 }
