@@ -215,7 +215,7 @@ impl Agent {
     async fn ask(&self, session: &mut Session<'_>, room: u64) -> Result<Answer, AgentEnd> {
         let turn = session.talk.totals().turns + 1;
         let label = Label { turn, ..self.label.clone() };
-        session.talk.write(self.model.id(), &label, &session.tools).map_err(|error| no_transcript(&error))?;
+        session.talk.write(self.model.as_ref(), &label, &session.tools).map_err(|error| no_transcript(&error))?;
         let prompt = session.talk.prompt(&session.tools);
         let reservation = self.reserve(session, Tokens { output: room, ..prompt }).await?;
         let room = self.say_if_last(session, &label, &reservation)?;
@@ -267,7 +267,7 @@ impl Agent {
         session.told = true;
         let text = format!("{LAST_WORD} and call `{}`.", self.terminal.tool);
         session.talk.say(&text);
-        session.talk.write(self.model.id(), label, &session.tools).map_err(|error| no_transcript(&error))?;
+        session.talk.write(self.model.as_ref(), label, &session.tools).map_err(|error| no_transcript(&error))?;
         Ok(room.saturating_sub(estimate_tokens(Message::user(text).bytes())).max(1))
     }
 
