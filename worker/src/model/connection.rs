@@ -9,12 +9,16 @@
 mod headers;
 mod patience;
 
-use std::{error::Error as _, time::Duration};
+use std::{
+    error::Error as _,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use dashmap::DashSet;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Response, Url, header::HeaderMap, redirect};
-use shared::{Price, RunId, TaskId};
+use shared::{Price, RunId, TaskId, Tokens};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +68,13 @@ impl Connection {
             return Err(refusal(response, &patience).await);
         }
         let mut reader = Reader::new(self.wire);
+        let (written, longest) = (AtomicUsize::new(0), longest(request.max_tokens));
+        let on_delta = &|delta: Delta<'_>| {
+            if let Delta::Text(text) | Delta::Reasoning(text) | Delta::Arguments(text) = delta {
+                written.fetch_add(text.len(), Ordering::Relaxed);
+            }
+            on_delta(delta);
+        };
         loop {
             let piece = match patience.wait("nothing came", response.chunk()).await {
                 Ok(Ok(piece)) => piece,
@@ -73,6 +84,12 @@ impl Connection {
             };
             let Some(piece) = piece else { break };
             let heard = reader.push(&piece, on_delta)?;
+            if written.load(Ordering::Relaxed) > longest {
+                let said = format!("it does not keep to the {} tokens that an answer may have", request.max_tokens);
+                return Err(ModelError::BadRequest { status: 200, said });
+            }
+            // A body that is all there must not keep a cancellation from being heard.
+            tokio::task::yield_now().await;
             if heard.more == More::No {
                 drain(&mut response).await;
                 break;
@@ -84,7 +101,8 @@ impl Connection {
                 patience.shorten();
             }
         }
-        reader.finish(&mut Ending::of(&self.settings, request), on_delta)
+        let answer = reader.finish(&mut Ending::of(&self.settings, request), on_delta)?;
+        Ok(Answer { usage: answer.usage.filter(is_plausible), ..answer })
     }
 
     async fn open(&self, request: &Request<'_>, patience: &Patience) -> Result<Response, ModelError> {
@@ -115,6 +133,17 @@ impl Connection {
             () => ModelError::Broken { why },
         }
     }
+}
+
+/// How many bytes an answer of so many tokens can be at the very most. A server that goes on is cut off: what it writes is paid for.
+fn longest(max_tokens: u64) -> usize {
+    const BYTES_PER_TOKEN: u64 = 40;
+    usize::try_from(max_tokens.saturating_mul(BYTES_PER_TOKEN).saturating_add(64 * 1024)).unwrap_or(usize::MAX)
+}
+
+/// Some servers count nothing and say zero, and no request has a thousand billion tokens: such counts are none.
+fn is_plausible(tokens: &Tokens) -> bool {
+    (1..1_000_000_000_000).contains(&tokens.prompt()) && tokens.output < 1_000_000_000_000
 }
 
 async fn refusal(mut response: Response, patience: &Patience) -> ModelError {

@@ -50,6 +50,8 @@ struct Stream {
     assembly: Box<dyn Assembly>,
     /// Where data was no JSON: the stream was damaged or cut.
     damaged: Option<String>,
+    /// Whether that was before the model had said that it was finished, so that something of the answer is missing.
+    is_torn: bool,
     done: bool,
     progress: bool,
 }
@@ -63,7 +65,7 @@ impl From<TooLong> for ModelError {
 impl Reader {
     /// A reader of one answer in a dialect.
     pub fn new(wire: &dyn Wire) -> Self {
-        let stream = Stream { assembly: wire.assembly(), damaged: None, done: false, progress: false };
+        let stream = Stream { assembly: wire.assembly(), damaged: None, is_torn: false, done: false, progress: false };
         Self { body: Body::Unknown(Vec::new()), read: 0, stream }
     }
 
@@ -165,6 +167,7 @@ impl Stream {
             None if event.name == "error" => return Err(fault::of_event(&Value::String(data.to_owned()))),
             Some(json) => self.done = self.assembly.event(json, on_delta)? == More::No,
             None => {
+                self.is_torn |= !self.assembly.has_finished();
                 self.damaged.get_or_insert_with(|| data.chars().take(80).collect());
             }
         }
@@ -175,7 +178,7 @@ impl Stream {
         let finished = self.assembly.has_finished();
         let ended = finished || (self.done && self.assembly.is_ended_by_done());
         match self.damaged {
-            Some(data) if !finished || self.done => {
+            Some(data) if self.is_torn || !finished || self.done => {
                 Err(ModelError::Broken { why: format!("a piece of the stream is no JSON: `{data}`") })
             }
             _ if !ended => {

@@ -106,9 +106,15 @@ impl Content {
             None => FinishReason::Unsaid,
             Some("max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
             Some("refusal") => FinishReason::Filtered,
-            _ if self.blocks.iter().any(|block| block.kind() == "tool_use") => FinishReason::ToolCalls,
-            _ => FinishReason::Stop,
+            Some("end_turn" | "tool_use" | "stop_sequence" | "stop") if self.calls() => FinishReason::ToolCalls,
+            Some("end_turn" | "tool_use" | "stop_sequence" | "stop") => FinishReason::Stop,
+            // A pause, or a word of some gateway: it may go on.
+            Some(_) => FinishReason::Unsaid,
         }
+    }
+
+    fn calls(&self) -> bool {
+        self.blocks.iter().any(|block| block.kind() == "tool_use")
     }
 
     /// The beginning of a message, or one that is no stream.

@@ -24,6 +24,10 @@ pub(super) struct Completion {
     usage: Option<Tokens>,
 }
 
+/// Reasons that say that the model had said all. What a server says otherwise is taken for nothing said.
+const COMPLETE: [&str; 9] =
+    ["stop", "tool_calls", "tool_call", "tool_use", "function_call", "end_turn", "eos", "eos_token", "stop_sequence"];
+
 impl Assembly for Completion {
     fn event(&mut self, event: Value, on_delta: &OnDelta<'_>) -> Result<More, ModelError> {
         self.chunk(&event, on_delta);
@@ -48,13 +52,16 @@ impl Assembly for Completion {
 
     fn answer(self: Box<Self>, ending: &mut Ending<'_>) -> Result<Answer, ModelError> {
         let drafts = self.calls.all();
-        let finish = match self.finish.as_deref() {
-            Some("length" | "max_tokens") => FinishReason::Length,
+        // Gateways hand on reasons in the spelling of whoever is behind them.
+        let reason = self.finish.map(|reason| reason.to_lowercase());
+        let finish = match reason.as_deref() {
+            Some("length" | "max_tokens" | "max_output_tokens" | "model_length") => FinishReason::Length,
             Some("content_filter") => FinishReason::Filtered,
             Some(reason @ ("error" | "abort")) => {
                 return Err(ModelError::Broken { why: format!("the server gave up with `{reason}`") });
             }
             Some(reason @ "insufficient_system_resource") => return Err(fault::overload(reason)),
+            Some(reason) if !COMPLETE.contains(&reason) => FinishReason::Unsaid,
             None => FinishReason::Unsaid,
             _ if drafts.is_empty() => FinishReason::Stop,
             _ => FinishReason::ToolCalls,
