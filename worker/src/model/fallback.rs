@@ -115,15 +115,14 @@ impl Fallback {
             }
             let window = if wants == Switch::ToALarger { model.context_window() } else { 0 };
             while order.next_if(|(_, next)| next.context_window() <= window).is_some() {}
-            match order.peek() {
-                Some((_, next)) if wants != Switch::No => {
-                    on_delta(Delta::Switched { from: model.id(), to: next.id(), why: &error });
-                    told.get_or_insert(error);
-                }
-                // What stopped the model that was meant is what a person has to mend; but a person's own word comes before that.
-                _ if error == ModelError::Cancelled => return Err(error),
-                _ => return Err(told.unwrap_or(error)),
+            let next = order.peek().filter(|_| wants != Switch::No);
+            match next {
+                Some((_, next)) => on_delta(Delta::Switched { from: model.id(), to: next.id(), why: &error }),
+                // A person's own word comes before what failed.
+                None if error == ModelError::Cancelled => return Err(error),
+                None => return Err(telling(told, error)),
             }
+            told = Some(telling(told, error));
         }
         Err(told.unwrap_or(ModelError::Cancelled))
     }
@@ -161,7 +160,7 @@ impl Model for Fallback {
     }
 
     fn price(&self) -> Option<Price> {
-        self.all().map(|model| model.price()).reduce(|one, other| Some(dearer(one?, other?)))?
+        self.all().map(|model| model.price()).reduce(|one, other| Some(one?.or_dearer(other?)))?
     }
 
     fn id(&self) -> &str {
@@ -169,13 +168,15 @@ impl Model for Fallback {
     }
 }
 
-fn dearer(one: Price, other: Price) -> Price {
-    let write = |price: Price| price.write.unwrap_or(price.miss);
-    Price {
-        hit: one.hit.max(other.hit),
-        miss: one.miss.max(other.miss),
-        write: one.write.or(other.write).map(|_| write(one).max(write(other))),
-        output: one.output.max(other.output),
+/// Which error is told of what was told so far and the next.
+///
+/// What stopped the model that was meant is what a person has to mend. But where one that could be asked was asked for too much, the
+/// conversation can be made shorter and goes on: that is worth more than knowing why somebody else could not be asked.
+fn telling(told: Option<ModelError>, error: ModelError) -> ModelError {
+    let is_too_long = matches!(error, ModelError::ContextTooLong { .. });
+    match told {
+        Some(first) if !(is_too_long && matches!(switch(&first), Switch::For(_))) => first,
+        _ => error,
     }
 }
 
@@ -249,6 +250,22 @@ mod tests {
         assert!(ask(&larger).await.ends_with("by another: 10"));
         assert_eq!(ask(&larger).await, "first", "another conversation is not too long");
         assert_eq!(ask(&fallback([8, 9])).await, format!("error: {}", too_long()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_one_that_could_be_asked_was_asked_for_too_much_that_is_told_so_that_the_conversation_is_made_shorter() {
+        let overloaded = || ModelError::Overloaded { status: 503, said: "busy".into(), retry_after: None };
+        let fallback = |errors: [ModelError; 3]| {
+            let [first, second, third] = errors.map(Err);
+            Fallback::new(model(9, vec![first]), vec![model(5, vec![second]), model(7, vec![third])])
+        };
+        let told = async |errors| ask(&fallback(errors)).await.rsplit("error: ").next().unwrap_or_default().to_owned();
+        let (long, busy) = (too_long().to_string(), overloaded().to_string());
+        assert_eq!(told([overloaded(), too_long(), too_long()]).await, long);
+        assert_eq!(told([overloaded(), too_long(), broken()]).await, long);
+        assert_eq!(told([overloaded(), broken(), too_long()]).await, long);
+        assert_eq!(told([overloaded(), broken(), broken()]).await, busy);
+        assert_eq!(told([overloaded(), too_long(), ModelError::Cancelled]).await, ModelError::Cancelled.to_string());
     }
 
     #[tokio::test(start_paused = true)]
