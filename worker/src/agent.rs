@@ -220,7 +220,7 @@ impl Agent {
         let estimate = Tokens { output: room, ..session.talk.prompt(&session.tools) };
         let reservation = self.reserve(session, estimate).await?;
         let room = self.say_if_last(session, &reservation);
-        if let Err(error) = session.talk.write(self.model.id(), &label, &session.tools) {
+        if let Err(error) = session.talk.write(self.model.as_ref(), &label, &session.tools) {
             self.budget.settle(reservation, Settlement { purpose: Purpose::Lost, ..Settlement::default() }).await;
             return Err(no_transcript(&error));
         }

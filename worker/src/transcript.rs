@@ -18,7 +18,7 @@ use shared::{Money, Tokens};
 
 use crate::{
     context::compaction::{self, Replaced},
-    model::{AssistantTurn, FinishReason, Label, Message},
+    model::{AssistantTurn, FinishReason, Label, Message, Model},
     tool::ToolSpec,
 };
 
@@ -51,6 +51,28 @@ pub struct Start {
     pub label: Label,
     /// The tools as the model sees them.
     pub tools: Vec<Value>,
+    /// What the model has room for: a replay makes the conversation shorter where this one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+}
+
+/// How long requests and answers of a model may be, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// A request and its answer together.
+    pub window: u64,
+    /// One answer.
+    pub max_output: u64,
+    /// From where on a conversation is made shorter, where the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<u64>,
+}
+
+impl Bounds {
+    /// A model's.
+    pub fn of(model: &dyn Model) -> Self {
+        Self { window: model.context_window(), max_output: model.max_output(), budget: model.context_budget() }
+    }
 }
 
 /// What an answer took.
@@ -284,7 +306,7 @@ mod tests {
         let path = folder.join("deep/attempt.jsonl");
         let mut transcript = Transcript::create(&path).unwrap();
         let tools = vec![tool_value(&ToolSpec { name: "t", description: "d", parameters: serde_json::json!({}) })];
-        transcript.append(0, &Entry::Start(Start { model: "p/m".into(), label: label(0), tools })).unwrap();
+        transcript.append(0, &Entry::Start(Start { model: "p/m".into(), label: label(0), tools, bounds: None })).unwrap();
         for message in conversation() {
             transcript.append(1, &Entry::Message(message)).unwrap();
         }

@@ -4,6 +4,9 @@
 //! `INSPAN_MODEL` and `--model` go before all that a file says of roles: they are for one run and every role, and whoever stands in
 //! for another, or comes in after a failure, comes from the file and goes with it.
 //!
+//! Where the general model is a recorded run, it answers for everybody, whatever else is said anywhere: no real endpoint is asked in a
+//! replay. It stands in for all who came in then, so nobody else does.
+//!
 //! Only planner and workers must have a model. A resolver or a summariser that is not named is whichever model the attempt has, and
 //! without an escalation nobody escalates.
 //!
@@ -13,6 +16,7 @@
 use std::fmt;
 
 use plans::catalogue::{Catalogue, ModelFacts};
+use shared::{Money, Price};
 
 use super::{
     Config, ConfigError, ModelChoice,
@@ -74,6 +78,9 @@ impl Config {
     /// # Errors
     /// Says which name leads nowhere, or that a role which needs a model has none.
     pub fn lineup(&self, role: Role) -> Result<Vec<ModelChoice>, ConfigError> {
+        if let Some(recording) = self.recording() {
+            return if role.is_needed() { Ok(vec![recording?]) } else { Ok(Vec::new()) };
+        }
         let Some(first) = self.first_of(role) else {
             return if role.is_needed() { Err(self.no_model()) } else { Ok(Vec::new()) };
         };
@@ -92,8 +99,17 @@ impl Config {
     /// # Errors
     /// Says why it leads nowhere.
     pub fn named(&self, name: &str) -> Result<ModelChoice, ConfigError> {
-        let general = text(&self.settings, "model").filter(|general| general.starts_with("replay/"));
-        self.choice(general.unwrap_or(name), &Origin::Default)
+        self.recording().unwrap_or_else(|| self.choice(name, &Origin::Default))
+    }
+
+    /// The recorded run that answers for everybody, if the general model is one. It costs nothing.
+    fn recording(&self) -> Option<Result<ModelChoice, ConfigError>> {
+        const FREE: Price = Price { hit: FREE_TOKENS, miss: FREE_TOKENS, write: None, output: FREE_TOKENS };
+        const FREE_TOKENS: Money = Money { nano_usd: 0 };
+        let name = text(&self.settings, "model").filter(|general| general.starts_with("replay/"))?;
+        let origin = self.settings.get("model").map_or(&Origin::Default, |setting| &setting.origin);
+        let free = |choice| ModelChoice { price: Some(FREE.into()), ..choice };
+        Some(self.choice(name, origin).map(free))
     }
 
     /// What somebody is told who has named no model.

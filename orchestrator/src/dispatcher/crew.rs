@@ -178,6 +178,7 @@ impl Dispatcher {
     ) -> Result<(), String> {
         let Order { key, task, continuation } = order;
         let model = self.site.models.of_attempt(task, self.state().task(&key.task))?;
+        let model = model.as_recorded(Some(&key.task), key.attempt.0).unwrap_or(model);
         let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
         let place = WorkerPlace { longest_result: longest_result(model.context_window()), ..place };
         let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;

@@ -43,23 +43,24 @@ const LIMITS: Limits = Limits { turns: Some(60), tokens: None, cost: None, minut
 
 impl Desk {
     pub(super) async fn converse<T: Send + 'static>(&self, at: &CommitId, what: Conversation<'_, T>) -> Result<T, Error> {
-        let read = self.look_from(at).await?;
+        let session = self.next_session();
+        let model = self.model.as_recorded(None, session).unwrap_or_else(|| self.model.clone());
+        let read = self.look_from(at, model.context_window()).await?;
         let terminal = Terminal { tool: what.tool.name, refusals: REFUSALS + 1 };
         let tools = Arc::new(PlannerTools::new(read, what.tool, what.judge));
-        let session = self.next_session();
         let path = self.site.folder.planner_transcript(session);
         let transcript = Transcript::create(&path).map_err(Error::disk(&path))?;
         let system = format!("{}\n\n{}", include_str!("prompt/planner_system.md").trim_end(), self.site.repository_brief);
         let mut talk =
             Talk::new(vec![Message::system(&system), Message::user(say(&what.errand))], transcript, self.site.secrecy.clone());
         let agent = Agent {
-            model: self.model.clone(),
             toolbox: tools.clone(),
-            budget: Arc::new(AttemptBudget::new(self.ledger.clone(), None, self.model.as_ref())),
+            budget: Arc::new(AttemptBudget::new(self.ledger.clone(), None, model.as_ref())),
             observer: self.site.board.planner(),
             limits: LIMITS,
             label: Label { run: self.site.run().clone(), role: Role::Planner, task: None, attempt: session, turn: 0 },
-            max_tokens: self.model.max_output(),
+            max_tokens: model.max_output(),
+            model,
             terminal,
             summariser: self.site.models.summariser.clone(),
             // Each errand has a tool of its own.
@@ -73,7 +74,7 @@ impl Desk {
     }
 
     /// Puts the lookout to a commit's files.
-    async fn look_from(&self, at: &CommitId) -> Result<ReadTools, Error> {
+    async fn look_from(&self, at: &CommitId, window: u64) -> Result<ReadTools, Error> {
         let mut lookout = self.lookout.lock().await;
         let worktree = match lookout.take() {
             Some(worktree) => {
@@ -83,7 +84,7 @@ impl Desk {
             None => self.site.standing_worktree("_planner", at).await?,
         };
         let read = ReadTools::new(worktree.tree(), worktree.folder().join("spill"), self.site.secrecy.clone())
-            .map(|read| read.showing(longest_result(self.model.context_window())))
+            .map(|read| read.showing(longest_result(window)))
             .map_err(Error::disk(&worktree.tree()));
         *lookout = Some(worktree);
         read

@@ -70,7 +70,7 @@ impl Agent {
         let pressure = session.talk.pressure(&session.tools, room);
         let Some(plan) = compaction::plan(session.talk.messages(), &pressure) else { return Ok(false) };
         let label = Label { turn: session.talk.totals().turns + 1, ..self.label.clone() };
-        let written = session.talk.write_said(self.model.id(), &label, &session.tools);
+        let written = session.talk.write_said(self.model.as_ref(), &label, &session.tools);
         written.map_err(|error| no_transcript(&error))?;
         let asked = self.sum_up(session, &plan, &label).await?;
         let messages = session.talk.messages();

@@ -17,10 +17,10 @@ use crate::{
         compaction::{self, Pressure},
         room::{Gauge, Room},
     },
-    model::{Answer, Label, Message, tool_bytes},
+    model::{Answer, Label, Message, Model, tool_bytes},
     prefix::{Drift, Prints},
     tool::ToolSpec,
-    transcript::{self, AnswerNote, Compacted, Entry, Paid, Start, Transcript, tool_value},
+    transcript::{self, AnswerNote, Bounds, Compacted, Entry, Paid, Start, Transcript, tool_value},
 };
 
 /// What a conversation has taken.
@@ -182,7 +182,7 @@ impl Conversation {
 
     /// Writes all but what the harness has said last, for that is not sent yet and may still grow. To be done before anything is
     /// replaced.
-    pub(super) fn write_said(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
+    pub(super) fn write_said(&mut self, model: &dyn Model, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
         self.write_head(model, label, tools)?;
         let is_unsent = matches!(self.messages.last(), Some(Message::User { .. })) && self.messages.len() > self.written;
         self.write_messages(label.turn, self.messages.len() - usize::from(is_unsent))
@@ -209,15 +209,16 @@ impl Conversation {
     }
 
     /// Writes what is not written yet; the first time with a head. To be done before a request is sent.
-    pub(super) fn write(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
+    pub(super) fn write(&mut self, model: &dyn Model, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
         self.write_head(model, label, tools)?;
         self.write_messages(label.turn, self.messages.len())?;
         self.transcript.flush()
     }
 
-    fn write_head(&mut self, model: &str, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
+    fn write_head(&mut self, model: &dyn Model, label: &Label, tools: &[ToolSpec]) -> io::Result<()> {
         if !self.started {
-            let start = Start { model: model.to_owned(), label: label.clone(), tools: tools.iter().map(tool_value).collect() };
+            let (tools, bounds) = (tools.iter().map(tool_value).collect(), Some(Bounds::of(model)));
+            let start = Start { model: model.id().to_owned(), label: label.clone(), tools, bounds };
             self.transcript.append(label.turn, &Entry::Start(start))?;
             self.started = true;
         }

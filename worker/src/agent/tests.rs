@@ -491,7 +491,7 @@ async fn secrets_are_masked_before_they_enter_request_and_transcript_and_the_mod
     let own = AssistantTurn { text: format!("own {key}"), ..AssistantTurn::default() };
     talk.push(Message::Assistant(own));
     talk.push(Message::Tool { call_id: "c".into(), name: "n".into(), content: format!("told {key}") });
-    talk.write("m", &label(1), &[]).unwrap();
+    talk.write(&Answers::new([]), &label(1), &[]).unwrap();
     talk.close(&format!("failed: {key}")).unwrap();
     let written = std::fs::read_to_string(&path).unwrap();
     assert_eq!(written.matches(&key).count(), 1, "{written}");

@@ -37,7 +37,7 @@ mod tests;
 pub mod translation;
 pub mod wire;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -249,6 +249,11 @@ pub trait Model: Send + Sync {
 
     /// From how many tokens on a conversation with it is made shorter, where the configuration says so.
     fn context_budget(&self) -> Option<u64> {
+        None
+    }
+
+    /// The same model with the room that whoever had this conversation had in a recorded run; none where nothing is recorded.
+    fn as_recorded(&self, _task: Option<&TaskId>, _attempt: u32) -> Option<Arc<dyn Model>> {
         None
     }
 }

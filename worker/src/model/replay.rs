@@ -1,16 +1,21 @@
 //! A model that answers from the transcripts of a run that is over: the same answers, byte for byte, as long as it is asked the same.
 //!
 //! A request is found by role, task, attempt and turn, and compared with what that turn was asked in the recorded run: the tools, and every
-//! message. Where they differ nothing is answered, and the error names the first difference.
+//! message (see [`difference`]). Where they differ nothing is answered, and the error names the first difference.
 //!
 //! **Invariant:** an answer is only given to the very conversation that it was given to. Whatever may differ from run to run (the run's name,
-//! paths of worktrees, times) is in no prompt; where a command prints such, its output differs, and the replay ends there and says so.
+//! paths of worktrees, times) is in no prompt, but for how long a command took, which is passed over; where a command prints such, its output differs, and the replay ends there and says so.
+//!
+//! A conversation gets the room that it had when it was recorded, so that it is made shorter at the same places; see
+//! [`Model::as_recorded`]. Who has no conversation gets the widest room that anybody had. What a recording answers costs nothing, and it
+//! keeps no beginnings of requests, so there is nothing to warm.
 //!
 //! Where the transcripts lie: `<run>/transcripts/<task>/<attempt>.jsonl`, the planner's conversations in `_planner`.
 
+mod difference;
+
 use std::{
     collections::HashMap,
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -18,23 +23,30 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use shared::Price;
+use shared::{Money, Price, TaskId};
 use tokio_util::sync::CancellationToken;
 
+use self::difference::{difference, different_tools};
 use super::{
     Answer, AssistantTurn, Delta, FinishReason, Label, Message, Model, ModelError, ModelSettings, OnDelta, Request, Role,
 };
 use crate::{
-    context::compaction,
-    transcript::{AnswerNote, Entry, SummaryNote, read_entries, tool_value},
+    context::{self, compaction},
+    transcript::{AnswerNote, Bounds, Entry, SummaryNote, read_entries, tool_value},
 };
 
 type Entries = Arc<Vec<(u32, Entry)>>;
 
-/// The transcripts of one run.
+/// The transcripts of one run, as one conversation or none of them sees them.
 pub struct Replay {
+    record: Arc<Record>,
+    bounds: Bounds,
+}
+
+/// The transcripts of one run.
+struct Record {
     folder: PathBuf,
-    settings: ModelSettings,
+    name: String,
     read: Mutex<HashMap<PathBuf, Entries>>,
 }
 
@@ -42,6 +54,8 @@ pub struct Replay {
 struct Turn {
     tools: Vec<Value>,
     asked: Vec<Message>,
+    /// The conversation each time that it was made shorter right before.
+    longer: Vec<Vec<Message>>,
     said: AssistantTurn,
     note: AnswerNote,
 }
@@ -49,37 +63,49 @@ struct Turn {
 impl Replay {
     /// The folder of a run.
     pub fn new(folder: &Path, settings: ModelSettings) -> Result<Self, ModelError> {
+        let ModelSettings { name, context_window, max_output, context_budget, .. } = settings;
         let transcripts = folder.join("transcripts");
         if fs::read_dir(&transcripts).is_err() {
             let why = format!("{} holds no transcripts", folder.display());
-            return Err(ModelError::Settings { name: settings.name, why });
+            return Err(ModelError::Settings { name, why });
         }
-        Ok(Self { folder: transcripts, settings, read: Mutex::default() })
+        let usual = Bounds { window: context_window, max_output, budget: context_budget };
+        let bounds = widest(&transcripts).unwrap_or(usual);
+        Ok(Self { record: Arc::new(Record { folder: transcripts, name, read: Mutex::default() }), bounds })
     }
 
     fn answer(&self, request: &Request<'_>) -> Result<Answer, ModelError> {
         let label = request.label;
         let off = |why: String| ModelError::OffRecord { whose: label.whose(), attempt: label.attempt, turn: label.turn, why };
-        let entries = self.entries(label).map_err(&off)?;
+        let entries = self.record.of(label).map_err(&off)?;
         if label.role == Role::Summariser {
             return summary(&entries, request).map_err(off);
         }
         let turn = turn(&entries, label.turn).map_err(&off)?;
         let tools: Vec<Value> = request.tools.iter().map(tool_value).collect();
-        if let Some(why) = different_tools(&turn.tools, &tools).or_else(|| difference(&turn.asked, request.messages)) {
+        let why = different_tools(&turn.tools, &tools).or_else(|| difference(&turn.asked, request.messages));
+        if why.is_some() && turn.longer.iter().any(|longer| difference(longer, request.messages).is_none()) {
+            return Err(ModelError::ContextTooLong { said: "it was made shorter in the recorded run".to_owned() });
+        }
+        if let Some(why) = why {
             return Err(off(why));
         }
         let AnswerNote { finish, usage, estimated, .. } = turn.note;
         Ok(Answer { turn: turn.said, finish, usage: (!estimated).then_some(usage), repairs: Vec::new(), by: None })
     }
+}
 
-    fn entries(&self, label: &Label) -> Result<Entries, String> {
-        let whose = match (label.role, &label.task) {
-            (Role::Planner, _) => "_planner",
-            (_, Some(task)) => task.as_str(),
-            (_, None) => return Err("nobody else than tasks and the planner has transcripts".to_owned()),
-        };
-        let path = self.folder.join(whose).join(format!("{}.jsonl", label.attempt));
+impl Record {
+    fn of(&self, label: &Label) -> Result<Entries, String> {
+        if label.role == Role::Worker && label.task.is_none() {
+            return Err("nobody else than tasks and the planner has transcripts".to_owned());
+        }
+        self.entries(label.task.as_ref(), label.attempt)
+    }
+
+    /// Without a task it is the planner's.
+    fn entries(&self, task: Option<&TaskId>, attempt: u32) -> Result<Entries, String> {
+        let path = self.folder.join(task.map_or("_planner", TaskId::as_str)).join(format!("{attempt}.jsonl"));
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entries) = read.get(&path) {
             return Ok(Arc::clone(entries));
@@ -93,9 +119,22 @@ impl Replay {
     }
 }
 
+/// What there was room for.
+fn bounds(entries: &[(u32, Entry)]) -> Option<Bounds> {
+    entries.iter().find_map(|(_, entry)| if let Entry::Start(start) = entry { start.bounds } else { None })
+}
+
+/// The room of whoever had the most: a plan is looked at before anybody has a conversation.
+fn widest(transcripts: &Path) -> Option<Bounds> {
+    let of_folder = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = of_folder(transcripts).flat_map(|task| of_folder(&task).collect::<Vec<_>>());
+    files.filter_map(|path| bounds(&read_entries(&path).ok()?)).max_by_key(|bounds| bounds.window)
+}
+
 /// The turn of that number: all that was said before its answer, and the answer.
 fn turn(entries: &[(u32, Entry)], number: u32) -> Result<Turn, String> {
     let (mut tools, mut asked, mut turns) = (Vec::new(), Vec::new(), 0);
+    let mut longer = Vec::new();
     for (_, entry) in entries {
         match entry {
             Entry::Start(start) => tools.clone_from(&start.tools),
@@ -105,10 +144,12 @@ fn turn(entries: &[(u32, Entry)], number: u32) -> Result<Turn, String> {
                 if turns == number
                     && let Some(Message::Assistant(said)) = asked.pop()
                 {
-                    return Ok(Turn { tools, asked, said, note: *note });
+                    return Ok(Turn { tools, asked, longer, said, note: *note });
                 }
+                longer.clear();
             }
             Entry::Compacted(shorter) => {
+                longer.push(asked.clone());
                 compaction::apply(&mut asked, &shorter.replaced).map_err(std::string::ToString::to_string)?;
             }
             Entry::Lost(_) | Entry::End(_) => {}
@@ -126,6 +167,9 @@ fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, St
             Entry::Compacted(shorter) => {
                 if let Some(note) = &shorter.asked {
                     let begun = said.get(..note.begun).ok_or("the transcript is damaged")?;
+                    if is_from_another(note) && is_question_about(&said, request.messages) {
+                        return summed_up(note);
+                    }
                     match difference(&[begun, note.messages.as_slice()].concat(), request.messages) {
                         Some(difference) => why = difference,
                         None => return summed_up(note),
@@ -139,68 +183,22 @@ fn summary(entries: &[(u32, Entry)], request: &Request<'_>) -> Result<Answer, St
     Err(why)
 }
 
+/// Whether somebody else than who had the conversation was asked, with its text.
+fn is_from_another(note: &SummaryNote) -> bool {
+    matches!(note.messages.first(), Some(Message::System { content }) if content == context::summary::SUMMARISER_SYSTEM.trim_end())
+}
+
+/// Whether these ask whoever had the conversation to sum it up. A recording is nobody else, so it is always asked like that.
+fn is_question_about(said: &[Message], messages: &[Message]) -> bool {
+    let ends = messages.len().saturating_sub(1)..=messages.len();
+    ends.filter(|end| *end > 0 && *end <= said.len())
+        .any(|end| difference(&context::summary::question(said, end), messages).is_none())
+}
+
 fn summed_up(note: &SummaryNote) -> Result<Answer, String> {
     let turn = note.answer.clone().ok_or_else(|| note.error.clone().unwrap_or_default())?;
     let finish = note.finish.unwrap_or(FinishReason::Stop);
     Ok(Answer { turn, finish, usage: Some(note.usage), repairs: Vec::new(), by: None })
-}
-
-fn different_tools(recorded: &[Value], now: &[Value]) -> Option<String> {
-    let place = (0..recorded.len().max(now.len())).find(|place| recorded.get(*place) != now.get(*place))?;
-    let name = |tools: &[Value]| {
-        tools.get(place).map_or("nothing".to_owned(), |tool| format!("`{}`", tool["name"].as_str().unwrap_or_default()))
-    };
-    let (recorded, now) = (name(recorded), name(now));
-    Some(if recorded == now {
-        format!("the tool {now} is described otherwise")
-    } else {
-        format!("tool {} was {recorded} and is {now}", place + 1)
-    })
-}
-
-/// The first message that differs, and where in it.
-fn difference(recorded: &[Message], now: &[Message]) -> Option<String> {
-    let place = (0..recorded.len().max(now.len())).find(|place| recorded.get(*place) != now.get(*place))?;
-    let mut why = format!("message {} ", place + 1);
-    let (one, other) = match (recorded.get(place), now.get(place)) {
-        (Some(one), Some(other)) => texts(one, other),
-        (Some(one), None) => (whole(one), String::new()),
-        (None, other) => (String::new(), other.map(whole).unwrap_or_default()),
-    };
-    let at = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
-    let _ = match (one.is_empty(), other.is_empty()) {
-        (true, false) => write!(why, "is new: {}", excerpt(&other, 0)),
-        (false, true) => write!(why, "is missing: {}", excerpt(&one, 0)),
-        _ => write!(why, "differs from character {} on; recorded: {}; now: {}", at + 1, excerpt(&one, at), excerpt(&other, at)),
-    };
-    Some(why)
-}
-
-/// The contents, if only these differ.
-fn texts(one: &Message, other: &Message) -> (String, String) {
-    match (one, other) {
-        (Message::System { content: one }, Message::System { content: other })
-        | (Message::User { content: one }, Message::User { content: other }) => (one.clone(), other.clone()),
-        (
-            Message::Tool { content: one, call_id: id, name },
-            Message::Tool { content: other, call_id: other_id, name: other_name },
-        ) if (id, name) == (other_id, other_name) => (one.clone(), other.clone()),
-        _ => (whole(one), whole(other)),
-    }
-}
-
-fn whole(message: &Message) -> String {
-    serde_json::to_string(message).unwrap_or_default()
-}
-
-/// What stands around a character, in one line.
-fn excerpt(text: &str, at: usize) -> String {
-    const BEFORE: usize = 24;
-    const AFTER: usize = 60;
-    let start = at.saturating_sub(BEFORE);
-    let piece: String = text.chars().skip(start).take(at - start + AFTER).collect();
-    let (head, tail) = (if start > 0 { "…" } else { "" }, if text.chars().count() > at + AFTER { "…" } else { "" });
-    format!("{head}{piece:?}{tail}")
 }
 
 impl Model for Replay {
@@ -221,19 +219,28 @@ impl Model for Replay {
     }
 
     fn context_window(&self) -> u64 {
-        self.settings.context_window
+        self.bounds.window
     }
 
     fn max_output(&self) -> u64 {
-        self.settings.max_output
+        self.bounds.max_output
+    }
+
+    fn context_budget(&self) -> Option<u64> {
+        self.bounds.budget
     }
 
     fn price(&self) -> Option<Price> {
-        self.settings.price
+        Some(Price { hit: Money::default(), miss: Money::default(), write: None, output: Money::default() })
     }
 
     fn id(&self) -> &str {
-        &self.settings.name
+        &self.record.name
+    }
+
+    fn as_recorded(&self, task: Option<&TaskId>, attempt: u32) -> Option<Arc<dyn Model>> {
+        let bounds = self.record.entries(task, attempt).ok().and_then(|entries| bounds(&entries))?;
+        Some(Arc::new(Self { record: Arc::clone(&self.record), bounds }))
     }
 }
 
@@ -247,7 +254,7 @@ mod tests {
     use crate::{
         model::{Dialect, ToolCall, connect, testing::label},
         tool::ToolSpec,
-        transcript::{Start, Transcript},
+        transcript::{Compacted, Start, Transcript},
     };
 
     fn said(text: &str) -> Message {
@@ -266,7 +273,7 @@ mod tests {
     /// A run of two turns: the second one's usage was only estimated.
     fn record(folder: &Path) {
         let mut transcript = Transcript::create(&folder.join("transcripts/money/1.jsonl")).unwrap();
-        let start = Start { model: "p/m".into(), label: label(1), tools: vec![tool_value(&tool("look", "looks"))] };
+        let start = Start { model: "p/m".into(), label: label(1), tools: vec![tool_value(&tool("look", "looks"))], bounds: None };
         let note = |finish, estimated| {
             let usage = Tokens { miss: 7, output: 2, ..Tokens::default() };
             Entry::Answer(AnswerNote { max_tokens: 9, finish, usage, estimated, paid: None })
@@ -369,5 +376,62 @@ mod tests {
         let dialect = Dialect::Replay { folder: folder.path().to_owned() };
         let error = connect(ModelSettings::new("replay/run", dialect, "")).err().unwrap();
         assert!(error.to_string().contains("holds no transcripts"), "{error}");
+    }
+
+    /// The planner's first conversation, which was made shorter before its second turn: by a summary of its own, or of somebody else.
+    fn record_shorter(folder: &Path, is_own: bool) -> Vec<Message> {
+        let mut transcript = Transcript::create(&folder.join("transcripts/_planner/1.jsonl")).unwrap();
+        let bounds = Some(Bounds { window: 900, max_output: 90, budget: Some(9) });
+        let label = Label { role: Role::Planner, task: None, ..label(1) };
+        let start = Entry::Start(Start { model: "p/m".into(), label, tools: Vec::new(), bounds });
+        let talk = second("long");
+        let question = match is_own {
+            true => context::summary::question(&talk, 4),
+            false => context::summary::question_for_another(&talk, 4, 9_000),
+        };
+        let begun = if is_own { 4 } else { 0 };
+        let answer = Some(AssistantTurn { text: "in short".into(), ..AssistantTurn::default() });
+        let (messages, usage) = (question[begun..].to_vec(), Tokens::default());
+        let note = SummaryNote { model: "p/s".into(), begun, messages, answer, error: None, usage };
+        let replaced = vec![compaction::Replaced { from: 2, count: 2, with: vec![Message::user("go on")] }];
+        let answered = AnswerNote { max_tokens: 9, finish: FinishReason::Stop, usage: Tokens::default(), estimated: false };
+        let said = |message: &Message| Entry::Message(message.clone());
+        let mut entries = vec![start];
+        entries.extend(talk[..3].iter().map(said).chain([Entry::Answer(answered), said(&talk[3])]));
+        entries.push(Entry::Compacted(Compacted { replaced, asked: Some(note) }));
+        entries.extend([said(&self::said("two")), Entry::Answer(answered)]);
+        for entry in &entries {
+            transcript.append(1, entry).unwrap();
+        }
+        transcript.flush().unwrap();
+        talk
+    }
+
+    #[tokio::test]
+    async fn a_conversation_that_was_made_shorter_is_so_again_whoever_had_summed_it_up() {
+        for is_own in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let talk = record_shorter(folder.path(), is_own);
+            let dialect = Dialect::Replay { folder: folder.path().to_owned() };
+            let model = connect(ModelSettings::new("replay/run", dialect, "")).unwrap();
+            let ask = async |role, turn, messages: &[Message]| {
+                let label = Label { role, task: None, ..label(turn) };
+                let request = Request { label: &label, messages, tools: &[], max_tokens: 5 };
+                let answer = model.ask(&request, &|_| {}, &CancellationToken::new()).await;
+                answer.map(|answer| answer.turn.text)
+            };
+            let question = context::summary::question(&talk, 4);
+            assert_eq!(ask(Role::Summariser, 2, &question).await, Ok("in short".to_owned()));
+            let other = context::summary::question(&second("other"), 4);
+            assert!(matches!(ask(Role::Summariser, 2, &other).await, Err(ModelError::OffRecord { .. })));
+            let shorter = [first(), vec![Message::user("go on")]].concat();
+            assert_eq!(ask(Role::Planner, 2, &shorter).await, Ok("two".to_owned()));
+            let refused = ask(Role::Planner, 2, &talk).await;
+            assert!(matches!(refused, Err(ModelError::ContextTooLong { .. })), "a provider had refused it: {refused:?}");
+            let room = |model: &dyn Model| (model.context_window(), model.max_output(), model.context_budget());
+            assert_eq!(model.as_recorded(None, 1).map(|seated| room(&*seated)), Some((900, 90, Some(9))));
+            assert_eq!((room(&*model), model.as_recorded(None, 2).is_none()), ((900, 90, Some(9)), true));
+            assert_eq!(model.price().map(|price| price.of(Tokens { miss: 9, ..Tokens::default() })), Some(Money::default()));
+        }
     }
 }

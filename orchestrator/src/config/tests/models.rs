@@ -360,8 +360,24 @@ fn a_plan_is_told_of_a_model_what_it_costs_whether_a_role_has_it_and_why_it_cann
 }
 
 #[test]
-fn where_a_run_is_replayed_the_names_of_a_plan_lead_to_the_recording_too() {
-    let config = load("## env\nINSPAN_MODEL=replay/folder").expect("valid configuration");
+fn where_a_run_is_replayed_the_recording_answers_for_everybody_and_costs_nothing() {
+    let file = "## inspan.toml\nmodel = \"vllm/usual\"\nmodels.escalation = \"vllm/strong\"\n";
+    let roles = ["PLANNER", "WORKER", "RESOLVER", "SUMMARISER", "ESCALATION"];
+    let env: String =
+        roles.map(|role| format!("INSPAN_MODEL_{role}=ollama/a\nINSPAN_MODEL_FALLBACK_{role}=ollama/b, ollama/c\n")).concat();
+    let text = format!("{file}## env\nINSPAN_MODEL=replay/folder\n{env}");
+    expect![[r#"
+        planner: replay/folder
+        worker: replay/folder
+        resolver: 
+        summariser: 
+        escalation: 
+    "#]]
+    .assert_eq(&lineups(&text));
+    let config = load(&text).expect("valid configuration");
     let choice = config.named("openai/whatever").expect("the recording answers for it");
     assert_eq!((choice.name.as_str(), choice.dialect), ("replay/folder", super::super::Dialect::Replay));
+    let free = Some(shared::Money::default());
+    assert_eq!(choice.price.map(|tariff| tariff.price.output), free);
+    assert_eq!(config.look_up("openai/whatever").map(|facts| facts.price.map(|price| price.output)), Ok(free));
 }

@@ -325,7 +325,7 @@ async fn a_crash_right_after_a_compaction_loses_nothing_of_it() {
         assert_eq!(resumed.totals().turns, 6);
         assert!(resumed.totals().tokens.total() > 0);
         resumed.say("Go on.");
-        resumed.write("m", &label(7), &[]).unwrap();
+        resumed.write(played.model.as_ref(), &label(7), &[]).unwrap();
         assert_eq!(transcript::read(&played.path()).unwrap(), resumed.messages());
     }
 }
