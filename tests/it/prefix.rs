@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::Purpose;
 use tests::{
     Scenario,
-    model::{Asked, ModelServer, Script, Turn, call, finish, write},
+    model::{Asked, ModelServer, Script, Shape, Turn, call, finish, write},
 };
 
 const WORKERS: usize = 8;
@@ -26,10 +26,14 @@ fn files() -> String {
 
 /// Reads and writes by turns: what is read can be read again, and what was written stands in the answer itself.
 fn turns(task: &str) -> Vec<Turn> {
+    so_many_turns(task, TURNS)
+}
+
+fn so_many_turns(task: &str, turns: usize) -> Vec<Turn> {
     let read = |turn: usize| call("read_file", json!({"path": "long.txt", "start_line": turn, "end_line": turn + 80}));
     let text = |turn: usize| format!("{task} {turn}\n{}", "what is written takes room as well\n".repeat(50));
     let turn = |turn: usize| if turn.is_multiple_of(2) { read(turn + 1) } else { write(&format!("{task}.txt"), &text(turn)) };
-    (0..TURNS - 1).map(turn).chain([finish("Done.")]).collect()
+    (0..turns - 1).map(turn).chain([finish("Done.")]).collect()
 }
 
 fn tasks() -> impl Iterator<Item = String> {
@@ -92,6 +96,69 @@ fn every_request_extends_the_one_before_it_and_all_workers_begin_alike() {
             assert_eq!(tools(pair[1]), tools(pair[0]));
         }
     }
+}
+
+/// Where a prefix ends, for a cache that wants to be told. It is no part of what is cached, and moves on.
+const MARK: &str = ",\"cache_control\":{\"type\":\"ephemeral\"}";
+
+/// A request without marks, in two: what all workers begin with (tools first, then standing orders), and the conversation.
+fn parts(shape: Shape, asked: &Asked) -> (String, String) {
+    let (orders, list) = if shape == Shape::Responses { ("instructions", "\"input\":[") } else { ("system", "\"messages\":[") };
+    let body = str::from_utf8(&asked.raw).expect("JSON is text").replace(MARK, "");
+    let (head, talk) = body.split_once(list).expect("there is a conversation");
+    let (_, head) = head.split_once("\"tools\":").expect("tools come before it");
+    assert!(head.contains(&format!("\"{orders}\":")), "standing orders come between: {head}");
+    (head.to_owned(), talk.strip_suffix("]}").expect("nothing comes after it").to_owned())
+}
+
+/// At most four are allowed; one is at the end of what all workers begin with, and one at the end of the conversation.
+#[track_caller]
+fn assert_marked(asked: &Asked) {
+    let marks = str::from_utf8(&asked.raw).expect("JSON is text").matches("\"cache_control\":").count();
+    assert!((2..=4).contains(&marks), "{marks} marks");
+    let last = |list: &serde_json::Value| list.as_array().and_then(|list| list.last().cloned()).expect("it is not empty");
+    assert!(last(&asked.body["system"])["cache_control"].is_object());
+    assert!(last(&last(&asked.body["messages"])["content"])["cache_control"].is_object());
+}
+
+/// Two workers of six turns each, in another dialect.
+#[track_caller]
+fn check_dialect(shape: Shape) {
+    const TURNS: usize = 6;
+    let tasks = ["one", "two"];
+    let script = tasks.iter().fold(Script::new(), |script, task| script.worker(task, 1, so_many_turns(task, TURNS)));
+    let server = ModelServer::start(script);
+    let s = Scenario::new(&files()).model(&server).config(&format!("dialect = \"{}\"", shape.dialect()));
+    s.run_plan("gate | true\none | write one.txt\ntwo | write two.txt\n", &["--workers", "2"]).code(0);
+    let asked = server.asked();
+    let (first, _) = parts(shape, of_task(&asked, "one")[0]);
+    assert!(first.len() > 1_000);
+    for task in tasks {
+        let requests = of_task(&asked, task);
+        assert_eq!(requests.len(), TURNS, "{task}");
+        let requests: Vec<_> = requests.iter().map(|asked| parts(shape, asked)).collect();
+        for (head, talk) in &requests {
+            assert_eq!(head, &first, "{task}");
+            assert!(talk.contains("# Your task: "), "{task}");
+        }
+        for (place, pair) in requests.windows(2).enumerate() {
+            let more = pair[1].1.strip_prefix(pair[0].1.as_str()).unwrap_or_else(|| panic!("{task}, turn {}", place + 2));
+            assert!(more.starts_with(','), "{task}, turn {}: {more}", place + 2);
+        }
+    }
+    if shape == Shape::Anthropic {
+        asked.iter().for_each(assert_marked);
+    }
+}
+
+#[test]
+fn in_responses_too_every_request_extends_the_one_before_it_and_all_workers_begin_alike() {
+    check_dialect(Shape::Responses);
+}
+
+#[test]
+fn in_messages_too_every_request_extends_the_one_before_it_but_for_the_marks_of_the_cache() {
+    check_dialect(Shape::Anthropic);
 }
 
 #[test]
