@@ -3,7 +3,7 @@
 
 use expect_test::expect;
 use plans::event::Event;
-use shared::Tokens;
+use shared::{Money, Price, Tokens};
 use tests::{
     Scenario,
     model::{Disorder, Fault, ModelServer, Script, Shape, call, finish, say, write},
@@ -121,4 +121,25 @@ fn eight_tasks_end_complete_when_a_fifth_of_all_tries_fails() {
     for (seed, shape) in [(1, Shape::Chat), (2, Shape::Responses), (3, Shape::Anthropic)] {
         eight_tasks(shape, seed);
     }
+}
+
+#[test]
+fn what_the_journal_says_was_paid_is_the_price_of_what_was_told_though_a_fifth_of_all_tries_fails() {
+    let names = ["a", "b", "c", "d"];
+    let file = |name: &str| format!("{name}.txt");
+    let turns = |name: &str| {
+        [look("README"), write(&file(name), "one\n").cached(300), look(&file(name)).cached(700), finish("Wrote it.").cached(900)]
+    };
+    let server = ModelServer::start(names.iter().fold(Script::new(), |script, name| script.worker(name, 1, turns(name))));
+    server.disturb(Disorder::Rate { seed: 1, percent: 20 });
+    let s = scenario(&server, Shape::Chat).config("price = { hit = 0.1, miss = 1, output = 10 }");
+    let tasks: Vec<_> = names.iter().map(|name| format!("{name} | write {}", file(name))).collect();
+    s.run_plan(&format!("gate | true\n{}", tasks.join("\n")), &["--workers", "4", "--max-cost", "50"]).code(0);
+    assert!(server.asked().len() > names.len() * 4, "nothing went wrong");
+    let usd = |usd| Money::from_usd(usd).expect("it is an amount");
+    let price = Price { hit: usd(0.1), miss: usd(1.0), write: None, output: usd(10.0) };
+    let paid: Money =
+        s.history().events().filter_map(|event| if let Event::TurnTaken(turn) = event { turn.cost } else { None }).sum();
+    assert!(server.told().hit > 0);
+    assert_eq!(paid, price.of(server.told()));
 }
