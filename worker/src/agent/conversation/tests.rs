@@ -24,7 +24,7 @@ fn begun() -> (Conversation, PathBuf, tempfile::TempDir) {
     let path = folder.path().join("t.jsonl");
     let opening = vec![Message::system("s".repeat(100)), Message::user("u".repeat(200))];
     let mut talk = Conversation::new(opening, Transcript::create(&path).unwrap(), Arc::default());
-    talk.write("p/m", &label(1), &[]).unwrap();
+    talk.write(&crate::model::testing::Answers::new([]), &label(1), &[]).unwrap();
     (talk, path, folder)
 }
 
