@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tests::{
     Scenario,
-    model::{ModelServer, Script, Turn, call, command, finish, hand_off, plan, write},
+    model::{ModelServer, Script, Turn, call, command, finish, hand_off, plan, say, write},
 };
 
 const REPO: &str = "## README\nhello\n";
@@ -72,9 +72,10 @@ fn what_is_not_as_it_was_is_named_where_it_first_shows() {
     s.inspan(&["run", "--yes", "--replay", "nonesuch"]).code(2).says("nonesuch");
 }
 
-/// Reads much, then does what it is there for.
+/// Says and reads much, so that whole turns have to go; then does what it is there for.
 fn wordy(last: impl IntoIterator<Item = Turn>) -> Vec<Turn> {
-    (1..=20).map(|line| look("long.txt", Some(line))).chain(last).collect()
+    let words = "what is said takes room as well ".repeat(60);
+    (1..=20).map(|line| say(&words).and(look("long.txt", Some(line)))).chain(last).collect()
 }
 
 /// Two models with windows of different length, money that is limited, and others who would come in; what is asked outgrows the windows.

@@ -392,7 +392,7 @@ mod tests {
         let begun = if is_own { 4 } else { 0 };
         let answer = Some(AssistantTurn { text: "in short".into(), ..AssistantTurn::default() });
         let (messages, usage) = (question[begun..].to_vec(), Tokens::default());
-        let note = SummaryNote { model: "p/s".into(), begun, messages, answer, finish: None, error: None, usage, paid: None };
+        let note = SummaryNote { model: "p/s".into(), begun, messages, answer, error: None, finish: None, usage, paid: None };
         let replaced = vec![compaction::Replaced { from: 2, count: 2, with: vec![Message::user("go on")] }];
         let answered =
             AnswerNote { max_tokens: 9, finish: FinishReason::Stop, usage: Tokens::default(), estimated: false, paid: None };

@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use expect_test::expect;
 
 use super::*;
-use crate::{
-    agent::testing::answer,
-    model::testing::{Answers, label},
-    transcript::SummaryNote,
-};
+use crate::{agent::testing::answer, model::testing::label, transcript::SummaryNote};
 
 fn usd(usd: f64) -> Option<Money> {
     Money::from_usd(usd)
@@ -28,7 +24,7 @@ fn begun() -> (Conversation, PathBuf, tempfile::TempDir) {
     let path = folder.path().join("t.jsonl");
     let opening = vec![Message::system("s".repeat(100)), Message::user("u".repeat(200))];
     let mut talk = Conversation::new(opening, Transcript::create(&path).unwrap(), Arc::default());
-    talk.write(&Answers::new([]), &label(1), &[]).unwrap();
+    talk.write(&crate::model::testing::Answers::new([]), &label(1), &[]).unwrap();
     (talk, path, folder)
 }
 

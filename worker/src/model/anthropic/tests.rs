@@ -51,7 +51,7 @@ fn blocks_become_an_answer_and_stay_where_they_say_more_than_it() {
             ToolCalls "" thought "hm" toolu_1=f({"p":1}) 0+5+9 test/model [{"signature":"s1","thinking":"hm","type":"thinking"},{"data":"x","type":"redacted_thinking"},{"id":"toolu_1","type":"tool_use"}]
             ToolCalls "" a=f({}) b=f({"q":2})
             ToolCalls "after" a=f({}) test/model [{"id":"a","type":"tool_use"},{"text":"after","type":"text"}]
-            Stop "a" test/model [{"id":"s","type":"server_tool_use"},{"citations":[{"n":1}],"text":"a","type":"text"}]
+            Unsaid "a" test/model [{"id":"s","type":"server_tool_use"},{"citations":[{"n":1}],"text":"a","type":"text"}]
         "#]],
     );
 }
