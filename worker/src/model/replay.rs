@@ -385,10 +385,8 @@ mod tests {
         let label = Label { role: Role::Planner, task: None, ..label(1) };
         let start = Entry::Start(Start { model: "p/m".into(), label, tools: Vec::new(), bounds });
         let talk = second("long");
-        let question = match is_own {
-            true => context::summary::question(&talk, 4),
-            false => context::summary::question_for_another(&talk, 4, 9_000),
-        };
+        let question =
+            if is_own { context::summary::question(&talk, 4) } else { context::summary::question_for_another(&talk, 4, 9_000) };
         let begun = if is_own { 4 } else { 0 };
         let answer = Some(AssistantTurn { text: "in short".into(), ..AssistantTurn::default() });
         let (messages, usage) = (question[begun..].to_vec(), Tokens::default());

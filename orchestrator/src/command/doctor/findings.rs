@@ -12,6 +12,7 @@ use worker::model::{Answer, Capabilities, FinishReason, ModelError};
 
 /// What of the full request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that an endpoint may refuse")]
 pub(super) struct Trial {
     pub(super) streaming: bool,
     pub(super) tools: bool,

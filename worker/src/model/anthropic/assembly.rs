@@ -103,13 +103,12 @@ impl Assembly for Content {
 impl Content {
     fn finish(&self) -> FinishReason {
         match self.stop.as_deref() {
-            None => FinishReason::Unsaid,
             Some("max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
             Some("refusal") => FinishReason::Filtered,
             Some("end_turn" | "tool_use" | "stop_sequence" | "stop") if self.calls() => FinishReason::ToolCalls,
             Some("end_turn" | "tool_use" | "stop_sequence" | "stop") => FinishReason::Stop,
             // A pause, or a word of some gateway: it may go on.
-            Some(_) => FinishReason::Unsaid,
+            Some(_) | None => FinishReason::Unsaid,
         }
     }
 

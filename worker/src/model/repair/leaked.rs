@@ -57,10 +57,27 @@ pub(super) fn read(text: &str, tools: &[ToolSpec]) -> Option<(usize, Vec<Call>)>
 }
 
 fn begins_a_line(before: &str) -> bool {
+    const ASIDES: [(&str, &str); 3] = [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<!--", "-->")];
     let line = before.rsplit('\n').next().unwrap_or_default();
-    let fences = before.lines().filter(|line| line.trim_start().starts_with("```")).count();
-    let thinks = before.matches("<think>").count() > before.matches("</think>").count();
-    line.trim().is_empty() && fences % 2 == 0 && !thinks
+    let aside = ASIDES.iter().any(|(opens, closes)| before.matches(opens).count() > before.matches(closes).count());
+    let last = before.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let quoted = !last.is_empty() && last.chars().all(|c| matches!(c, '"' | '\'' | '`' | '“' | '„' | '«' | '>'));
+    line.trim().is_empty() && !aside && !quoted && !within_a_fence(before)
+}
+
+/// Whether a fence of back ticks or tildes is open at the end: one closes it that is at least as long and has nothing behind it.
+fn within_a_fence(text: &str) -> bool {
+    let mut open: Option<(char, usize)> = None;
+    for line in text.lines().map(str::trim) {
+        let Some(mark) = line.chars().next().filter(|c| matches!(c, '`' | '~')) else { continue };
+        let length = line.chars().take_while(|c| *c == mark).count();
+        match open {
+            None if length >= 3 => open = Some((mark, length)),
+            Some((opened, at_least)) if mark == opened && length >= at_least && line[length..].trim().is_empty() => open = None,
+            _ => {}
+        }
+    }
+    open.is_some()
 }
 
 /// JSON that is the whole text: `{"name": …, "arguments": {…}}`, or a list of these, in a fence or not.

@@ -270,6 +270,11 @@ fn what_only_looks_like_a_call_is_asked_again() {
             &fenced,
             &open_fence,
             &format!("<think>\n{HERMES}"),
+            &format!("<thinking>\n{HERMES}"),
+            &format!("<!-- for example\n{HERMES}"),
+            &format!("~~~\n{HERMES}"),
+            &format!("````\n```\n`\n{HERMES}"),
+            &format!("\"\n{HERMES}"),
             &format!("A `<tool_call>` follows.\n{HERMES}"),
             &HERMES.replace("look", "format_disk"),
             &HERMES[..HERMES.len() - 20],
@@ -286,6 +291,11 @@ fn what_only_looks_like_a_call_is_asked_again() {
             "The model would write:\n```\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>\n```" [] Stop [AskedAgain]
             "```\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
             "<think>\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
+            "<thinking>\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
+            "<!-- for example\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
+            "~~~\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
+            "````\n```\n`\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
+            "\"\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
             "A `<tool_call>` follows.\n<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
             "<tool_call>\n{\"name\": \"format_disk\", \"arguments\": {\"at\": \"a\"}}\n</tool_call>" [] Stop [AskedAgain]
             "<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\"" [] Stop [AskedAgain]
