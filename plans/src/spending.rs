@@ -56,7 +56,6 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_nothing(tokens: &Tokens) -> bool {
     *tokens == Tokens::default()
 }
