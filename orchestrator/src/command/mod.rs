@@ -61,7 +61,7 @@ pub(crate) async fn carry_out(args: Args, screen: Screen) -> Result<u8, Error> {
         Command::Config(args) => show::config(&here, &args).await,
         Command::Init => show::init(&here).await,
         Command::Doctor => doctor::doctor(&here).await,
-        Command::Demo(args) => demo::demo(&here, args).await,
+        Command::Demo(args) => Box::pin(demo::demo(&here, args)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "inspan", &mut script);
