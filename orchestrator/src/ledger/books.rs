@@ -9,8 +9,8 @@
 //!
 //! Tokens are reserved as they are estimated; money for the whole prompt at the dearest that a prompt token can cost. A cache may have
 //! expired, or another model may answer that has none, and then a prompt that was known costs up to fifty times as much. So with a small
-//! limit fewer requests run at once, and the last part of it, as large as one prompt without a cache, goes to nobody but a last word; what is
-//! not needed is given back with each answer. Whether a request is the last is judged by what it is expected to cost.
+//! limit fewer requests run at once, and its last part, as large as one prompt without a cache, goes to nobody but a last word; what
+//! is not needed is given back with each answer. Whether a request is the last is judged by what it is expected to cost.
 //!
 //! Pure: who waits and what is answered is the actor's affair.
 

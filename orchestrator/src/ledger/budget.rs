@@ -1,7 +1,7 @@
 //! The ledger as one attempt sees it, or one conversation of the planner.
 //!
-//! **Invariant:** a budget that is gone has nothing reserved and waits for nothing, however its owner came to an end: what a panic leaves open
-//! would make others wait for ever.
+//! **Invariant:** a budget that is gone has nothing reserved and waits for nothing, however its owner came to an end: what a panic
+//! leaves open would make others wait for ever.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
