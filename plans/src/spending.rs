@@ -3,6 +3,8 @@
 //! **Invariant:** a price that nobody knows is never counted as nothing: its tokens are counted apart.
 //! **Invariant:** a journal that is older than one of these words reads as if nothing had been said about it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use shared::{Attempt, Money, Purpose, Repairs, TaskId, Tokens};
 
@@ -44,6 +46,9 @@ pub struct Turn {
     /// How often the request was sent again.
     #[serde(default, skip_serializing_if = "is_none")]
     pub retries: u32,
+    /// Whom the model stood in for, and why: `provider/model: what happened`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stood_in_for: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -85,6 +90,8 @@ pub struct Spending {
     pub repairs: Repairs,
     /// How often requests were sent again.
     pub retries: u64,
+    /// Which models others stood in for, and why, each once.
+    pub stood_in_for: BTreeSet<String>,
 }
 
 impl Spending {
@@ -104,6 +111,7 @@ impl Spending {
         self.guessed_cost += turn.guessed_cost.unwrap_or_default();
         self.estimated += u64::from(turn.estimated);
         self.retries += u64::from(turn.retries);
+        self.stood_in_for.extend(turn.stood_in_for.clone());
         for (repair, times) in &turn.repairs {
             *self.repairs.entry(*repair).or_default() += times;
         }

@@ -117,6 +117,7 @@ fn a_stand_in_answers_where_the_model_does_not_and_the_review_names_it() {
     let out = s.run_plan("gate | true\n a | write a.txt", &[]).code(0);
     let told = "where scripted-http/usual does not answer the worker: spare/other";
     assert!(out.stderr.contains(told), "{}", out.all());
+    out.says("another model answered instead of scripted-http/usual: the model endpoint is overloaded or broken (503)");
     assert_eq!((asked(&server, "a", 1), asked(&spare, "a", 1)), (vec!["usual".to_owned()], vec!["other".to_owned()]));
     assert_eq!(server.asked().len(), 1, "who has failed is left alone for a while");
 }

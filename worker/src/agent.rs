@@ -401,7 +401,8 @@ pub(crate) fn settlement(answer: &Result<Answer, ModelError>, prompt: Tokens, me
     let (model, lost, guessed) = (by.or_else(|| meter.asked()), meter.lost(), meter.guessed(prompt));
     let used = lost.iter().fold(used(answer, prompt, meter), |sum, lost| sum + lost.tokens);
     let purpose = if answer.is_ok() { Purpose::Turn } else { Purpose::Lost };
-    Settlement { purpose, used, lost, guessed, estimated, model, repairs, retries: meter.retries() }
+    let (retries, stood_in_for) = (meter.retries(), meter.stood_in_for());
+    Settlement { purpose, used, lost, guessed, estimated, model, repairs, retries, stood_in_for }
 }
 
 /// What the last try took: as the provider says, else by bytes. One that failed before anything came is taken to be free.

@@ -84,6 +84,8 @@ pub struct Settlement {
     pub repairs: Repairs,
     /// How often the request was sent again.
     pub retries: u32,
+    /// Whom somebody stood in for, and why.
+    pub stood_in_for: Option<String>,
 }
 
 impl Settlement {

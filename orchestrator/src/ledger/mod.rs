@@ -198,7 +198,7 @@ impl Ledger {
         let Settle { reservation, turn, settlement } = settle;
         let Pending { buyer, guessed, since, .. } = self.pending.remove(&reservation.id)?;
         let last = Try { model: None, tokens: settlement.last() };
-        let Settlement { purpose, used, lost, guessed: uncounted, estimated, model, repairs, retries } = settlement;
+        let Settlement { purpose, used, lost, guessed: uncounted, estimated, model, repairs, retries, stood_in_for } = settlement;
         let model = model.unwrap_or_else(|| buyer.model.clone());
         let rates = Rates { buyer: &buyer, tariffs: &self.tariffs, model: &model, during: (since, (self.clock)()) };
         let counted: Vec<Try> = lost.into_iter().chain([last]).collect();
@@ -211,7 +211,7 @@ impl Ledger {
         let (task, attempt) = buyer.attempt.map(|key| (key.task, key.attempt)).unzip();
         let (guessed, guessed_cost) = (guess.0, guess.1.filter(|_| guess.0.total() > 0));
         let counted = Turn { task, attempt, turn, purpose, tokens: used, cost, uncached, model, ..Turn::default() };
-        let turn = Turn { guessed, guessed_cost, estimated, repairs, retries, ..counted };
+        let turn = Turn { guessed, guessed_cost, estimated, repairs, retries, stood_in_for, ..counted };
         (purpose.is_turn() || (used + guess.0).total() > 0).then_some(turn)
     }
 }

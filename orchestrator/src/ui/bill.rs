@@ -42,6 +42,8 @@ pub fn lines(state: &RunState) -> Vec<(&'static str, String)> {
         let about = short(spending.guessed.total());
         lines.push(("broken", format!("about {about} tokens of broken answers were not counted by the provider")));
     }
+    let failed = spending.stood_in_for.iter();
+    lines.extend(failed.map(|who| ("stand-in", format!("another model answered instead of {who}"))));
     if state.planner().tokens.total() > 0 {
         lines.push(("planner", about(state.planner())));
     }
@@ -99,6 +101,7 @@ pub fn json(spending: &Spending) -> Value {
         "guessed_tokens": spending.guessed.total(),
         "repairs": spending.repairs,
         "retries": spending.retries,
+        "stood_in_for": spending.stood_in_for,
     })
 }
 

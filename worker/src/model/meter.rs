@@ -30,6 +30,8 @@ struct Counts {
     now: Option<Tokens>,
     /// Who is asked now, once somebody stands in.
     asked: Option<String>,
+    /// Whom somebody stands in for, and why.
+    stood_in_for: Option<String>,
 }
 
 /// A try that brought no answer.
@@ -49,7 +51,8 @@ impl Counts {
     }
 
     /// Whoever was asked until now was `from`: only a switch tells that.
-    fn switch(&mut self, from: &str, to: &str) {
+    fn switch(&mut self, from: &str, to: &str, why: &str) {
+        self.stood_in_for.get_or_insert_with(|| format!("{from}: {why}"));
         for broken in &mut self.broken {
             broken.model.get_or_insert_with(|| from.to_owned());
         }
@@ -66,9 +69,9 @@ impl Meter {
             }
             Delta::Counted(tokens) => self.with(|counts| counts.now = Some(*tokens)),
             Delta::Retrying { .. } => self.break_off(),
-            Delta::Switched { from, to, .. } => {
+            Delta::Switched { from, to, why } => {
                 self.break_off();
-                self.with(|counts| counts.switch(from, to));
+                self.with(|counts| counts.switch(from, to, &why.to_string()));
             }
             Delta::Held { .. } | Delta::Translated { .. } => {}
         }
@@ -104,6 +107,11 @@ impl Meter {
     /// Who was asked last, if somebody stood in.
     pub fn asked(&self) -> Option<String> {
         self.with(|counts| counts.asked.clone())
+    }
+
+    /// Whom somebody stood in for, and why: `provider/model: what happened`.
+    pub fn stood_in_for(&self) -> Option<String> {
+        self.with(|counts| counts.stood_in_for.clone())
     }
 
     fn tries(&self, tokens: impl Fn(&Broken) -> Option<Tokens>) -> Vec<Try> {
