@@ -79,7 +79,7 @@ pub(super) fn mend(raw: &str, closing: Closing) -> Option<(String, BTreeSet<Repa
     None
 }
 
-fn is_object(text: &str) -> bool {
+pub(super) fn is_object(text: &str) -> bool {
     matches!(serde_json::from_str(text), Ok(Value::Object(_)))
 }
 

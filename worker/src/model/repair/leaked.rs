@@ -12,7 +12,7 @@
 
 use serde_json::{Map, Value};
 
-use super::arguments::{Closing, mend};
+use super::arguments::{Closing, is_object, mend};
 use crate::tool::ToolSpec;
 
 /// A name and the text of an object.
@@ -173,7 +173,9 @@ impl<'a> Reader<'a> {
         loop {
             self.rest = self.rest.trim_start();
             if self.eat(end) {
-                return Some((name.to_owned(), Value::Object(arguments).to_string()));
+                // A value may be as deep as anybody reads, and in here it is one deeper.
+                let text = Value::Object(arguments).to_string();
+                return is_object(&text).then(|| (name.to_owned(), text));
             }
             if !self.eat(open) {
                 return None;

@@ -316,6 +316,17 @@ fn what_only_looks_like_a_call_is_asked_again() {
 }
 
 #[test]
+fn a_leaked_call_that_would_be_too_deep_to_parse_is_asked_again() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for (depth, repair) in [(126, Repair::LeakedCall), (127, Repair::AskedAgain)] {
+        let text = format!("<function=look>\n<parameter=more>\n{}\n</parameter>\n</function>", nested(depth));
+        let after = mended(answer(&text, &[], FinishReason::Stop));
+        assert_eq!(after.repairs, [repair], "{depth}");
+        assert!(after.turn.calls.iter().all(|call| serde_json::from_str::<Value>(&call.arguments).is_ok()), "{depth}");
+    }
+}
+
+#[test]
 fn text_is_no_call_beside_calls_in_a_cut_answer_in_reasoning_or_in_sealed_blocks() {
     let beside = answer(HERMES, &[("look", "{}")], FinishReason::ToolCalls);
     let cut = answer(HERMES, &[], FinishReason::Length);
