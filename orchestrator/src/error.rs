@@ -245,7 +245,7 @@ impl Error {
                 let (provider, name) = model.split_once('/').unwrap_or(("PROVIDER", model));
                 format!("use --max-tokens, or say the price in inspan.toml: `[providers.{provider}.models.\"{name}\"]` `price = {{ hit = …, miss = …, output = … }}`")
             }
-            Self::NoModel { .. } => "give --model provider/model, as the run may have been; or set DEEPSEEK_API_KEY; or INSPAN_MODEL (such as ollama/qwen3-coder); or INSPAN_BASE_URL, \
+            Self::NoModel { .. } => "name one with --model provider/model (a run that goes on wants it again); or set DEEPSEEK_API_KEY; or INSPAN_MODEL (such as ollama/qwen3-coder); or INSPAN_BASE_URL, \
                                      INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml"
                 .to_owned(),
             Self::NoPlan { .. } => {

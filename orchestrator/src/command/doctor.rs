@@ -156,7 +156,7 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
     let mut choices: Vec<ModelChoice> = Vec::new();
     // Whoever only makes conversations short needs no tools.
     let mut agents: BTreeSet<String> = BTreeSet::new();
-    let (mut missing, mut said) = (false, String::new());
+    let (mut missing, mut said) = (Vec::new(), String::new());
     for role in Role::ALL {
         match config.lineup(role) {
             Ok(lineup) => {
@@ -171,7 +171,7 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
                     }
                 }
             }
-            Err(ConfigError::NoModel) => missing = true,
+            Err(ConfigError::NoModel) => missing.push(role),
             Err(error) if error.to_string() == said => report.bad(role.as_str(), "the same"),
             Err(error) => {
                 said = error.to_string();
@@ -179,9 +179,9 @@ async fn models(report: &mut Report, here: &Here, config: &Config, root: &Path) 
             }
         }
     }
-    if missing && !choices.is_empty() {
+    if missing == [Role::Planner] {
         report.note("planner", "none is configured: plans come from you (`--plan`, `--solo`)");
-    } else if missing {
+    } else if !missing.is_empty() {
         let [head, ways @ ..] = NO_MODEL;
         report.note("model", head);
         for way in ways {

@@ -32,7 +32,7 @@ pub(crate) async fn demo(here: &Here, args: DemoArgs) -> Result<u8, Error> {
     let there = Here { directory: root.clone(), screen: here.screen.clone() };
     let repository = Repository::find(&root).await?;
     let config = config(&repository)?;
-    let (folder, code) = run_configured(&there, repository, config, script::plan().goal()).await?;
+    let (folder, code) = Box::pin(run_configured(&there, repository, config, script::plan().goal())).await?;
     ui::print(&format!("\nWhat happened\n\n{}\n{}", story::story(&entries(&folder)?), what_next(&root)));
     Ok(code)
 }

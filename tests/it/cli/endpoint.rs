@@ -102,7 +102,7 @@ fn without_any_model_it_says_how_to_name_one_and_no_run_is_left() {
     expect![[r#"
         exit 2
         error: there is no model to plan with
-         hint: set DEEPSEEK_API_KEY; or INSPAN_MODEL=provider/model (such as ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml
+         hint: name one with --model provider/model (a run that goes on wants it again); or set DEEPSEEK_API_KEY; or INSPAN_MODEL (such as ollama/qwen3-coder); or INSPAN_BASE_URL, INSPAN_API_KEY and INSPAN_MODEL for any OpenAI-compatible endpoint; or `model` in inspan.toml
     "#]].assert_eq(&out.shown());
     s.run_plan(PLAN, &[]).code(2).says("there is no model to carry out the plan with");
     assert!(s.runs().is_empty(), "{:?}", s.runs());
