@@ -1,6 +1,6 @@
 //! What the fuzz targets share: an input that says itself where it is cut, and readers that must not care.
 //!
-//! **Invariant:** the cuts stand at the end of an input, so that a recorded stream is a good seed as it is.
+//! **Invariant:** the cuts stand at the end of an input, so that a recorded stream with a zero byte after it is a good seed.
 
 use std::sync::Mutex;
 
