@@ -382,7 +382,7 @@ fn without_answer(error: &ModelError, turns: u32) -> AgentEnd {
     match error {
         ModelError::BadRequest { .. } if turns > 0 => AgentEnd::Failed { why: error.in_full() },
         ModelError::Cancelled => AgentEnd::Cancelled,
-        ModelError::ContextTooLong { .. } => exhausted(Limit::Context),
+        ModelError::ContextTooLong { .. } => AgentEnd::Exhausted { limit: Limit::Context, last: error.in_full() },
         other => AgentEnd::Unavailable { why: other.in_full() },
     }
 }
@@ -427,8 +427,10 @@ fn no_transcript(error: &io::Error) -> AgentEnd {
 fn conclude(talk: &mut Conversation, end: AgentEnd) -> AgentEnd {
     let (line, end) = match end {
         AgentEnd::Ended(value) => (format!("ended with {value}"), AgentEnd::Ended(value)),
-        AgentEnd::Exhausted { limit, .. } => {
-            (format!("exhausted: {limit}"), AgentEnd::Exhausted { limit, last: talk.last_words() })
+        AgentEnd::Exhausted { limit, last } => {
+            // What the server said of it comes before what was said in the conversation.
+            let words = [last, talk.last_words()].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>();
+            (format!("exhausted: {limit}"), AgentEnd::Exhausted { limit, last: words.join("\n") })
         }
         AgentEnd::Unavailable { why } => (format!("unavailable: {why}"), AgentEnd::Unavailable { why }),
         AgentEnd::OverBudget => ("over budget".to_owned(), AgentEnd::OverBudget),

@@ -420,7 +420,10 @@ async fn words_of_the_person_are_heard_before_the_next_turn() {
 async fn errors_of_the_model_end_the_attempt_by_their_kind() {
     let said = || "no".to_owned();
     for (error, expected) in [
-        (ModelError::ContextTooLong { said: said() }, "Exhausted { limit: Context"),
+        (
+            ModelError::ContextTooLong { said: said() },
+            "Exhausted { limit: Context, last: \"the conversation is too long for the model: no. Split",
+        ),
         (
             ModelError::NoBalance { said: said() },
             "Unavailable { why: \"the account at the model endpoint has no balance left: no. Top up",

@@ -186,7 +186,9 @@ impl ModelError {
                 "Set `encrypted_reasoning = false` at the model's or the provider's entry in the configuration."
             }
             Self::BadRequest { .. } => "Check the model's name and the provider's settings against what the server says.",
-            Self::ContextTooLong { .. } => "Split the task, or choose a model with a larger context window.",
+            Self::ContextTooLong { .. } => {
+                "Split the task, choose a model with a larger window, or set `context_window` to what the server says."
+            }
             Self::RateLimited { .. } => "Run fewer workers at once (`--workers`), or resume the run later.",
             Self::Overloaded { .. } | Self::Broken { .. } | Self::Stalled { .. } => {
                 "Resume the run later; if it stays so, look at the server's own log or choose another model."
