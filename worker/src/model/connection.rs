@@ -70,8 +70,12 @@ impl Connection {
         let mut reader = Reader::new(self.wire);
         let (written, longest) = (AtomicUsize::new(0), longest(request.max_tokens));
         let on_delta = &|delta: Delta<'_>| {
-            if let Delta::Text(text) | Delta::Reasoning(text) | Delta::Arguments(text) = delta {
-                written.fetch_add(text.len(), Ordering::Relaxed);
+            match delta {
+                Delta::Text(text) | Delta::Reasoning(text) | Delta::Arguments(text) => {
+                    written.fetch_add(text.len(), Ordering::Relaxed);
+                }
+                Delta::Counted(tokens) if !is_plausible(&tokens) => return,
+                _ => {}
             }
             on_delta(delta);
         };

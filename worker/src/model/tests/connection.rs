@@ -395,3 +395,33 @@ async fn every_dialect_goes_over_the_same_connection() {
         assert!(request.starts_with(&format!("POST {path} HTTP/1.1")), "{request}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_writes_far_more_than_was_asked_for_is_cut_off_and_not_asked_again() {
+    let endless = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(70_000));
+    let (url, served) = serve(vec![stream(&(endless + HELLO))]).await;
+    let said = ask(settings(&url), &CancellationToken::new()).await;
+    assert!(
+        said.contains("! the model endpoint refuses the request (200): it does not keep to the 9 tokens"),
+        "{}",
+        &said[70_000..]
+    );
+    assert!(!said.contains("; again"));
+    served.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_that_cannot_be_are_none_whether_the_answer_is_whole_or_not() {
+    for (prompt, output, counted) in [(0, 0, false), (u64::MAX, 1, false), (1, u64::MAX, false), (7, 2, true)] {
+        let usage =
+            format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{output}}}}}\n\n");
+        let (url, served) = serve(vec![stream(&(HELLO.replace("data: [DONE]", &usage) + "data: [DONE]\n\n"))]).await;
+        let (model, heard) = (connect(settings(&url)).unwrap(), Mutex::new(0));
+        let on_delta = |delta: Delta<'_>| *heard.lock().unwrap() += u32::from(matches!(delta, Delta::Counted(_)));
+        let messages = [Message::user("hello?")];
+        let request = Request { label: &testing::label(1), messages: &messages, tools: &[], max_tokens: 9 };
+        let answer = model.ask(&request, &on_delta, &CancellationToken::new()).await.unwrap();
+        assert_eq!((answer.usage.is_some(), heard.into_inner().unwrap() > 0), (counted, counted), "{prompt} {output}");
+        served.abort();
+    }
+}
