@@ -6,6 +6,8 @@
 //! **Invariant:** an event names what was decided or observed, with everything needed to fold it: no event's meaning depends on a
 //! file that could be gone. Times are for people; the fold does not look at them.
 
+mod named;
+
 use serde::{Deserialize, Serialize};
 use shared::{Attempt, AttemptKey, Glob, Outcome, RepoPath, RunId, TaskId};
 
@@ -15,6 +17,7 @@ use crate::{
     plan::Plan,
     spending::Turn,
 };
+pub use named::{Approver, Author, Proof, RedVerdict, RunStatus, TaskEnd};
 
 /// The version of the journal's lines that this program writes.
 pub const VERSION: u32 = 1;
@@ -106,6 +109,18 @@ pub enum Event {
         base: CommitId,
         /// The earlier attempt whose conversation it continues.
         continues: Option<Attempt>,
+        /// What it is made from, as one name: what the task says, what it was handed, who thinks and with which tools. Attempts of the
+        /// same content would do the same work. Empty where nobody has reckoned it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        content: String,
+    },
+    /// An attempt that had finished and could not land before the run stopped is taken as it is: the same work is not done twice.
+    AttemptReused {
+        /// The attempt.
+        #[serde(flatten)]
+        key: AttemptKey,
+        /// What it made.
+        commit: CommitId,
     },
     /// A model turn was paid for.
     TurnTaken(Turn),
@@ -299,6 +314,39 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A person holds the run: nothing begins and no model is asked until they let it go on.
+    RunPaused,
+    /// A person lets a run go on that they held.
+    RunUnpaused,
+    /// A person said something to whoever does a task: heard at the next turn, and by every later attempt.
+    Steered {
+        /// The task.
+        task: TaskId,
+        /// Their words.
+        text: String,
+    },
+    /// A person gives a task up; what its worker has done is kept.
+    TaskCancelRequested {
+        /// The task.
+        task: TaskId,
+    },
+    /// A person wants a task tried again, with all its attempts.
+    RetryRequested {
+        /// The task.
+        task: TaskId,
+        /// The attempt whose files, and conversation where it had one, it goes on from.
+        from: Option<Attempt>,
+    },
+    /// A person wants the planner to look at the plan now.
+    ReplanRequested {
+        /// What they want of it, in their words; may be empty.
+        comment: String,
+    },
+    /// A person has changed what the run may take.
+    LimitsChanged {
+        /// How it is to behave from now on.
+        settings: Settings,
+    },
     /// Somebody wants the run to stop.
     CancelRequested,
     /// A budget is used up: nothing new starts, what is finished still lands.
@@ -321,6 +369,9 @@ pub enum Event {
         /// How many seconds earlier processes have been at it.
         #[serde(default)]
         worked_s: u64,
+        /// Of a run that was over, the tasks that are tried again with what waits for them; all that did not land where none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        only: Vec<TaskId>,
     },
     /// The run is over.
     RunEnded {
@@ -337,101 +388,3 @@ pub enum Event {
         commit: CommitId,
     },
 }
-
-/// Who wrote a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Author {
-    /// The planner.
-    Planner,
-    /// A plan file.
-    File,
-    /// A person, in the review.
-    Person,
-    /// Nobody: `--solo` makes the goal the only task.
-    Solo,
-}
-
-/// Who approved a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Approver {
-    /// A person, in the review.
-    Person,
-    /// The flag `--yes` or the policy `--review never`.
-    Policy,
-}
-
-/// A command that failed on a tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RedVerdict {
-    /// Which proof it belongs to.
-    pub proof: Proof,
-    /// The command.
-    pub command: String,
-    /// How it ended: `exit 101`, `timed out after 20m`.
-    pub ended: String,
-    /// The end of its output.
-    pub output: String,
-    /// Whether it fails on the tip without this task, too. None where that was not asked.
-    pub red_before: Option<bool>,
-}
-
-/// What a command proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// One task: its `verify`.
-    Task,
-    /// The merged tree: the gate.
-    Gate,
-}
-
-/// How a task ends that does not land.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskEnd {
-    /// Its proof or the gate stayed red, its worker broke or said that it is blocked.
-    Failed,
-    /// It hit a limit.
-    Exhausted,
-    /// It changed files outside its scope.
-    ScopeViolation,
-    /// Its change could not be merged.
-    Conflict,
-    /// A re-plan removed it, or a task that it depends on did not land.
-    Dropped,
-    /// The run was cancelled, or ended before its turn came.
-    Cancelled,
-}
-
-/// How a run ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Every task of the plan has landed.
-    Complete,
-    /// Some have; the run branch holds them, green.
-    Incomplete,
-    /// A person stopped it.
-    Cancelled,
-    /// It spent what it was allowed to.
-    OverBudget,
-}
-
-macro_rules! words {
-    ($name:ident { $($variant:ident => $word:literal),* $(,)? }) => {
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(match self { $(Self::$variant => $word),* })
-            }
-        }
-    };
-}
-words!(TaskEnd {
-    Failed => "failed", Exhausted => "exhausted", ScopeViolation => "scope_violation",
-    Conflict => "conflict", Dropped => "dropped", Cancelled => "cancelled",
-});
-words!(RunStatus { Complete => "complete", Incomplete => "incomplete", Cancelled => "cancelled", OverBudget => "over_budget" });
-words!(Proof { Task => "verification of the task", Gate => "gate" });
-words!(Author { Planner => "the planner", File => "a plan file", Person => "a person", Solo => "--solo" });

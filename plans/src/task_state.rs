@@ -61,6 +61,8 @@ pub enum Step {
     Start(Attempt),
     /// The attempt ended as done.
     Finish(Attempt, CommitId),
+    /// What an earlier attempt finished is taken as it is.
+    Reuse(Attempt, CommitId),
     /// The attempt ended otherwise, and the task is to be tried again.
     TryAgain(Attempt),
     /// The attempt ended otherwise, and trying again is no use.
@@ -95,6 +97,7 @@ impl TaskState {
         let state = self.name();
         Ok(match (self, step) {
             (T::Waiting, S::Start(attempt)) => T::Running { attempt, unwanted: false },
+            (T::Waiting, S::Reuse(attempt, commit)) => T::Finished { attempt, commit },
             (T::Running { attempt, unwanted: false }, S::Finish(ended, commit)) if attempt == ended => {
                 T::Finished { attempt, commit }
             }

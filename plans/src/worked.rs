@@ -44,7 +44,7 @@ mod tests {
     }
 
     fn resumed(worked_s: u64) -> Event {
-        Event::RunResumed { settings: Settings::default(), worked_s }
+        Event::RunResumed { settings: Settings::default(), worked_s, only: Vec::new() }
     }
 
     #[test]

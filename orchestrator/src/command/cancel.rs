@@ -60,7 +60,7 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
     let site = launch.site(Models::default())?;
     salvage::bring_in_order(&mut recorder, &site).await?;
     let worked_s = recorder.worked().as_secs();
-    recorder.record(&Event::RunResumed { settings, worked_s })?;
+    recorder.record(&Event::RunResumed { settings, worked_s, only: Vec::new() })?;
     recorder.record(&Event::CancelRequested)?;
     let ending = launch.carry_through(recorder, false, site).await?;
     here.screen.say("Cancelled; what its workers left is kept.");

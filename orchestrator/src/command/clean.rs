@@ -196,7 +196,7 @@ mod tests {
             "propose" => Event::PlanProposed { revision: 1, plan: plan(), author: Author::File, warnings: Vec::new() },
             "approve" => Event::PlanApproved { revision: 1, by: Approver::Policy },
             "reject" => Event::PlanRejected { revision: 1, why },
-            "start" => Event::AttemptStarted { key, base: commit("b"), continues: None },
+            "start" => Event::AttemptStarted { key, base: commit("b"), continues: None, content: String::new() },
             "fail" => Event::AttemptEnded { key, commit: Some(commit("f")), outcome: Outcome::Cancelled },
             "fail empty" => Event::AttemptEnded { key, commit: None, outcome: Outcome::Cancelled },
             "halt" => Event::RunHalted { why },

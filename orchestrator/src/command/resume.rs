@@ -77,7 +77,7 @@ async fn take_up(
     }
     salvage::bring_in_order(&mut recorder, &site).await?;
     let worked_s = recorder.worked().as_secs();
-    recorder.record(&Event::RunResumed { settings, worked_s })?;
+    recorder.record(&Event::RunResumed { settings, worked_s, only: Vec::new() })?;
     here.screen.say(&format!("Run {} goes on.", launch.folder.run));
     go_on(here, Begun { launch, recorder, site }).await
 }

@@ -211,7 +211,7 @@ fn key(task: &str, attempt: u32) -> AttemptKey {
 }
 
 fn started(task: &str, attempt: u32, continues: Option<Attempt>) -> Event {
-    Event::AttemptStarted { key: key(task, attempt), base: CommitId("e".repeat(40)), continues }
+    Event::AttemptStarted { key: key(task, attempt), base: CommitId("e".repeat(40)), continues, content: String::new() }
 }
 
 fn calls(turns: &Value) -> impl Iterator<Item = &Value> {

@@ -19,6 +19,9 @@ const TOLD: usize = 3;
 const AFTER_INTERRUPTION: &str = "The harness was interrupted and has started again. Your files are as you left them; commands that were \
                                   running have ended. Go on with your task.";
 
+const FROM_ATTEMPT: &str = "A person wants you to go on from here. Your files are as this attempt left them; commands that were running have \
+                            ended. Look at what is there before you change more, and finish your task.";
+
 impl Dispatcher {
     pub(super) fn brief(&self, key: &AttemptKey, task: &Task) -> Brief {
         let state = self.state();
@@ -71,6 +74,7 @@ impl Dispatcher {
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.about_conflict(key),
             Continuation::AfterInterruption(_) => AFTER_INTERRUPTION.to_owned(),
+            Continuation::FromAttempt(_) => FROM_ATTEMPT.to_owned(),
         };
         Opening::Continue { transcript, notice }
     }

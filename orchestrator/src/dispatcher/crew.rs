@@ -78,11 +78,15 @@ impl Dispatcher {
                 let files = record.left.clone().unwrap_or_else(|| base.clone());
                 (base, files)
             }
+            (Some(Continuation::FromAttempt(earlier)), Some(record)) => match record.trail.get(&earlier) {
+                Some(trail) => (trail.base.clone(), trail.left.clone().unwrap_or_else(|| trail.base.clone())),
+                None => (tip(state), tip(state)),
+            },
             _ => (tip(state), tip(state)),
         };
         let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
-        self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues })?;
+        self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content: String::new() })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key);
         self.crew.insert(

@@ -178,9 +178,9 @@ impl Dispatcher {
                 self.land(batch, me).await?;
                 return Ok(true);
             }
-            Owed::Replan { number, causes } => {
+            Owed::Replan { number, causes, comment } => {
                 self.record(&Event::ReplanStarted { number, causes })?;
-                self.replan(number, None, me);
+                self.replan(number, comment.filter(|comment| !comment.trim().is_empty()), me);
                 return Ok(true);
             }
             Owed::EndTask { task, end, mut why } => {

@@ -40,7 +40,9 @@ fn interrupted(ground: &Ground) -> Recorder {
     recorder.record(&proposed).unwrap();
     recorder.record(&Event::PlanApproved { revision: 1, by: Approver::Policy }).unwrap();
     for key in [key(), other()] {
-        recorder.record(&Event::AttemptStarted { key, base: ground.base.clone(), continues: None }).unwrap();
+        recorder
+            .record(&Event::AttemptStarted { key, base: ground.base.clone(), continues: None, content: String::new() })
+            .unwrap();
     }
     recorder
 }
@@ -84,7 +86,8 @@ async fn an_attempt_that_cannot_be_saved_stays_and_goes_on_in_its_directory() {
     let next = AttemptKey { attempt: Attempt(2), ..key() };
     let (goes_on, continuation) = to_go_on_with(site, Some(record), next, None);
     assert_eq!((&goes_on, continuation), (&key(), Some(Continuation::AfterInterruption(Attempt(1)))));
-    let again = Event::AttemptStarted { key: goes_on, base: ground.base.clone(), continues: Some(Attempt(1)) };
+    let again =
+        Event::AttemptStarted { key: goes_on, base: ground.base.clone(), continues: Some(Attempt(1)), content: String::new() };
     recorder.record(&again).unwrap();
     sh(&site.repository.root, &format!("rm .git/refs/inspan/{}/t/1.lock", site.run()));
     bring_in_order(&mut recorder, site).await.unwrap();

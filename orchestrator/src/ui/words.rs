@@ -71,6 +71,18 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", difference.trim_end()),
         Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
         Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
+        Event::AttemptReused { key, .. } => format!("{key} had finished already; it is not done again"),
+        Event::RunPaused => "paused: nothing begins and no model is asked; `inspan resume` lets it go on".to_owned(),
+        Event::RunUnpaused => "goes on after the pause".to_owned(),
+        Event::Steered { task, text } => format!("to {task}: {text}"),
+        Event::TaskCancelRequested { task } => format!("{task} is given up by a person; what its worker has done is kept"),
+        Event::RetryRequested { task, from: None } => format!("{task} is tried again, as a person wants"),
+        Event::RetryRequested { task, from: Some(attempt) } => {
+            format!("{task} is tried again from #{attempt}, as a person wants")
+        }
+        Event::ReplanRequested { comment } if comment.trim().is_empty() => "a person wants a re-plan".to_owned(),
+        Event::ReplanRequested { comment } => format!("a person wants a re-plan: {comment}"),
+        Event::LimitsChanged { .. } => "a person has changed the limits".to_owned(),
         Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),
         Event::BudgetReached { why, .. } => format!("budget reached: {why}; nothing new starts"),
         Event::RunHalted { why } => format!("halted: {why}"),

@@ -1,13 +1,14 @@
 //! The fold: one event at a time.
 //!
 //! The state of a single task changes only through the table in `task_state`; what is decided here is which step an event means:
-//! what the end of an attempt means, and what a revised plan does to what is under way. Landings are in `landing`.
+//! what the end of an attempt means, and what a revised plan does to what is under way. Landings are in `landing`, what a person orders in
+//! `orders`.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use shared::{Attempt, AttemptKey, Outcome, Report, TaskId};
 
-use super::{Continuation, Origin, Phase, RunState, TaskRecord, Widening};
+use super::{Continuation, Origin, Phase, RunState, TaskRecord, Trail, Widening};
 use crate::{
     Plan, WorkerKind,
     event::{CommitId, Entry, Event, RunStatus, TaskEnd},
@@ -45,6 +46,9 @@ pub enum IllegalEvent {
     /// A revision touches a task that has landed or is landing.
     #[error("the revised plan changes or lacks `{0}`, which has landed or is landing")]
     SettledTask(TaskId),
+    /// A person's order came too late.
+    #[error("`{0}` has landed, is landing or is over already")]
+    TooLate(TaskId),
     /// A scope was widened that another task owns.
     #[error("a scope was granted that cannot be: {0}")]
     Grant(String),
@@ -81,7 +85,10 @@ impl RunState {
             red: None,
             flaky: Vec::new(),
             replans: 0,
+            replans_wanted: 0,
             replanning: false,
+            replan_wanted: None,
+            paused: false,
             cancelling: false,
             over_budget: None,
             out_of_time: false,
@@ -118,7 +125,8 @@ impl RunState {
                 Ok(())
             }
             Event::PlanRejected { .. } => self.leave(Phase::Review, Phase::Rejected, "plan_rejected"),
-            Event::AttemptStarted { key, base, .. } => self.start(key, base),
+            Event::AttemptStarted { key, base, content, .. } => self.start(key, base, content),
+            Event::AttemptReused { key, commit } => self.reuse(key, commit),
             Event::AttemptEnded { key, commit, outcome } => self.end_attempt(key, commit.as_ref(), outcome),
             Event::TurnTaken { .. } | Event::ScopeGranted { .. } | Event::TaskEnded { .. } => self.apply_to_task(event),
             Event::LandingStarted { .. }
@@ -132,10 +140,19 @@ impl RunState {
             | Event::TaskLanded { .. } => self.apply_landing(event),
             Event::PlanRevised { revision, replan, plan, fresh, .. } => {
                 self.revise(*revision, plan, fresh)?;
-                self.replanning = self.replanning && replan.is_none();
+                if replan.is_some() {
+                    (self.replanning, self.replan_wanted) = (false, None);
+                }
                 Ok(())
             }
-            Event::RunResumed { settings, .. } => self.resume(settings),
+            Event::RunResumed { settings, only, .. } => self.resume(settings, only),
+            Event::RunPaused
+            | Event::RunUnpaused
+            | Event::Steered { .. }
+            | Event::TaskCancelRequested { .. }
+            | Event::RetryRequested { .. }
+            | Event::ReplanRequested { .. }
+            | Event::LimitsChanged { .. } => self.apply_order(event),
             Event::ReplanStarted { .. }
             | Event::ReplanFailed { .. }
             | Event::CancelRequested
@@ -190,8 +207,11 @@ impl RunState {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "an event of a run that goes on" });
         }
         match event {
-            Event::ReplanStarted { number, .. } => (self.replans, self.replanning) = (*number, true),
-            Event::ReplanFailed { .. } => self.replanning = false,
+            Event::ReplanStarted { number, .. } => {
+                (self.replans, self.replanning) = (*number, true);
+                self.replans_wanted += u32::from(self.replan_wanted.is_some());
+            }
+            Event::ReplanFailed { .. } => (self.replanning, self.replan_wanted) = (false, None),
             Event::CancelRequested => self.cancelling = true,
             Event::BudgetReached { why, stop } => {
                 self.over_budget.get_or_insert_with(|| why.clone());
@@ -227,7 +247,7 @@ impl RunState {
         Ok(())
     }
 
-    fn start(&mut self, key: &AttemptKey, base: &CommitId) -> Result<(), IllegalEvent> {
+    fn start(&mut self, key: &AttemptKey, base: &CommitId, content: &str) -> Result<(), IllegalEvent> {
         self.step(&key.task, Step::Start(key.attempt))?;
         let record = self.record(&key.task)?;
         if record.attempts != key.attempt.0 {
@@ -235,7 +255,19 @@ impl RunState {
         }
         record.attempts = key.attempt.0;
         record.base = Some(base.clone());
-        record.continuation = None;
+        (record.continuation, record.wanted_from) = (None, None);
+        let trail = Trail { base: base.clone(), content: content.to_owned(), left: record.left.clone() };
+        record.trail.insert(key.attempt, trail);
+        Ok(())
+    }
+
+    /// What had finished before the run stopped waits for the coordinator again.
+    fn reuse(&mut self, key: &AttemptKey, commit: &CommitId) -> Result<(), IllegalEvent> {
+        self.step(&key.task, Step::Reuse(key.attempt, commit.clone()))?;
+        let record = self.record(&key.task)?;
+        record.left = Some(commit.clone());
+        record.base = record.trail.get(&key.attempt).map(|trail| trail.base.clone());
+        self.queue.push_back(key.task.clone());
         Ok(())
     }
 
@@ -270,6 +302,7 @@ impl RunState {
         }
         if let Some(record) = self.any_record(&key.task) {
             record.left = commit.cloned();
+            leave(record, key.attempt);
         }
         Ok(())
     }
@@ -278,6 +311,8 @@ impl RunState {
         self.step_any(&key.task, Step::Finish(key.attempt, commit.clone()))?;
         let Some(record) = self.any_record(&key.task) else { return Ok(()) };
         record.left = Some(commit.clone());
+        leave(record, key.attempt);
+        record.finished = Some(key.attempt);
         record.report = Some(report.clone());
         if matches!(record.state, TaskState::Finished { .. }) {
             self.queue.push_back(key.task.clone());
@@ -310,32 +345,34 @@ impl RunState {
         Ok(())
     }
 
-    fn resume(&mut self, settings: &crate::event::Settings) -> Result<(), IllegalEvent> {
+    fn resume(&mut self, settings: &crate::event::Settings, only: &[TaskId]) -> Result<(), IllegalEvent> {
         if matches!(self.phase, Phase::Rejected | Phase::Over(RunStatus::Complete)) {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
         }
         self.settings = settings.clone();
         self.forget_open_requests(None);
-        (self.cancelling, self.over_budget, self.out_of_time, self.halted) = (false, None, false, None);
+        (self.cancelling, self.over_budget, self.out_of_time, self.halted, self.paused) = (false, None, false, None, false);
         if self.replanning {
             self.replanning = false;
             self.replans = self.replans.saturating_sub(1);
+            self.replans_wanted = self.replans_wanted.saturating_sub(u32::from(self.replan_wanted.is_some()));
         }
         let reopened = matches!(self.phase, Phase::Over(_));
         if reopened {
-            self.replans = 0;
+            (self.replans, self.replans_wanted) = (0, 0);
             self.phase = match (&self.plan, self.approved) {
                 (None, _) => Phase::Planning,
                 (Some(_), None) => Phase::Review,
                 (Some(_), Some(_)) => Phase::Underway,
             };
         }
+        let reopens = self.reopened_by(only);
         for record in &mut self.tasks {
             let state = std::mem::replace(&mut record.state, TaskState::Waiting);
             record.state = match state {
                 TaskState::Landing { attempt, commit, .. } => TaskState::Finished { attempt, commit },
-                TaskState::Ended { .. } if reopened => {
-                    (record.tries, record.conflicts) = (0, 0);
+                TaskState::Ended { .. } if reopened && reopens.contains(&record.id) => {
+                    (record.tries, record.conflicts, record.given_up) = (0, 0, false);
                     TaskState::Waiting
                 }
                 TaskState::Running { .. } => TaskState::Waiting,
@@ -384,11 +421,19 @@ fn take_step(record: &mut TaskRecord, step: Step) -> Result<(), IllegalEvent> {
     Ok(())
 }
 
-fn renew(record: &mut TaskRecord) {
+/// What an attempt left stays known after the next one has started.
+fn leave(record: &mut TaskRecord, attempt: Attempt) {
+    let left = record.left.clone();
+    if let Some(trail) = record.trail.get_mut(&attempt) {
+        trail.left = left;
+    }
+}
+
+pub(super) fn renew(record: &mut TaskRecord) {
     if let Ok(state) = record.state.clone().next(Step::Renew) {
         record.state = state;
     }
-    (record.tries, record.conflicts, record.continuation) = (0, 0, None);
+    (record.tries, record.conflicts, record.continuation, record.finished) = (0, 0, None, None);
 }
 
 fn drop_from_plan(mut record: TaskRecord) -> TaskRecord {

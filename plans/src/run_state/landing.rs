@@ -54,7 +54,7 @@ impl RunState {
     /// An attempt did not land: is the task tried again, or does it wait for the planner?
     pub(super) fn set_back(&mut self, key: &AttemptKey, setback: Setback) -> Result<(), IllegalEvent> {
         let settings = self.settings.clone();
-        let planner_left = self.replans < settings.possible_replans();
+        let planner_left = self.replans_left() > 0;
         let is_agent = self.is_agent(&key.task);
         let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
         let conflict = setback.is_conflict();
@@ -68,7 +68,7 @@ impl RunState {
         self.step_any(&key.task, step)?;
         self.queue.retain(|queued| queued != &key.task);
         let Some(record) = self.any_record(&key.task) else { return Ok(()) };
-        (record.tries, record.conflicts) = (tries, conflicts);
+        (record.tries, record.conflicts, record.finished) = (tries, conflicts, None);
         record.continuation = (again && conflict && is_agent).then_some(Continuation::AfterConflict(key.attempt));
         record.setbacks.push(Evidence { attempt: key.attempt, setback });
         Ok(())

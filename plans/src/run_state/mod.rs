@@ -4,12 +4,13 @@
 //! `status` and the simulation all stand on these two.
 //!
 //! **Invariant:** `apply` either accepts an event wholly or leaves the state as it was and says why.
-//! **Invariant:** as long as a run is not over, something is alive (a worker, a landing, a re-plan) or something is owed.
+//! **Invariant:** as long as a run is not over and no person holds it, something is alive (a worker, a landing, a re-plan) or something is owed.
 //!
 //! Why no clock: durations and deadlines belong to whoever waits; a fold that looked at times would decide differently on resume.
 
 mod apply;
 mod landing;
+mod orders;
 mod owed;
 mod requests;
 #[cfg(test)]
@@ -84,6 +85,27 @@ pub struct TaskRecord {
     pub mended: Vec<String>,
     /// Why it ended, if it did.
     pub why: String,
+    /// Whether a person has given it up.
+    pub given_up: bool,
+    /// What a person has said to whoever does it, oldest first.
+    pub words: Vec<String>,
+    /// The attempt that a person wants the next one to go on from.
+    pub wanted_from: Option<Attempt>,
+    /// Where each attempt started and what it left.
+    pub trail: BTreeMap<Attempt, Trail>,
+    /// The attempt that finished last and has not been judged red or conflicting since: taken rather than done again.
+    pub finished: Option<Attempt>,
+}
+
+/// Where an attempt started and what it left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// The commit that it started from.
+    pub base: CommitId,
+    /// What it was made from, as `attempt_started` says.
+    pub content: String,
+    /// The commit that holds what it left, once it has ended.
+    pub left: Option<CommitId>,
 }
 
 impl TaskRecord {
@@ -104,6 +126,11 @@ impl TaskRecord {
             by_attempt: BTreeMap::new(),
             mended: Vec::new(),
             why: String::new(),
+            given_up: false,
+            words: Vec::new(),
+            wanted_from: None,
+            trail: BTreeMap::new(),
+            finished: None,
         }
     }
 }
@@ -152,7 +179,12 @@ pub struct RunState {
     /// Commands that failed and passed on the same tree, in the order in which they were seen first.
     flaky: Vec<String>,
     replans: u32,
+    /// How many of them a person wanted.
+    replans_wanted: u32,
     replanning: bool,
+    /// What a person wants of the planner, if they want it asked.
+    replan_wanted: Option<String>,
+    paused: bool,
     cancelling: bool,
     over_budget: Option<String>,
     /// Whether workers are to be stopped because a budget is used up.
@@ -239,6 +271,11 @@ impl RunState {
         self.replans
     }
 
+    /// How many re-plans the run may still begin by itself.
+    pub fn replans_left(&self) -> u32 {
+        (self.settings.possible_replans() + self.replans_wanted).saturating_sub(self.replans)
+    }
+
     /// Whether a re-plan is being made.
     pub fn is_replanning(&self) -> bool {
         self.replanning
@@ -247,6 +284,11 @@ impl RunState {
     /// Whether somebody asked the run to stop.
     pub fn is_cancelling(&self) -> bool {
         self.cancelling
+    }
+
+    /// Whether a person holds the run.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Why the run cannot go on by itself, if so.

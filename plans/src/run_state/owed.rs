@@ -46,6 +46,8 @@ pub enum Owed {
         number: u32,
         /// The tasks in trouble.
         causes: Vec<TaskId>,
+        /// What a person wants of it, if one asked for it.
+        comment: Option<String>,
     },
     /// A task has to be given up.
     EndTask {
@@ -84,13 +86,16 @@ pub enum Continuation {
     AfterConflict(Attempt),
     /// The same attempt goes on, with the files as it left them: an interruption is nobody's try.
     AfterInterruption(Attempt),
+    /// Another attempt goes on from where this one was, with its files: a person wants it.
+    FromAttempt(Attempt),
 }
 
 impl Continuation {
     /// The earlier attempt.
     pub fn of(self) -> Attempt {
-        let (Continuation::AfterConflict(attempt) | Continuation::AfterInterruption(attempt)) = self;
-        attempt
+        match self {
+            Self::AfterConflict(attempt) | Self::AfterInterruption(attempt) | Self::FromAttempt(attempt) => attempt,
+        }
     }
 }
 
@@ -100,6 +105,7 @@ impl RunState {
         match self.phase {
             Phase::Planning if self.cancelling => vec![Owed::EndRun { status: RunStatus::Cancelled }],
             Phase::Planning if self.over_budget.is_some() => vec![Owed::EndRun { status: RunStatus::OverBudget }],
+            Phase::Planning if self.paused => self.halt().into_iter().collect(),
             Phase::Planning => self.halt().map_or_else(|| vec![Owed::Plan], |halt| vec![halt]),
             Phase::Review if self.cancelling || self.over_budget.is_some() => self.owed_underway(),
             Phase::Review => vec![Owed::Review { revision: self.revision }],
@@ -110,7 +116,7 @@ impl RunState {
 
     fn owed_underway(&self) -> Vec<Owed> {
         let mut owed = self.stops();
-        if self.must_prove_base() && !self.is_stopping() {
+        if self.must_prove_base() && !self.is_stopping() && !self.paused {
             owed.push(Owed::ProveBase);
         }
         owed.extend(self.next_landing());
@@ -135,7 +141,8 @@ impl RunState {
 
     fn stops(&self) -> Vec<Owed> {
         let wanted = |record: &TaskRecord| {
-            matches!(record.state, TaskState::Running { unwanted: false, .. }) && !self.cancelling && !self.out_of_time
+            let is_wanted = matches!(record.state, TaskState::Running { unwanted: false, .. }) && !record.given_up;
+            is_wanted && !self.cancelling && !self.out_of_time
         };
         let stop = |(record, attempt): (&TaskRecord, Attempt)| Owed::Stop { key: key(record, attempt) };
         self.running().filter(|(record, _)| !wanted(record)).map(stop).collect()
@@ -150,11 +157,11 @@ impl RunState {
     ///
     /// It is owed only while nothing is landing; to take it up before that, on top of what is landing, is a speculation.
     pub fn next_batch(&self) -> Vec<Finished> {
-        if self.cancelling || self.out_of_time || self.halted.is_some() {
+        if self.cancelling || self.out_of_time || self.halted.is_some() || self.paused {
             return Vec::new();
         }
         let finished = |id: &TaskId| match self.task(id).map(|record| (record, &record.state)) {
-            Some((record, TaskState::Finished { attempt, commit })) => {
+            Some((record, TaskState::Finished { attempt, commit })) if !record.given_up => {
                 Some(Finished { key: key(record, *attempt), commit: commit.clone() })
             }
             _ => None,
@@ -172,18 +179,19 @@ impl RunState {
     fn starts(&self) -> Vec<Owed> {
         let alive = self.running().count();
         let free = usize::try_from(self.settings.workers).unwrap_or(usize::MAX).saturating_sub(alive);
-        if free == 0 || self.is_stopping() || self.must_prove_base() {
+        if free == 0 || self.is_stopping() || self.paused || self.must_prove_base() {
             return Vec::new();
         }
         let mut ready: Vec<usize> = (0..self.tasks.len()).filter(|&at| self.is_ready(at)).collect();
         ready.sort_by_key(|&at| (std::cmp::Reverse(self.remaining[at]), at));
         let start = |at: usize| {
             let record = &self.tasks[at];
-            let attempt = match record.continuation {
+            let continuation = record.wanted_from.map(Continuation::FromAttempt).or(record.continuation);
+            let attempt = match continuation {
                 Some(Continuation::AfterInterruption(attempt)) => attempt,
-                Some(Continuation::AfterConflict(_)) | None => Attempt(record.attempts + 1),
+                Some(Continuation::AfterConflict(_) | Continuation::FromAttempt(_)) | None => Attempt(record.attempts + 1),
             };
-            Owed::Start { key: key(record, attempt), continuation: record.continuation }
+            Owed::Start { key: key(record, attempt), continuation }
         };
         ready.into_iter().take(free).map(start).collect()
     }
@@ -191,18 +199,24 @@ impl RunState {
     fn is_ready(&self, at: usize) -> bool {
         let Some(plan) = &self.plan else { return false };
         let landed = |dependency: usize| matches!(self.tasks[dependency].state, TaskState::Landed { .. });
-        self.tasks[at].state == TaskState::Waiting && plan.dependencies(at).all(landed)
+        let record = &self.tasks[at];
+        record.state == TaskState::Waiting && !record.given_up && plan.dependencies(at).all(landed)
     }
 
-    /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle.
+    /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle. One that a person wants
+    /// waits for nothing and counts against no limit.
     fn replan(&self) -> Option<Owed> {
-        let allowed = self.replans < self.settings.possible_replans() && !self.replanning && !self.is_stopping();
-        let settled = self.queue.is_empty();
-        if !allowed || !settled || self.running().count() >= self.settings.workers as usize {
+        if self.replanning || self.is_stopping() || self.paused {
             return None;
         }
-        let causes: Vec<TaskId> = self.in_trouble().map(|record| record.id.clone()).collect();
-        (!causes.is_empty()).then_some(Owed::Replan { number: self.replans + 1, causes })
+        let number = self.replans + 1;
+        let causes: Vec<TaskId> = self.in_trouble().filter(|record| !record.given_up).map(|record| record.id.clone()).collect();
+        if let Some(comment) = &self.replan_wanted {
+            return Some(Owed::Replan { number, causes, comment: Some(comment.clone()) });
+        }
+        let allowed = self.replans_left() > 0 && self.queue.is_empty();
+        let worth_it = allowed && self.running().count() < self.settings.workers as usize && !causes.is_empty();
+        worth_it.then_some(Owed::Replan { number, causes, comment: None })
     }
 
     fn ends(&self) -> Vec<Owed> {
@@ -210,7 +224,7 @@ impl RunState {
             return Vec::new();
         }
         let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.out_of_time || self.queue.is_empty());
-        let hopeless = self.replans >= self.settings.possible_replans() || closing;
+        let hopeless = self.replans_left() == 0 || closing;
         let end = |(at, record): (usize, &TaskRecord)| {
             let (end, why) = self.end_of(at, record, closing, hopeless)?;
             Some(Owed::EndTask { task: record.id.clone(), end, why })
@@ -219,6 +233,10 @@ impl RunState {
     }
 
     fn end_of(&self, at: usize, record: &TaskRecord, closing: bool, hopeless: bool) -> Option<(TaskEnd, String)> {
+        let is_idle = matches!(record.state, TaskState::Waiting | TaskState::Finished { .. } | TaskState::InTrouble { .. });
+        if record.given_up && is_idle {
+            return Some((TaskEnd::Cancelled, "a person gave it up".to_owned()));
+        }
         let headline = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
         match &record.state {
             TaskState::InTrouble { end } if hopeless => Some((*end, headline())),
@@ -244,6 +262,9 @@ impl RunState {
     fn conclusion(&self) -> Option<Owed> {
         if let Some(halt) = self.halt().filter(|_| !self.cancelling) {
             return Some(halt);
+        }
+        if self.paused && !self.is_stopping() && self.replan_wanted.is_some() {
+            return None;
         }
         if !self.tasks.iter().all(|record| record.state.is_over()) {
             return None;

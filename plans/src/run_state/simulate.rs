@@ -118,6 +118,7 @@ impl World {
                 continue;
             }
             match &owed {
+                Owed::Start { .. } if matches!(events[..], [Event::AttemptReused { .. }]) => {}
                 Owed::Start { key, continuation } => {
                     let goes_on = *continuation == Some(Continuation::AfterInterruption(key.attempt));
                     assert!(self.started.insert(key.clone()) != goes_on, "{key} started twice");
@@ -341,7 +342,7 @@ impl World {
         }
         self.pending.clear();
         self.state = RunState::fold(&self.journal).unwrap();
-        self.record(Event::RunResumed { settings: self.state.settings().clone(), worked_s: 0 });
+        self.record(Event::RunResumed { settings: self.state.settings().clone(), worked_s: 0, only: Vec::new() });
     }
 
     fn run(&mut self) {

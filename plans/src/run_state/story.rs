@@ -2,7 +2,8 @@
 //!
 //! Plan: `schema; api <- schema; ui <- schema`. What happens: `done api`, `fails api`, `exhausted api`, `blocked api`, `conflict api`,
 //! `red api`, `clash api ui` (green alone, red with `ui`), `base` (followed by what is red there), `landed api` (`mending test`), `revised api` (begins anew), `dropped api`, `no-replan`, `cancel`, `over-budget`, `unavailable api`,
-//! `stopped api`, `resumed`. Whatever is owed is announced at once, as the dispatcher does.
+//! `stopped api`, `resumed` (followed by the tasks that are reopened), and what a person orders: `pause`, `unpause`, `steer api`, `give-up api`,
+//! `retry api` (`from 1`), `replan-now`, `workers 3`. What had finished is taken rather than done again. Whatever is owed is announced at once, as the dispatcher does.
 
 use std::fmt::Write as _;
 
@@ -60,18 +61,27 @@ pub(super) fn started(settings: Settings) -> Event {
 /// The event that announces what is owed, and what is said of it in the snapshot.
 pub(super) fn announce(state: &RunState, owed: &Owed) -> Vec<Event> {
     vec![match owed.clone() {
+        Owed::Start { key, continuation: None } if finished(state, &key).is_some() => {
+            let attempt = finished(state, &key).expect("it was just there");
+            Event::AttemptReused { key: AttemptKey { attempt, ..key }, commit: commit("left") }
+        }
         Owed::Start { key, continuation } => {
-            Event::AttemptStarted { key, base: state.tip().clone(), continues: continuation.map(Continuation::of) }
+            let (base, continues) = (state.tip().clone(), continuation.map(Continuation::of));
+            Event::AttemptStarted { key, base, continues, content: String::new() }
         }
         Owed::Land { batch } => {
             let started = |Finished { key, .. }| Event::LandingStarted { key, onto: state.tip().clone() };
             return batch.into_iter().map(started).collect();
         }
-        Owed::Replan { number, causes } => Event::ReplanStarted { number, causes },
+        Owed::Replan { number, causes, .. } => Event::ReplanStarted { number, causes },
         Owed::EndTask { task, end, why } => Event::TaskEnded { task, end, why },
         Owed::EndRun { status } => Event::RunEnded { status, tip: state.tip().clone() },
         Owed::Plan | Owed::Review { .. } | Owed::ProveBase | Owed::Stop { .. } | Owed::Halt { .. } => return Vec::new(),
     }]
+}
+
+fn finished(state: &RunState, key: &AttemptKey) -> Option<Attempt> {
+    state.task(&key.task)?.finished
 }
 
 fn say(owed: &Owed) -> String {
@@ -83,13 +93,15 @@ fn say(owed: &Owed) -> String {
             format!("start {key} after conflict of #{at}")
         }
         Owed::Start { key, continuation: Some(Continuation::AfterInterruption(at)) } => format!("start {key} where #{at} was"),
+        Owed::Start { key, continuation: Some(Continuation::FromAttempt(at)) } => format!("start {key} from #{at}"),
         Owed::Stop { key } => format!("stop {key}"),
         Owed::ProveBase => "prove the base".to_owned(),
         Owed::Land { batch } => {
             format!("land {}", batch.iter().map(|finished| finished.key.task.to_string()).collect::<Vec<_>>().join(" "))
         }
-        Owed::Replan { number, causes } => {
-            format!("re-plan {number} for {}", causes.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "))
+        Owed::Replan { number, causes, comment } => {
+            let wanted = comment.as_ref().map(|comment| format!(" as wanted: {comment}")).unwrap_or_default();
+            format!("re-plan {number} for {}{wanted}", causes.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "))
         }
         Owed::EndTask { task, end, .. } => format!("end {task} as {end}"),
         Owed::Halt { why } => format!("halt: {why}"),
@@ -154,7 +166,23 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         "cancel" => vec![Event::CancelRequested],
         "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
         "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
-        "resumed" => vec![Event::RunResumed { settings: state.settings().clone(), worked_s: 0 }],
+        "resumed" => {
+            let only = task.split_whitespace().map(|id| TaskId::new(id).unwrap()).collect();
+            vec![Event::RunResumed { settings: state.settings().clone(), worked_s: 0, only }]
+        }
+        "pause" => vec![Event::RunPaused],
+        "unpause" => vec![Event::RunUnpaused],
+        "steer" => vec![Event::Steered { task: TaskId::new(task).unwrap(), text: "quick".to_owned() }],
+        "give-up" => vec![Event::TaskCancelRequested { task: TaskId::new(task).unwrap() }],
+        "retry" => {
+            let (task, from) = task.split_once(" from ").unwrap_or((task, ""));
+            vec![Event::RetryRequested { task: TaskId::new(task).unwrap(), from: from.parse().ok().map(Attempt) }]
+        }
+        "replan-now" => vec![Event::ReplanRequested { comment: task.to_owned() }],
+        "workers" => {
+            let settings = Settings { workers: task.parse().unwrap(), ..state.settings().clone() };
+            vec![Event::LimitsChanged { settings }]
+        }
         other => panic!("no such happening: {other}"),
     }
 }

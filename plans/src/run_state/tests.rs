@@ -1,6 +1,7 @@
 //! What is owed after each step of a run, told in the language of `story`.
 
 mod landings;
+mod orders;
 
 use expect_test::expect;
 use shared::{Attempt, AttemptKey, Glob, TaskId};
@@ -235,7 +236,7 @@ fn a_plan_that_nobody_approved_is_reviewed_again_after_a_resume() {
             }
         }
     }
-    state.apply(&Event::RunResumed { settings: Settings::default(), worked_s: 0 }).unwrap();
+    state.apply(&Event::RunResumed { settings: Settings::default(), worked_s: 0, only: Vec::new() }).unwrap();
     assert_eq!(state.owed(), [Owed::Review { revision: 1 }]);
 }
 
@@ -264,7 +265,7 @@ fn events_that_cannot_have_happened_are_refused_and_change_nothing() {
     for event in [
         started(Settings::default()),
         Event::PlanApproved { revision: 1, by: Approver::Policy },
-        Event::AttemptStarted { key: key.clone(), base: commit("base"), continues: None },
+        Event::AttemptStarted { key: key.clone(), base: commit("base"), continues: None, content: String::new() },
         Event::TaskLanded { key, commit: commit("x") },
         Event::TaskEnded { task: TaskId::new("a").unwrap(), end: TaskEnd::Failed, why: String::new() },
     ] {

@@ -48,7 +48,7 @@ fn after(plan: &Plan, landed: usize) -> RunState {
         let (onto, made) = (state.tip().clone(), commit(at as u64 + 1));
         let outcome = Outcome::Done { report: Report::default() };
         for event in [
-            Event::AttemptStarted { key: key.clone(), base: onto.clone(), continues: None },
+            Event::AttemptStarted { key: key.clone(), base: onto.clone(), continues: None, content: String::new() },
             Event::AttemptEnded { key: key.clone(), commit: Some(made.clone()), outcome },
             Event::LandingStarted { key: key.clone(), onto: onto.clone() },
             Event::GatePassed { key: key.clone(), onto, commit: made.clone(), mended: Vec::new() },

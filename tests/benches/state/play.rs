@@ -98,7 +98,12 @@ impl World<'_> {
             match owed {
                 Owed::Start { key, continuation } => {
                     self.start(&key);
-                    self.record(Event::AttemptStarted { key, base: tip, continues: continuation.map(Continuation::of) });
+                    self.record(Event::AttemptStarted {
+                        key,
+                        base: tip,
+                        continues: continuation.map(Continuation::of),
+                        content: String::new(),
+                    });
                 }
                 Owed::Land { batch } => {
                     self.later(self.pace.landing, Due::Landing(batch.iter().map(|finished| finished.key.clone()).collect()));

@@ -169,8 +169,8 @@ fn a_clash_puts_an_order_into_the_plan_and_the_evidence_names_the_pair() {
     for event in [
         Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() },
         Event::PlanApproved { revision: 1, by: Approver::Policy },
-        Event::AttemptStarted { key: key("a"), base: commit("base"), continues: None },
-        Event::AttemptStarted { key: key("b"), base: commit("base"), continues: None },
+        Event::AttemptStarted { key: key("a"), base: commit("base"), continues: None, content: String::new() },
+        Event::AttemptStarted { key: key("b"), base: commit("base"), continues: None, content: String::new() },
         done("a"),
         done("b"),
         Event::LandingStarted { key: key("a"), onto: commit("base") },

@@ -1,0 +1,101 @@
+//! The named things that events speak of: who wrote and approved a plan, what failed, how tasks and runs end.
+
+use serde::{Deserialize, Serialize};
+
+/// Who wrote a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// The planner.
+    Planner,
+    /// A plan file.
+    File,
+    /// A person, in the review.
+    Person,
+    /// Nobody: `--solo` makes the goal the only task.
+    Solo,
+}
+
+/// Who approved a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// A person, in the review.
+    Person,
+    /// The flag `--yes` or the policy `--review never`.
+    Policy,
+}
+
+/// A command that failed on a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedVerdict {
+    /// Which proof it belongs to.
+    pub proof: Proof,
+    /// The command.
+    pub command: String,
+    /// How it ended: `exit 101`, `timed out after 20m`.
+    pub ended: String,
+    /// The end of its output.
+    pub output: String,
+    /// Whether it fails on the tip without this task, too. None where that was not asked.
+    pub red_before: Option<bool>,
+}
+
+/// What a command proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// One task: its `verify`.
+    Task,
+    /// The merged tree: the gate.
+    Gate,
+}
+
+/// How a task ends that does not land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskEnd {
+    /// Its proof or the gate stayed red, its worker broke or said that it is blocked.
+    Failed,
+    /// It hit a limit.
+    Exhausted,
+    /// It changed files outside its scope.
+    ScopeViolation,
+    /// Its change could not be merged.
+    Conflict,
+    /// A re-plan removed it, or a task that it depends on did not land.
+    Dropped,
+    /// The run was cancelled, or ended before its turn came.
+    Cancelled,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Every task of the plan has landed.
+    Complete,
+    /// Some have; the run branch holds them, green.
+    Incomplete,
+    /// A person stopped it.
+    Cancelled,
+    /// It spent what it was allowed to.
+    OverBudget,
+}
+
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal),* $(,)? }) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(match self { $(Self::$variant => $word),* })
+            }
+        }
+    };
+}
+words!(TaskEnd {
+    Failed => "failed", Exhausted => "exhausted", ScopeViolation => "scope_violation",
+    Conflict => "conflict", Dropped => "dropped", Cancelled => "cancelled",
+});
+words!(RunStatus { Complete => "complete", Incomplete => "incomplete", Cancelled => "cancelled", OverBudget => "over_budget" });
+words!(Proof { Task => "verification of the task", Gate => "gate" });
+words!(Author { Planner => "the planner", File => "a plan file", Person => "a person", Solo => "--solo" });
