@@ -2,7 +2,7 @@
 
 use plans::{
     approval::{Decider, Decision, Subject},
-    event::{Entry, Event, RedVerdict},
+    event::{Approver, Entry, Event, RedVerdict},
     evidence::Setback,
 };
 use shared::{AttemptKey, Outcome, TaskId};
@@ -17,20 +17,9 @@ pub fn line(entry: &Entry) -> Option<String> {
             format!("run {} starts from {from} ({})", entry.run, base.short())
         }
         Event::PlanProposed { revision, plan, author, warnings } => {
-            let remarks = if warnings.is_empty() {
-                String::new()
-            } else {
-                format!(", {} {}", warnings.len(), if warnings.len() == 1 { "warning" } else { "warnings" })
-            };
-            format!("plan {revision} by {author}: {} tasks{remarks}", plan.tasks().len())
+            format!("plan {revision} by {author}: {} tasks{}", plan.tasks().len(), remarks(warnings.len()))
         }
-        Event::PlanApproved { revision, by } => format!(
-            "plan {revision} approved by {}",
-            match by {
-                plans::event::Approver::Person => "a person",
-                plans::event::Approver::Policy => "policy",
-            }
-        ),
+        Event::PlanApproved { revision, by } => format!("plan {revision} approved by {}", approver(*by)),
         Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
         Event::AttemptStarted { key, continues, .. } => match continues {
             Some(attempt) if *attempt == key.attempt => format!("{key} goes on"),
@@ -72,6 +61,40 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
         Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
         Event::AttemptReused { key, .. } => format!("{key} had finished already; it is not done again"),
+        Event::RunPaused
+        | Event::RunUnpaused
+        | Event::Steered { .. }
+        | Event::TaskCancelRequested { .. }
+        | Event::RetryRequested { .. }
+        | Event::ReplanRequested { .. }
+        | Event::LimitsChanged { .. } => return order(&entry.event),
+        Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),
+        Event::BudgetReached { why, .. } => format!("budget reached: {why}; nothing new starts"),
+        Event::RunHalted { why } => format!("halted: {why}"),
+        Event::RunResumed { .. } => "resumed".to_owned(),
+        Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
+        Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
+    })
+}
+
+fn approver(by: Approver) -> &'static str {
+    match by {
+        Approver::Person => "a person",
+        Approver::Policy => "policy",
+    }
+}
+
+fn remarks(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        more => format!(", {more} warnings"),
+    }
+}
+
+/// What a person has ordered.
+fn order(event: &Event) -> Option<String> {
+    Some(match event {
         Event::RunPaused => "paused: nothing begins and no model is asked; `inspan resume` lets it go on".to_owned(),
         Event::RunUnpaused => "goes on after the pause".to_owned(),
         Event::Steered { task, text } => format!("to {task}: {text}"),
@@ -83,12 +106,7 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::ReplanRequested { comment } if comment.trim().is_empty() => "a person wants a re-plan".to_owned(),
         Event::ReplanRequested { comment } => format!("a person wants a re-plan: {comment}"),
         Event::LimitsChanged { .. } => "a person has changed the limits".to_owned(),
-        Event::CancelRequested => "stopping: workers are ended and what they left is kept".to_owned(),
-        Event::BudgetReached { why, .. } => format!("budget reached: {why}; nothing new starts"),
-        Event::RunHalted { why } => format!("halted: {why}"),
-        Event::RunResumed { .. } => "resumed".to_owned(),
-        Event::RunEnded { status, tip } => format!("run {} is {status}, tip {}", entry.run, tip.short()),
-        Event::ResultApplied { branch, commit } => format!("applied to {branch} as {}", commit.short()),
+        _ => return None,
     })
 }
 
