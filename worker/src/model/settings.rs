@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 use shared::Price;
 
@@ -117,9 +118,25 @@ impl ModelSettings {
         }
     }
 
+    /// Writes what the body of a request begins with in every dialect: its [`members`](Self::members), and whether it is streamed.
+    pub(super) fn write_head<M: SerializeMap>(
+        &self,
+        body: &mut M,
+        defaults: &[(&str, Value)],
+        ours: &[&str],
+    ) -> Result<(), M::Error> {
+        for (key, value) in self.members(defaults, ours) {
+            body.serialize_entry(key, value)?;
+        }
+        if self.capabilities.streaming {
+            body.serialize_entry("stream", &true)?;
+        }
+        Ok(())
+    }
+
     /// The members of a request: `defaults` where `extra_body` has not its own, then all of `extra_body` but `ours`. What is `null`
     /// there is left out.
-    pub(super) fn members<'a>(
+    fn members<'a>(
         &'a self,
         defaults: &'a [(&'a str, Value)],
         ours: &'a [&'a str],

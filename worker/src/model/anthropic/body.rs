@@ -48,12 +48,7 @@ impl Serialize for Body<'_> {
         let heads = request.messages.iter().take_while(|message| matches!(message, Message::System { .. })).count();
         let (system, messages) = request.messages.split_at(heads);
         let mut map = serializer.serialize_map(None)?;
-        for (key, value) in settings.members(&self.defaults(), &OURS) {
-            map.serialize_entry(key, value)?;
-        }
-        if settings.capabilities.streaming {
-            map.serialize_entry("stream", &true)?;
-        }
+        settings.write_head(&mut map, &self.defaults(), &OURS)?;
         if !request.tools.is_empty() {
             let strict = settings.capabilities.strict_tools;
             map.serialize_entry("tools", &tools(request.tools, strict, marks && system.is_empty()))?;

@@ -42,12 +42,7 @@ impl Serialize for Body<'_> {
         let Body { settings, request } = self;
         let capabilities = &settings.capabilities;
         let mut map = serializer.serialize_map(None)?;
-        for (key, value) in settings.members(&self.defaults(), &OURS) {
-            map.serialize_entry(key, value)?;
-        }
-        if capabilities.streaming {
-            map.serialize_entry("stream", &true)?;
-        }
+        settings.write_head(&mut map, &self.defaults(), &OURS)?;
         if !request.tools.is_empty() {
             map.serialize_entry("tools", &Tools { tools: request.tools, strict: capabilities.strict_tools })?;
         }
