@@ -1,6 +1,18 @@
-//! Thousands of runs with random plans, random ends of whatever is under way, in random order, with kills in between.
+//! Thousands of runs with random plans, random ends of whatever is under way, in random order, with kills in between: no clock, no world.
 //!
-//! A seed that fails is printed; `INSPAN_SEED=n` runs that one alone.
+//! A seed that fails is printed; `INSPAN_SEED=n` runs that one alone. Whole runs in a world on a virtual clock are in `whole` and tested in
+//! `runs`.
+
+mod checks;
+mod class;
+mod clock;
+mod coordinator;
+mod person;
+mod planner;
+mod runs;
+mod truth;
+mod whole;
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 
