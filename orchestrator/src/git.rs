@@ -185,6 +185,13 @@ impl Git {
         self.text(["update-ref", "-m", "inspan", name, &new.0]).await.map(drop)
     }
 
+    /// Whether all that a commit names, beyond what another one names, is there: a person's `git gc --prune=now` takes away what has
+    /// no ref yet.
+    pub async fn is_whole(&self, commit: &CommitId, beyond: &CommitId) -> bool {
+        let range = format!("{beyond}..{commit}");
+        self.text(["rev-list", "--objects", "--no-object-names", "--quiet", &range]).await.is_ok()
+    }
+
     /// Deletes a ref, if it is there.
     pub async fn delete_ref(&self, name: &str) -> Result<(), GitError> {
         self.text(["update-ref", "-d", name]).await.map(drop)
@@ -295,6 +302,9 @@ impl Call {
             "core.fsmonitor=false",
             "core.sparseCheckout=false",
             "gc.auto=0",
+            // Another run, or a person's `git gc`, holds a lock for a moment.
+            "core.filesRefLockTimeout=10000",
+            "core.packedRefsTimeout=10000",
             "commit.gpgSign=false",
             // A merge that moves one task's file into another's folder is a decision, and not git's.
             "merge.directoryRenames=false",
