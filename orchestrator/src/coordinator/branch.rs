@@ -81,7 +81,7 @@ mod tests {
         let there = || sh(root, &format!("git rev-parse {name}"));
         for before in [
             "true",
-            "git branch -q inspan/abcdefgh main",
+            "git branch -qf inspan/abcdefgh main",
             "git branch -qf inspan/abcdefgh landed",
             "git branch -qD inspan/abcdefgh",
         ] {

@@ -47,8 +47,9 @@ use tokio_util::sync::CancellationToken;
 pub use base::{BaseJudged, ProveBase};
 pub use batch::{Batch, Chain, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
+pub use proof::{Candidate, Finding, Prover, distinct};
+pub use verdicts::Verdicts;
 
-use self::verdicts::Verdicts;
 use crate::{error::Error, gate::Gate, site::Site};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
