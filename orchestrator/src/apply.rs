@@ -1,24 +1,33 @@
 //! Bringing a result into the person's branch: the only place that touches their checkout, and only at their command.
 //!
-//! What the branch will be is made first, as commits that nobody sees: a merge, a squashed commit, or the landed commits on top of
-//! what the person has committed meanwhile. Then git fast-forwards the checkout to it, which it does wholly or not at all.
+//! What is brought in is what the run has changed since its base, and nothing else. Where the branch is still where the run has been, that
+//! is a fast-forward to a tree that was proved. Everywhere else the two are joined by the ladder of the landings, every side's change
+//! is accounted for, and what nobody has proved yet is proved before the branch moves. What the branch will be is made first, as commits
+//! that nobody sees; then git fast-forwards the checkout to it, which it does wholly or not at all.
 //!
 //! **Invariant:** nothing of theirs is overwritten: no uncommitted change, no staged change, no file that git does not track, ignored
 //! or not; and nothing is begun while a merge, a rebase or the like of theirs is under way.
+//! **Invariant:** nothing is brought in twice: see `history`.
+//! **Invariant:** where it is refused, nothing has changed but refs below `refs/inspan`.
+//!
+//! What must not be in the way is in `checkout`, the gate in `proof`.
 //!
 //! Why not `git merge`? It runs hooks in the middle, and a hook that edits files and then fails leaves a checkout that neither
 //! `merge --abort` nor `reset --merge` can put back.
 
-use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt as _};
+mod checkout;
+pub mod history;
+pub mod proof;
 
 use plans::event::CommitId;
-use shared::RunId;
+use shared::{RunId, Secrecy};
 
+use self::{history::Had, proof::Proof};
 use crate::{
+    coordinator::ladder::{self, Conflicted, Joined, Sides},
     error::Error,
-    git::{Call, Git, GitError, Merge},
+    git::{Git, GitError},
     repository::Repository,
-    tree_path::TreePath,
 };
 
 /// How the result is brought in.
@@ -47,151 +56,201 @@ pub struct Result<'a> {
     pub tip: &'a CommitId,
 }
 
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The new tip of the person's branch.
+    pub commit: CommitId,
+    /// How it came to its tree, a line each.
+    pub told: Vec<String>,
+}
+
 type Outcome<T> = std::result::Result<T, Error>;
 
-/// Brings the result in and returns the new tip of the person's branch.
-pub async fn apply(repository: &Repository, result: &Result<'_>, how: How) -> Outcome<CommitId> {
+/// Brings the result in.
+pub async fn apply(
+    repository: &Repository,
+    result: &Result<'_>,
+    how: How,
+    (proof, secrecy): (&mut Proof<'_>, &Secrecy),
+) -> Outcome<Applied> {
     let git = &repository.git;
-    if repository.branch.is_none() {
+    let Some(branch) = &repository.branch else {
         let hint = format!("check out the branch that should have it, or make one: `git switch -c NAME inspan/{}`", result.run);
         return Err(refuse("HEAD is detached, so there is no branch to bring the result into", &hint));
-    }
-    if is_ancestor(git, result.tip, &repository.head).await {
+    };
+    let had = history::had(git, result, &repository.head.0).await?;
+    if had.is_all() {
         return Err(refuse("the current branch has this result already", ""));
     }
-    nothing_under_way(repository).await?;
-    let target = target(repository, result, how).await?;
-    nothing_in_the_way(repository, result, &target).await?;
-    match here(repository).args(["merge", "--ff-only", "--quiet", &target.0]).bytes().await {
-        Ok(_) => Ok(target),
-        Err(GitError::Failed { said, .. }) => Err(refuse(&format!("git did not do it: {said}"), "")),
-        Err(error) => Err(error.into()),
+    checkout::nothing_under_way(repository, branch).await?;
+    let asked = Asked { repository, result, had: &had, secrecy };
+    let mut tree = Tree::of(&asked).await?;
+    checkout::nothing_in_the_way(repository, result, tree.first()).await?;
+    let chosen = tree.choose(&asked, proof).await?;
+    let commit = commits(git, result, &Place { head: &repository.head, tree: &chosen, had: &had }, how).await?;
+    checkout::is_as_it_was(repository).await?;
+    checkout::nothing_in_the_way(repository, result, &chosen).await?;
+    match checkout::here(repository).args(["merge", "--ff-only", "--quiet", &commit.0]).bytes().await {
+        Ok(_) => {}
+        Err(GitError::Failed { said, .. }) => return Err(refuse(&format!("git did not do it: {said}"), "")),
+        Err(error) => return Err(error.into()),
     }
+    // It only held the tree while it was proved.
+    let _ = git.delete_ref(&proof::place(result.run)).await;
+    Ok(Applied { commit, told: tree.told })
+}
+
+/// What is to be done, and for whom.
+struct Asked<'a> {
+    repository: &'a Repository,
+    result: &'a Result<'a>,
+    had: &'a Had,
+    secrecy: &'a Secrecy,
+}
+
+/// The tree that the branch will have.
+struct Tree {
+    /// None where the run has proved it.
+    joined: Option<Joined>,
+    /// The likeliest one.
+    first: String,
+    told: Vec<String>,
+}
+
+impl Tree {
+    async fn of(asked: &Asked<'_>) -> Outcome<Self> {
+        let Asked { repository, result, had, .. } = *asked;
+        let (git, head) = (&repository.git, &repository.head);
+        let (tip, now) = tokio::try_join!(git.tree(result.tip), git.tree(head))?;
+        // What was brought in so far is all that the branch has.
+        if now == git.tree(had.point()).await? {
+            return Ok(Self { joined: None, first: tip, told: Vec::new() });
+        }
+        if git.text(["merge-base", &head.0, &result.tip.0]).await.is_err() {
+            let hint = "check out the branch that the run started from";
+            return Err(refuse("the current branch and the run have no common history", hint));
+        }
+        let sides = Sides { base: had.point(), ours: head, theirs: result.tip, task: "the result" };
+        let joined = ladder::join(git, &sides).await?;
+        let first = match &joined {
+            Joined::Clean(clean) => clean.tree.clone(),
+            Joined::Conflicted(left) if left.may_be_proposed() => left.tree.clone(),
+            Joined::Conflicted(left) => return Err(conflict(asked, left).await),
+        };
+        if first == now {
+            return Err(refuse("the current branch has this result already", ""));
+        }
+        Ok(Self { joined: Some(joined), first, told: Vec::new() })
+    }
+
+    fn first(&self) -> &str {
+        &self.first
+    }
+
+    /// The tree that is taken: the first that passes. Where nothing can prove one, a clean join is taken as it is.
+    async fn choose(&mut self, asked: &Asked<'_>, proof: &mut Proof<'_>) -> Outcome<String> {
+        let Asked { repository, result, .. } = *asked;
+        let Some(joined) = &self.joined else { return Ok(self.first.clone()) };
+        let (git, head) = (&repository.git, &repository.head);
+        self.told.extend(told(joined));
+        let mut red = None;
+        if let Joined::Clean(clean) = joined {
+            if !proof.is_possible() {
+                self.told.push(proof.why_not().to_owned());
+                return Ok(clean.tree.clone());
+            }
+            red = proof.red(git, result, head, (&clean.tree, false)).await?;
+            if red.is_none() {
+                self.told.push("The merged tree passes the gate.".to_owned());
+                return Ok(clean.tree.clone());
+            }
+        }
+        if proof.is_possible() {
+            for proposal in joined.proposals(git).await? {
+                if proof.red(git, result, head, (&proposal.tree, true)).await?.is_none() {
+                    self.told.push(format!("Merged so that the gate and the proofs of the tasks pass: {}.", proposal.how));
+                    return Ok(proposal.tree);
+                }
+            }
+        }
+        match (red, joined) {
+            (Some(red), _) => Err(proof::refusal(result.run, &red)),
+            (None, Joined::Conflicted(left)) => Err(conflict(asked, left).await),
+            (None, Joined::Clean(clean)) => Ok(clean.tree.clone()),
+        }
+    }
+}
+
+/// Which files both have changed, and how they were merged.
+fn told(joined: &Joined) -> Option<String> {
+    let accounts = match joined {
+        Joined::Clean(clean) => &clean.accounts,
+        Joined::Conflicted(left) => &left.accounts,
+    };
+    let shown: Vec<&str> = accounts.iter().take(10).map(|file| file.path.shown().as_str()).collect();
+    let more = if accounts.len() > shown.len() { format!(" and {} more", accounts.len() - shown.len()) } else { String::new() };
+    let all = shown.join(", ");
+    (!shown.is_empty()).then(|| format!("Your branch and the result both changed {all}{more}; each side's change is there."))
+}
+
+/// Where the commits go.
+struct Place<'a> {
+    head: &'a CommitId,
+    tree: &'a str,
+    had: &'a Had,
 }
 
 /// The commit that the branch will be at.
-async fn target(repository: &Repository, result: &Result<'_>, how: How) -> Outcome<CommitId> {
-    let (git, head) = (&repository.git, &repository.head);
-    let forward = is_ancestor(git, head, result.tip).await;
-    if forward && how == How::Plain {
-        return Ok(result.tip.clone());
-    }
+async fn commits(git: &Git, result: &Result<'_>, place: &Place<'_>, how: How) -> Outcome<CommitId> {
+    let Place { head, tree, had } = *place;
     let message = message(result);
-    // The person has committed just what the snapshot held: the result continues that commit as it is.
-    let committed = result.snapshot.is_some() && !forward && git.tree(head).await? == git.tree(result.base).await?;
-    let tree = if forward || committed { git.tree(result.tip).await? } else { merged(repository, result).await? };
-    // The commits of a snapshot are made anew on the person's own, so that history does not tell.
-    if result.snapshot.is_some() && !forward && tree == git.tree(head).await? {
-        return Err(refuse("the current branch has this result already", ""));
+    if how == How::Squash {
+        return Ok(git.commit_tree(tree, &[head], &message).await?);
     }
-    match how {
-        How::Plain if committed => on_top_of(git, head, result).await,
-        How::Squash => Ok(git.commit_tree(&tree, &[head], &message).await?),
-        How::Plain | How::Merge => Ok(git.commit_tree(&tree, &[head, result.tip], &message).await?),
-    }
-}
-
-/// The landed commits once more, on another commit with the tree of their base.
-async fn on_top_of(git: &Git, head: &CommitId, result: &Result<'_>) -> Outcome<CommitId> {
-    let range = format!("{}..{}", result.base, result.tip);
-    let list = git.text(["rev-list", "--reverse", "--first-parent", &range]).await?;
-    let mut tip = head.clone();
-    for commit in list.lines() {
-        let commit = CommitId(commit.to_owned());
-        let message = git.text(["show", "-s", "--format=%B", &commit.0]).await?;
-        tip = git.commit_tree(&git.tree(&commit).await?, &[&tip], &message).await?;
-    }
-    Ok(tip)
-}
-
-async fn merged(repository: &Repository, result: &Result<'_>) -> Outcome<String> {
-    let (git, head) = (&repository.git, &repository.head);
-    let no_history = "check out the branch that the run started from";
-    let base = if holds_snapshot(git, head, result).await? {
-        result.base.clone()
-    } else {
-        let base = git.text(["merge-base", &head.0, &result.tip.0]).await;
-        CommitId(base.map_err(|_| refuse("the current branch and the run have no common history", no_history))?)
-    };
-    match git.merge_trees(&base, head, result.tip).await? {
-        Merge::Clean { tree } => Ok(tree),
-        Merge::Conflicted { paths, .. } => {
-            let list: Vec<String> = paths.iter().map(ToString::to_string).collect();
-            let what = format!("your branch and the result changed the same lines of {}", list.join(", "));
-            Err(refuse(&what, &format!("merge it yourself: `git merge inspan/{}`", result.run)))
+    let top = if had.in_history {
+        if how == How::Plain && head == had.point() {
+            return Ok(result.tip.clone());
         }
-    }
-}
-
-/// Whether the person has committed what the snapshot held, and perhaps more: then the snapshot is what both sides grew from.
-async fn holds_snapshot(git: &Git, head: &CommitId, result: &Result<'_>) -> Outcome<bool> {
-    let Some(before) = result.snapshot else { return Ok(false) };
-    let tree = git.tree(head).await?;
-    Ok(git.merge_trees(before, head, result.base).await? == Merge::Clean { tree })
-}
-
-/// A merge, a rebase or the like of the person's is theirs to end.
-async fn nothing_under_way(repository: &Repository) -> Outcome<()> {
-    for (mark, name) in [
-        ("MERGE_HEAD", "a merge"),
-        ("CHERRY_PICK_HEAD", "a cherry-pick"),
-        ("REVERT_HEAD", "a revert"),
-        ("rebase-merge", "a rebase"),
-        ("rebase-apply", "a rebase"),
-    ] {
-        let path = here(repository).args(["rev-parse", "--path-format=absolute", "--git-path", mark]).text().await?;
-        if std::path::Path::new(&path).exists() {
-            return Err(refuse(&format!("{name} of yours is under way"), "finish or abort it first (`git status` shows it)"));
-        }
-    }
-    let staged = here(repository).args(["diff", "--cached", "--quiet"]).output().await?;
-    if staged.status.success() {
-        return Ok(());
-    }
-    Err(refuse("there are staged changes, which would be mixed up with the result", "commit, unstage or stash them first"))
-}
-
-/// No file that the result changes has uncommitted changes, and none that it adds is there already.
-async fn nothing_in_the_way(repository: &Repository, result: &Result<'_>, target: &CommitId) -> Outcome<()> {
-    let changes = repository.git.changes(&repository.head.0, &target.0).await?;
-    let list = here(repository).args(["diff", "--name-only", "--no-renames", "-z", "HEAD"]).bytes().await?;
-    let dirty: BTreeSet<&[u8]> = list.split(|byte| *byte == 0).collect();
-    let there = |path: &TreePath| {
-        let path = repository.root.join(OsStr::from_bytes(path.bytes()));
-        path.symlink_metadata().is_ok_and(|meta| !meta.is_dir())
-    };
-    let in_the_way: Vec<&str> = changes
-        .iter()
-        .filter(|change| dirty.contains(change.path.bytes()) || (change.kind == 'A' && there(&change.path)))
-        .map(|change| change.path.shown().as_str())
-        .collect();
-    if in_the_way.is_empty() {
-        return Ok(());
-    }
-    let shown = in_the_way.iter().take(10).copied().collect::<Vec<_>>().join(", ");
-    let what = format!("the result changes files that you have changed or made and not committed: {shown}");
-    let hint = if result.snapshot.is_some() {
-        "the run took your uncommitted changes along: commit them as they are (`git add -A && git commit`), then apply again; nothing is lost or doubled"
+        result.tip.clone()
     } else {
-        "commit, stash or move these files, then apply again"
+        match history::on_top_of(git, had, head, tree).await? {
+            Some(top) if how == How::Plain => return Ok(top),
+            Some(top) => top,
+            // Step by step it does not go; as a whole it does.
+            None => return Ok(git.commit_tree(tree, &[head], &message).await?),
+        }
     };
-    Err(refuse(&what, hint))
+    Ok(git.commit_tree(tree, &[head, &top], &message).await?)
 }
 
-/// Git in the person's checkout, in their name.
-fn here(repository: &Repository) -> Call {
-    Call::as_the_person().dir(&repository.root)
+/// Both sides, told.
+async fn conflict(asked: &Asked<'_>, left: &Conflicted) -> Error {
+    let Asked { repository, result, had, secrecy } = *asked;
+    let names: Vec<&str> = left.conflicts.iter().take(10).map(|conflict| conflict.path.shown().as_str()).collect();
+    let sides = ladder::both_sides(&repository.git, left, secrecy, ["your branch", "the result"]).await;
+    let what = format!("your branch and the result changed the same lines of {}", names.join(", "));
+    let run = result.run;
+    let hint = if had.in_history {
+        format!("merge it yourself: `git merge inspan/{run}`")
+    } else {
+        format!("bring it in yourself: `git cherry-pick {}..inspan/{run}`", had.point().short())
+    };
+    let hint = match result.snapshot {
+        Some(_) => format!(
+            "the run took your uncommitted changes along (they are in refs/inspan/{run}/_base): commit them as they are, then apply again; or {hint}"
+        ),
+        None => hint,
+    };
+    Error::Refused { what: format!("{what}; nothing was changed\n{sides}").trim_end().to_owned(), hint }
 }
 
-async fn is_ancestor(git: &Git, older: &CommitId, newer: &CommitId) -> bool {
-    git.text(["merge-base", "--is-ancestor", &older.0, &newer.0]).await.is_ok()
-}
-
+/// The message of a commit that holds the whole result: it says which, so that the next time only what has landed since is brought in.
 fn message(result: &Result<'_>) -> String {
     let goal = result.goal.trim();
     let subject: String = goal.lines().next().unwrap_or("Apply a run").chars().take(72).collect();
     let rest = if goal.len() > subject.len() { format!("{goal}\n\n") } else { String::new() };
-    format!("{subject}\n\n{rest}Inspan-Run: {}\n", result.run)
+    format!("{subject}\n\n{rest}{}: {}\nInspan-Run: {}\n", history::RESULT, result.tip, result.run)
 }
 
 fn refuse(what: &str, hint: &str) -> Error {
@@ -199,148 +258,4 @@ fn refuse(what: &str, hint: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    fn sh(dir: &Path, script: &str) -> String {
-        let out = std::process::Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
-        assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    }
-
-    struct Bench {
-        folder: tempfile::TempDir,
-        base: CommitId,
-        tip: CommitId,
-        snapshot: Option<CommitId>,
-    }
-
-    /// A repository and a run that changed `a` and added `new`.
-    fn bench(before: &str, snapshot: bool) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path();
-        sh(
-            dir,
-            "git init -q -b main; git config user.name A; git config user.email a@localhost
-             echo 1 > a; echo 1 > b; echo ignored > .gitignore; git add .; git commit -qm base",
-        );
-        sh(dir, before);
-        let base = if snapshot {
-            sh(dir, "git add -A; t=$(git write-tree); git reset -q; git commit-tree $t -p HEAD -m snapshot")
-        } else {
-            sh(dir, "git rev-parse HEAD")
-        };
-        let tree = tempfile::tempdir().unwrap();
-        let make = format!(
-            "git worktree add -q --detach {0} {base}; cd {0}; echo 2 >> a; echo n > new; git add .; git commit -qm landed; git rev-parse HEAD",
-            tree.path().join("w").display()
-        );
-        let tip = sh(dir, &make);
-        sh(dir, &format!("git worktree remove --force {}", tree.path().join("w").display()));
-        let snapshot = snapshot.then(|| CommitId(sh(dir, "git rev-parse HEAD")));
-        Bench { folder, base: CommitId(base), tip: CommitId(tip), snapshot }
-    }
-
-    impl Bench {
-        fn sh(&self, script: &str) -> String {
-            sh(self.folder.path(), script)
-        }
-
-        async fn apply(&self, how: How) -> Outcome<CommitId> {
-            let repository = Repository::find(self.folder.path()).await.unwrap();
-            let run = RunId::new("abcdefgh").unwrap();
-            let result =
-                Result { run: &run, goal: "The goal", base: &self.base, snapshot: self.snapshot.as_ref(), tip: &self.tip };
-            apply(&repository, &result, how).await
-        }
-
-        /// It refuses, says why, and everything is as it was.
-        async fn refuses(&self, how: How, why: &str) {
-            let look = "git rev-parse HEAD; git status --porcelain --ignored; ls -A .git; git stash list; tail -n +1 a b new ignored 2>/dev/null || true";
-            let before = self.sh(look);
-            let error = self.apply(how).await.unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-            assert_eq!(self.sh(look), before);
-        }
-    }
-
-    const RESULT: &str = "cat a new; git status --porcelain";
-
-    #[tokio::test]
-    async fn a_result_is_brought_in_by_fast_forward_merge_or_as_one_commit() {
-        for (how, history) in [(How::Plain, "landed base"), (How::Merge, "The goal base"), (How::Squash, "The goal base")] {
-            let bench = bench("", false);
-            bench.apply(how).await.unwrap();
-            assert_eq!(bench.sh(RESULT), "1\n2\nn", "{how:?}");
-            assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_branch_that_went_on_is_merged_and_a_hook_that_fails_is_not_in_the_way() {
-        for how in [How::Plain, How::Squash] {
-            let bench = bench("", false);
-            bench.sh("echo 2 >> b; git commit -qam meanwhile; printf '#!/bin/sh\\necho x >> a\\nexit 1\\n' > .git/hooks/pre-commit; cp .git/hooks/pre-commit .git/hooks/pre-merge-commit; chmod +x .git/hooks/*");
-            bench.apply(how).await.unwrap();
-            assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\n2\n1\n2\nn");
-        }
-    }
-
-    #[tokio::test]
-    async fn whatever_could_be_lost_is_a_reason_to_refuse() {
-        for (before, why) in [
-            ("echo x >> a", "not committed: a"),
-            ("echo x > new", "not committed: new"),
-            ("echo x >> b; git add b", "staged"),
-            ("git checkout -q --detach", "detached"),
-            ("echo 9 > a; git commit -qam other", "the same lines of a"),
-            (
-                "git checkout -q -b other; echo 3 > b; git commit -qam o; git checkout -q main; git merge -q --no-ff --no-commit other",
-                "a merge of yours",
-            ),
-        ] {
-            for how in [How::Plain, How::Merge, How::Squash] {
-                let bench = bench("", false);
-                bench.sh(before);
-                bench.refuses(how, why).await;
-            }
-        }
-        let ignored = bench("", false);
-        ignored.sh("echo new >> .git/info/exclude; echo precious > new");
-        ignored.refuses(How::Plain, "not committed: new").await;
-        let twice = bench("", false);
-        twice.apply(How::Plain).await.unwrap();
-        twice.refuses(How::Plain, "has this result already").await;
-    }
-
-    #[tokio::test]
-    async fn uncommitted_changes_of_other_files_stay() {
-        let bench = bench("", false);
-        bench.sh("echo mine >> b; echo u > untracked");
-        bench.apply(How::Plain).await.unwrap();
-        assert_eq!(bench.sh("cat a b untracked; git status --porcelain"), "1\n2\n1\nmine\nu\n M b\n?? untracked");
-    }
-
-    #[tokio::test]
-    async fn a_run_that_took_uncommitted_changes_along_continues_their_commit() {
-        for (how, history) in [(How::Plain, "landed mine base"), (How::Squash, "The goal mine base")] {
-            let bench = bench("echo mine >> a; echo u > untracked", true);
-            bench.refuses(how, "not committed: a").await;
-            bench.sh("git add -A; git commit -qm mine");
-            bench.apply(how).await.unwrap();
-            assert_eq!(bench.sh("cat a new untracked; git status --porcelain"), "1\nmine\n2\nn\nu", "{how:?}");
-            assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
-            bench.refuses(how, "has this result already").await;
-        }
-    }
-
-    #[tokio::test]
-    async fn what_was_committed_besides_the_uncommitted_changes_is_merged() {
-        let bench = bench("echo mine >> a", true);
-        bench.sh("git add -A; git commit -qm mine; echo more >> b; git commit -qam more");
-        bench.apply(How::Plain).await.unwrap();
-        assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\nmine\n2\n1\nmore\nn");
-    }
-}
+mod tests;

@@ -222,6 +222,9 @@ pub(crate) struct LogArgs {
     /// Only what concerns this task, with its conversation
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<String>,
+    /// List every attempt: how it ended, what it took and changed, and where that is
+    #[arg(long)]
+    pub(crate) attempts: bool,
     /// How it is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output_format: OutputFormat,
@@ -237,6 +240,9 @@ pub(crate) struct ApplyArgs {
     /// With a merge commit, even where a fast-forward would do
     #[arg(long)]
     pub(crate) merge: bool,
+    /// Take the result merged with your branch unproved, where you have gone on since the run started
+    #[arg(long)]
+    pub(crate) no_gate: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -246,6 +252,9 @@ pub(crate) struct CleanArgs {
     /// Only say what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Remove all that is listed without asking, not only worktrees
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     /// Remove a run although its result is in no branch of yours
     #[arg(long, requires = "run")]
     pub(crate) give_up: bool,

@@ -20,6 +20,7 @@ mod error;
 mod gate;
 mod git;
 mod journal;
+mod kept;
 mod launch;
 mod leak;
 mod lease;

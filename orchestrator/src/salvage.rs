@@ -115,6 +115,10 @@ fn leaked(leaks: &[leak::Leak]) -> Outcome {
 fn unsaved(key: &AttemptKey, error: &Error, folder: &Path) -> Outcome {
     tracing::error!(%key, %error, "an attempt could not be saved");
     let place = folder.join("tree");
+    if !place.exists() {
+        let why = format!("somebody removed {} while {key} was at work in it; what was there is gone with it", folder.display());
+        return Outcome::Failed { why };
+    }
     Outcome::Unavailable {
         why: format!("what {key} left could not be committed ({error}); its files stay in {}", place.display()),
     }
@@ -147,6 +151,10 @@ async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Erro
     };
     let passed: Vec<(AttemptKey, CommitId)> = recorder.state().landings().filter_map(passed).collect();
     let git = &site.repository.git;
+    if git.commit(&site.branch_ref()).await.is_none() {
+        // Somebody has deleted it: whether it had moved is not known, and what has passed is proved again.
+        return Ok(());
+    }
     for (key, commit) in passed {
         if !git.is_ancestor(&commit, &site.branch_ref()).await? {
             break;

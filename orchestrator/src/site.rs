@@ -22,6 +22,7 @@ use crate::{
     environment::Environment,
     error::Error,
     journal::Journal,
+    kept,
     models::Models,
     quarters::Quarters,
     repository::Repository,
@@ -152,7 +153,7 @@ impl Site {
 
     /// The ref that keeps what an attempt left.
     pub fn attempt_ref(&self, key: &AttemptKey) -> String {
-        format!("refs/inspan/{}/{}/{}", self.run(), key.task, key.attempt)
+        kept::attempt_ref(self.run(), key)
     }
 
     /// The mark in the environment of an attempt's commands, by which strays are found.
@@ -183,6 +184,10 @@ impl Site {
 
     /// Removes what a run that is over needs no more. What cannot be removed now, `inspan clean` removes later.
     pub async fn take_down(&self, state: &RunState) {
+        let kept = kept::expected(self.run(), state);
+        if let Err(error) = kept::put_back(&self.repository.git, self.run(), kept).await {
+            tracing::warn!(%error, "refs that somebody deleted could not be made again");
+        }
         let sweep = Sweep { git: &self.repository.git, worktrees: &self.worktrees, run: self.run(), state };
         for found in sweep.look().await {
             if let Found::Needless(folder) = found

@@ -30,7 +30,6 @@ use std::{
 };
 
 use plans::event::CommitId;
-use serde::{Deserialize, Serialize};
 use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy};
 
 use crate::{
@@ -40,28 +39,12 @@ use crate::{
 };
 
 mod astray;
+mod owner;
 mod pipes;
 mod rights;
 
-/// Whose directory this is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The common git directory of the repository.
-    pub repository: PathBuf,
-    /// The run.
-    pub run: RunId,
-    /// What it is for: a task's attempt, or the gate.
-    pub holder: String,
-    /// The commit that its tree started from.
-    pub base: CommitId,
-}
-
-impl Owner {
-    /// The mark in the environment of commands, by which strays are found.
-    pub fn mark(&self) -> String {
-        mark(&self.run, &self.holder)
-    }
-}
+pub use owner::{Owner, mark};
+use owner::{RECORD, is_ours, read_owner};
 
 /// A directory with the files of one commit.
 #[derive(Debug, Clone)]
@@ -91,11 +74,12 @@ impl Worktree {
     /// The directory of an attempt as an earlier process left it, if its ownership record says so. Its files are taken as they are;
     /// an index that cannot be read is made again.
     pub async fn reopen(git: &Git, folder: PathBuf, owner: Owner) -> Result<Option<Self>, Error> {
-        if read_owner(&folder).as_ref() != Some(&owner) {
-            return Ok(None);
-        }
+        let Some(found) = read_owner(&folder).filter(|found| found.is_same(&owner)) else { return Ok(None) };
         let worktree = Self { git: git.clone(), folder, owner };
         worktree.is_in_place()?;
+        if found.repository != worktree.owner.repository {
+            worktree.follow_the_repository()?;
+        }
         worktree.mark_unsaved()?;
         worktree.unlock()?;
         if !worktree.index().exists() || worktree.call(["write-tree"]).await.is_err() {
@@ -158,6 +142,19 @@ impl Worktree {
             if self.call(["add", "--all", "--", "."]).await.is_err() {
                 self.add_as_it_is().await?;
             }
+        }
+        match self.call(["write-tree"]).await {
+            Ok(tree) => Ok(tree),
+            Err(_) => self.snapshot_anew().await,
+        }
+    }
+
+    /// What only this index named, a person's `git gc --prune=now` may have taken away: every file is read once more.
+    async fn snapshot_anew(&self) -> Result<String, Error> {
+        remove_file(&self.index())?;
+        self.call(["read-tree", &self.owner.base.0]).await?;
+        if self.call(["add", "--all", "--", "."]).await.is_err() {
+            self.add_as_it_is().await?;
         }
         Ok(self.call(["write-tree"]).await?)
     }
@@ -225,9 +222,21 @@ impl Worktree {
         {
             return Ok(before.clone());
         }
-        // What an interrupted attempt had left before stays reachable, as a second parent.
-        let parents: Vec<&CommitId> = std::iter::once(&self.owner.base).chain(&before).collect();
-        let commit = self.git.commit_tree(&tree, &parents, message).await?;
+        let commit = self.keep(name, &tree, before.as_ref(), message).await;
+        if let Ok(commit) = &commit
+            && self.git.is_whole(commit, &self.owner.base).await
+        {
+            return Ok(commit.clone());
+        }
+        // It was taken away before there was a ref.
+        let tree = self.snapshot_anew().await?;
+        self.keep(name, &tree, before.as_ref(), message).await
+    }
+
+    /// What an interrupted attempt had left before stays reachable, as a second parent.
+    async fn keep(&self, name: &str, tree: &str, before: Option<&CommitId>, message: &str) -> Result<CommitId, Error> {
+        let parents: Vec<&CommitId> = std::iter::once(&self.owner.base).chain(before).collect();
+        let commit = self.git.commit_tree(tree, &parents, message).await?;
         self.git.set_ref(name, &commit).await?;
         Ok(commit)
     }
@@ -267,14 +276,30 @@ impl Worktree {
     /// The record comes first: from then on the directory is known as ours, however little is in it.
     fn lay_out(&self) -> Result<(), Error> {
         std::fs::create_dir_all(&self.folder).map_err(Error::disk(&self.folder))?;
-        let record = self.folder.join(RECORD);
-        let text = serde_json::to_string_pretty(&self.owner).expect("an ownership record is plain data");
-        std::fs::write(&record, text).map_err(Error::disk(&record))?;
+        self.write_record()?;
         self.mark_unsaved()?;
         for dir in ["tree", "spill"].iter().chain(Self::OWN).map(|name| self.folder.join(name)) {
             std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
         }
         Ok(())
+    }
+
+    fn write_record(&self) -> Result<(), Error> {
+        let record = self.folder.join(RECORD);
+        let text = serde_json::to_string_pretty(&self.owner).expect("an ownership record is plain data");
+        std::fs::write(&record, text).map_err(Error::disk(&record))
+    }
+
+    /// The person has moved their repository: the records say where it is now.
+    fn follow_the_repository(&self) -> Result<(), Error> {
+        self.write_record()?;
+        let borrowed = self.records().join("objects/info/alternates");
+        std::fs::write(&borrowed, self.objects()).map_err(Error::disk(&borrowed))
+    }
+
+    /// Where its own repository borrows objects.
+    fn objects(&self) -> String {
+        format!("{}\n", self.git.dir().join("objects").display())
     }
 
     /// Set before anything is written, not when saving fails: a full disk may be the reason why it fails.
@@ -320,6 +345,8 @@ impl Worktree {
         let call = || {
             // The mark lets a call whose harness was killed be ended with the attempt's other strays.
             let call = self.git.call().env("INSPAN_MARK", self.owner.mark());
+            // Files are as git has them, whatever the person tells it meanwhile.
+            let call = call.args(["-c", "core.autocrlf=false"]);
             what(call.env("GIT_WORK_TREE", &tree).env("GIT_INDEX_FILE", index).dir(&tree))
         };
         pipes::past_pipes(&tree, &lock_of(index), call).await
@@ -332,11 +359,10 @@ impl Worktree {
         let format = if format == "sha1" { "0\n" } else { "1\n[extensions]\n\tobjectFormat = sha256\n[core]\n" };
         let config =
             format!("[core]\n\trepositoryformatversion = {format}\tbare = false\n\thooksPath = /dev/null\n\tautocrlf = false\n");
-        let objects = format!("{}\n", self.git.dir().join("objects").display());
         for dir in ["refs", "objects/info"].map(|name| records.join(name)) {
             std::fs::create_dir_all(&dir).map_err(Error::disk(&dir))?;
         }
-        for (name, text) in [("config", config), ("objects/info/alternates", objects)] {
+        for (name, text) in [("config", config), ("objects/info/alternates", self.objects())] {
             std::fs::write(records.join(name), text).map_err(Error::disk(&records))?;
         }
         self.name_its_repository()?;
@@ -439,26 +465,7 @@ fn remove_all(folder: &Path) -> std::io::Result<()> {
     if second.status.success() { Ok(()) } else { Err(std::io::Error::other(said())) }
 }
 
-/// The mark of a holder's commands.
-pub fn mark(run: &RunId, holder: &str) -> String {
-    format!("{run}/{}", holder.replace(' ', ""))
-}
-
-const RECORD: &str = "owner.json";
 const UNSAVED: &str = "unsaved";
-
-fn read_owner(folder: &Path) -> Option<Owner> {
-    serde_json::from_str(&std::fs::read_to_string(folder.join(RECORD)).ok()?).ok()
-}
-
-/// Whether a directory was made by the same run, or holds nothing but a record that was never finished.
-fn is_ours(folder: &Path, owner: &Owner) -> bool {
-    match read_owner(folder) {
-        Some(found) => found.repository == owner.repository && found.run == owner.run,
-        None => std::fs::read_dir(folder)
-            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == RECORD))),
-    }
-}
 
 fn remove_file(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {

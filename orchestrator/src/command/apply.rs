@@ -1,14 +1,21 @@
 //! `apply`: the result of a run goes into the person's branch.
 
+use std::fmt::Write as _;
+
 use plans::{
     event::{CommitId, Entry, Event},
     run_state::RunState,
+    task_state::TaskState,
 };
 
 use super::{Here, begin::take_lease};
 use crate::{
-    apply::{self, How},
+    apply::{
+        self, How,
+        proof::{Means, Proof},
+    },
     cli::ApplyArgs,
+    config::Overrides,
     error::Error,
     journal::Journal,
     lease::Work,
@@ -20,7 +27,7 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
     let run = folder.run.to_string();
-    let _lease = take_lease(&folder, Work::Apply)?;
+    let lease = take_lease(&folder, Work::Apply)?;
     let entries = super::entries(&folder)?;
     let state = RunState::fold(&entries).map_err(RecordError::from)?;
     let there = repository.git.commit(&format!("refs/heads/inspan/{run}")).await;
@@ -44,16 +51,40 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     };
     let snapshot = state.is_snapshot().then(|| state.head());
     let result = apply::Result { run: &folder.run, goal: state.goal(), base: state.base(), snapshot, tip: state.tip() };
-    let commit = apply::apply(&repository, &result, how).await?;
-    let branch = repository.branch.clone().unwrap_or_default();
-    Journal::open(&folder.path, folder.run.clone())?
-        .append(&Event::ResultApplied { branch: branch.clone(), commit: commit.clone() })?;
-    here.screen.say(&format!("{branch} is now at {}.", commit.short()));
-    let missing = state.tasks().len() - state.landed().len();
-    if missing > 0 {
-        here.screen.say(&format!("{missing} tasks did not land; `inspan resume {run}` tries them again."));
+    let config = here.config(&repository, Overrides::default())?;
+    let secrecy = config.secrecy.clone();
+    let means = Means { repository: &repository, config, screen: here.screen.clone(), folder: folder.clone(), lease };
+    let mut proof = Proof::of(&state, means, args.no_gate);
+    let applied = apply::apply(&repository, &result, how, (&mut proof, &secrecy)).await;
+    if let Ok(applied) = &applied {
+        let (branch, commit) = (repository.branch.clone().unwrap_or_default(), applied.commit.clone());
+        Journal::open(&folder.path, folder.run.clone())?
+            .append(&Event::ResultApplied { branch: branch.clone(), commit: commit.clone() })?;
+        applied.told.iter().for_each(|line| here.screen.say(line));
+        here.screen.say(&format!("{branch} is now at {}.", commit.short()));
     }
+    proof.close(&state).await;
+    applied?;
+    here.screen.say(missing(&state, &run).trim_end());
     Ok(0)
+}
+
+/// What the result lacks, in words; nothing where it is whole.
+fn missing(state: &RunState, run: &str) -> String {
+    let missing = state.tasks().len() - state.landed().len();
+    if missing == 0 {
+        return String::new();
+    }
+    let mut text = format!("{missing} {} not land:\n", if missing == 1 { "task did" } else { "tasks did" });
+    for record in state.tasks().iter().filter(|record| !matches!(record.state, TaskState::Landed { .. })) {
+        let last = record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
+        let why = if record.why.is_empty() { last } else { record.why.clone() };
+        let why = why.lines().next().unwrap_or_default();
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        writeln!(text, "  {} ({}){why}", record.id, record.state.name()).expect("writing to a string");
+    }
+    write!(text, "`inspan resume {run}` tries them again; apply then brings in what is new.").expect("writing to a string");
+    text
 }
 
 /// Whether the gate has passed on this very commit.

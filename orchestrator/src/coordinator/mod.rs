@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** the run branch moves only to a commit that has passed the verification of each task that lands and the gate, as that very
 //! tree; but for commands of the gate that have failed since before the run, which are forgiven until they pass once.
-//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap.
+//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap (`branch`).
 //! **Invariant:** what was proved is journaled (by the dispatcher, in answer to [`LandingStep::Judged`]) before the branch moves.
 //!
 //! A conflict or a red is no error here; it is an outcome, and `plans::run_state` decides what follows. Batches are in `batch`, merges in
@@ -21,6 +21,7 @@ mod base;
 mod batch;
 mod bisect;
 mod blame;
+pub mod branch;
 pub mod ladder;
 mod landing;
 mod proof;
@@ -46,14 +47,10 @@ use tokio_util::sync::CancellationToken;
 pub use base::{BaseJudged, ProveBase};
 pub use batch::{Batch, Chain, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
+pub use proof::{Candidate, Finding, Prover, distinct};
+pub use verdicts::Verdicts;
 
-use self::verdicts::Verdicts;
-use crate::{
-    error::Error,
-    gate::Gate,
-    git::{Git, Swap},
-    site::Site,
-};
+use crate::{error::Error, gate::Gate, site::Site};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
 pub struct Coordinator {
@@ -88,11 +85,24 @@ impl Lane {
     /// A place to prove things in, open and for oneself.
     async fn gate(&self, place: usize, cancel: &CancellationToken) -> Result<MutexGuard<'_, Option<Gate>>, Error> {
         let mut held = self.gates[place].lock().await;
-        if held.is_none() {
+        let folder = self.site.worktrees.join(self.site.run().as_str()).join(HOLDERS[place]);
+        // Somebody may have removed it.
+        if held.is_none() || !folder.join("tree").is_dir() {
             let opening = cancel.run_until_cancelled(Gate::open(&self.site, HOLDERS[place], &self.base));
             *held = Some(opening.await.unwrap_or(Err(Error::Interrupted))?);
         }
         Ok(held)
+    }
+
+    /// Carries a batch out. A person's `git gc` takes away what has no ref yet, and they may remove the directory of a gate: what that has
+    /// broken is put together once more.
+    async fn carry_out(&self, batch: &Batch, mut stacked: impl FnMut(Chain)) -> Result<Judged, Error> {
+        match batch.carry_out(self, &mut stacked).await {
+            Err(Error::Git(_) | Error::Disk { .. }) if !batch.cancel.is_cancelled() && !self.cancel.is_cancelled() => {
+                batch.carry_out(self, stacked).await
+            }
+            done => done,
+        }
     }
 
     /// A token that ends with the lane's own.
@@ -159,8 +169,9 @@ impl Message<Land> for Coordinator {
             let (number, keys) = (batch.number, batch.keys());
             let (stacked, chain) = oneshot::channel();
             let work = tokio::spawn(async move {
+                let mut stacked = Some(stacked);
                 // Nobody listens any more where it took no time.
-                batch.carry_out(&lane, |chain| drop(stacked.send(chain))).await
+                lane.carry_out(&batch, |chain| drop(stacked.take().map(|stacked| stacked.send(chain)))).await
             });
             let slow = tell_when_slow(number, chain, tell.clone());
             let step = match until_done(work, slow).await {
@@ -197,8 +208,8 @@ impl Message<MoveBranch> for Coordinator {
     type Reply = ();
 
     async fn handle(&mut self, MoveBranch(judged): MoveBranch, _: &mut Context<Self, ()>) {
-        let (git, branch) = (&self.lane.site.repository.git, self.lane.site.branch_ref());
-        let step = match move_branch(git, &branch, &judged).await {
+        let (git, name) = (&self.lane.site.repository.git, self.lane.site.branch_ref());
+        let step = match branch::advance(git, &name, judged.tip()).await {
             Ok(()) => LandingStep::Moved(judged),
             Err(error) => LandingStep::Broken { number: judged.number, keys: judged.keys(), error },
         };
@@ -207,35 +218,5 @@ impl Message<MoveBranch> for Coordinator {
     }
 }
 
-async fn move_branch(git: &Git, branch: &str, judged: &Judged) -> Result<(), Error> {
-    if let Some(error) = checked_out(git, branch).await {
-        return Err(error);
-    }
-    match git.swap_ref(branch, judged.tip(), Some(&judged.onto)).await? {
-        Swap::Done => Ok(()),
-        Swap::Lost => {
-            let names: Vec<&str> = judged.passed.iter().map(|passed| passed.key.task.as_str()).collect();
-            let what = format!(
-                "{branch} was moved or deleted by somebody else while {} was landing; nothing was overwritten",
-                names.join(", ")
-            );
-            let hint = format!("put it back to {}, or copy it away and delete it", judged.onto);
-            Err(Error::Refused { what, hint })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;
-
-/// A branch that moves under a checkout would make the person's next commit undo what landed.
-async fn checked_out(git: &Git, branch: &str) -> Option<Error> {
-    let place = match git.text(["for-each-ref", "--format=%(worktreepath)", branch]).await {
-        Ok(place) if place.is_empty() => return None,
-        Ok(place) => place,
-        // Whoever cannot look must not move it.
-        Err(error) => return Some(error.into()),
-    };
-    let what = format!("the run branch is checked out in {place}, so it was not moved; nothing is lost");
-    Some(Error::Refused { what, hint: "switch to another branch there".to_owned() })
-}

@@ -246,14 +246,15 @@ async fn a_gate_that_cannot_be_opened_breaks_the_landing_and_the_next_one_opens_
 }
 
 #[tokio::test]
-async fn a_run_branch_that_somebody_deleted_is_not_made_again_behind_their_back() {
+async fn a_run_branch_that_somebody_deleted_is_made_again_and_one_with_their_commits_is_not_moved() {
     let mut bench = Bench::new().await;
     let commit = bench.ground.commit("done", "echo done > src/a").await;
     let step = bench.move_branch(commit.clone()).await;
-    let LandingStep::Broken { error: Error::Refused { what, .. }, .. } = step else { panic!("{step:?}") };
-    assert!(what.contains("moved or deleted by somebody else"), "{what}");
-    let site = bench.ground.site.clone();
-    sh(&site.repository.root, &format!("git branch {} {}", site.branch(), bench.ground.base));
-    let step = bench.move_branch(commit).await;
     assert!(matches!(step, LandingStep::Moved { .. }), "{step:?}");
+    let site = bench.ground.site.clone();
+    bench.ground.commit("theirs", "echo theirs > src/b").await;
+    sh(&site.repository.root, &format!("git branch -f {} theirs", site.branch()));
+    let step = bench.move_branch(commit).await;
+    let LandingStep::Broken { error: Error::Refused { what, .. }, .. } = step else { panic!("{step:?}") };
+    assert!(what.contains("moved by somebody else"), "{what}");
 }

@@ -39,7 +39,13 @@ use tokio_util::sync::CancellationToken;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{
-    coordinator::ladder::where_it_is_kept, error::Error, ledger::Ledger, planner::Planner, recorder::Recorder, site::Site,
+    coordinator::{branch, ladder::where_it_is_kept},
+    error::Error,
+    kept,
+    ledger::Ledger,
+    planner::Planner,
+    recorder::Recorder,
+    site::Site,
     ui::review::Reviewer,
 };
 
@@ -104,8 +110,10 @@ impl Actor for Dispatcher {
             end: Some(args.end),
         };
         dispatcher.set_up(&me);
-        let (site, tip) = (dispatcher.site.clone(), dispatcher.state().tip().clone());
-        match ensure_branch(&site, &tip).await {
+        let site = dispatcher.site.clone();
+        let kept = kept::expected(site.run(), dispatcher.state());
+        let tip = (!dispatcher.state().is_cancelling()).then(|| dispatcher.state().tip().clone());
+        match ensure_refs(&site, kept, tip).await {
             Ok(()) => dispatcher.pursue(&me).await,
             Err(error) => dispatcher.finish(Err(error)),
         }
@@ -238,13 +246,18 @@ impl Dispatcher {
     }
 }
 
-/// The run branch is there from the beginning. One that somebody has deleted is made again where the journal knows it to be.
-async fn ensure_branch(site: &Site, tip: &CommitId) -> Result<(), Error> {
-    let (git, branch) = (&site.repository.git, site.branch_ref());
-    if git.commit(&branch).await.is_none() {
-        git.swap_ref(&branch, tip, None).await?;
+/// The run branch is there from the beginning, and so is whatever else the journal knows by name: what somebody has deleted meanwhile
+/// is made again. A run that is only to be stopped needs no branch.
+async fn ensure_refs(site: &Site, kept: Vec<(String, CommitId)>, tip: Option<CommitId>) -> Result<(), Error> {
+    let git = &site.repository.git;
+    let lost = kept::put_back(git, site.run(), kept).await?;
+    if !lost.is_empty() {
+        tracing::error!(?lost, "somebody deleted these refs, and git has thrown away what they named");
     }
-    Ok(())
+    match tip {
+        Some(tip) => branch::advance(git, &site.branch_ref(), &tip).await,
+        None => Ok(()),
+    }
 }
 
 /// Somebody wants the run to stop.

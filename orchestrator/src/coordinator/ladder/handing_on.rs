@@ -3,7 +3,7 @@
 //! **Invariant:** what is told is masked before it is cut: half a key cannot be told from other text.
 //! **Invariant:** it is bounded, and each part of it for itself, so that none crowds out the others.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use plans::event::CommitId;
 use shared::{RepoPath, RunId, Secrecy, TaskId};
@@ -20,16 +20,7 @@ const MOST_OF_THE_PATCH: usize = 8 << 10;
 
 /// Both sides of what is in conflict, and what landed in these files since the task began.
 pub async fn evidence(git: &Git, sides: &Sides<'_>, left: &Conflicted, secrecy: &Secrecy) -> Result<String, GitError> {
-    let mut all = String::new();
-    for conflict in &left.conflicts {
-        let path = conflict.path.shown();
-        let text = git.file(&left.tree, path).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let parts = disputed(&secrecy.mask(&text));
-        writeln!(all, "--- {path}: {}", conflict.kind).expect("writing to a string");
-        all.push_str(&cut(&parts, MOST_OF_A_FILE));
-    }
-    let mut told = cut(&all, MOST_OF_ALL);
+    let mut told = disputes(git, left, secrecy, (["on the run branch now", "your change"], ["what landed", "this task"])).await;
     let paths: Vec<RepoPath> = left.conflicts.iter().map(|conflict| conflict.path.shown().clone()).collect();
     let patch = git.patch(&sides.base.0, &sides.ours.0, &paths).await?;
     if !patch.trim().is_empty() {
@@ -39,8 +30,27 @@ pub async fn evidence(git: &Git, sides: &Sides<'_>, left: &Conflicted, secrecy: 
     Ok(told)
 }
 
+/// Both sides of what is in conflict, for the person, each by the name that it has for them.
+pub async fn both_sides(git: &Git, left: &Conflicted, secrecy: &Secrecy, names: [&str; 2]) -> String {
+    disputes(git, left, secrecy, (names, names)).await
+}
+
+/// The names stand at the markers, and in the sentence about each file.
+async fn disputes(git: &Git, left: &Conflicted, secrecy: &Secrecy, (labels, names): ([&str; 2], [&str; 2])) -> String {
+    let mut all = String::new();
+    for conflict in &left.conflicts {
+        let path = conflict.path.shown();
+        let text = git.file(&left.tree, path).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let parts = disputed(&secrecy.mask(&text), labels);
+        writeln!(all, "--- {path}: {}", conflict.kind.in_words(names)).expect("writing to a string");
+        all.push_str(&cut(&parts, MOST_OF_A_FILE));
+    }
+    cut(&all, MOST_OF_ALL)
+}
+
 /// The disputed parts of a text with a few lines around each; what stood there before is left out.
-fn disputed(text: &str) -> String {
+fn disputed(text: &str, labels: [&str; 2]) -> String {
     const AROUND: usize = 5;
     let lines: Vec<&str> = text.lines().collect();
     let mut shown = vec![Shown::No; lines.len()];
@@ -67,7 +77,7 @@ fn disputed(text: &str) -> String {
                 if std::mem::take(&mut gap) {
                     out.push_str("...\n");
                 }
-                out.push_str(relabelled(line));
+                out.push_str(&relabelled(line, labels));
                 out.push('\n');
             }
             Shown::No => gap = true,
@@ -103,11 +113,11 @@ impl Within {
     }
 }
 
-fn relabelled(line: &str) -> &str {
+fn relabelled<'a>(line: &'a str, [ours, theirs]: [&str; 2]) -> Cow<'a, str> {
     match line.split(' ').next() {
-        Some("<<<<<<<") => "<<<<<<< on the run branch now",
-        Some(">>>>>>>") => ">>>>>>> your change",
-        _ => line,
+        Some(marker @ "<<<<<<<") => format!("{marker} {ours}").into(),
+        Some(marker @ ">>>>>>>") => format!("{marker} {theirs}").into(),
+        _ => line.into(),
     }
 }
 
@@ -181,8 +191,8 @@ mod tests {
             line 2
             line 3
         "#]]
-        .assert_eq(&disputed(&text));
-        assert_eq!(disputed("plain\n"), "");
+        .assert_eq(&disputed(&text, ["on the run branch now", "your change"]));
+        assert_eq!(disputed("plain\n", ["", ""]), "");
     }
 
     #[test]

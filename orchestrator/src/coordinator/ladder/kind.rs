@@ -44,19 +44,26 @@ pub enum Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words(["what landed", "this task"]))
+    }
+}
+
+impl Kind {
+    /// A sentence in which the two sides have these names.
+    pub fn in_words(&self, [ours, theirs]: [&str; 2]) -> String {
         match self {
-            Kind::Text(1) => f.write_str("both changed the same part of it"),
-            Kind::Text(parts) => write!(f, "both changed the same {parts} parts of it"),
-            Kind::Refused(why) | Kind::Unaccounted(why) | Kind::GaveUp(why) => f.write_str(why),
-            Kind::Deleted(Side::Ours) => f.write_str("what landed deleted it, this task changed it"),
-            Kind::Deleted(Side::Theirs) => f.write_str("this task deleted it, what landed changed it"),
-            Kind::Moved(said) => write!(f, "it was moved: {said}"),
-            Kind::Binary => f.write_str("both changed it, and it is not text"),
-            Kind::Large => f.write_str("both changed it, and it is too large to be merged"),
-            Kind::Link => f.write_str("both changed what the symbolic link points to"),
-            Kind::Type => f.write_str("one side made something else of it: a link, a folder or another repository"),
-            Kind::Mode => f.write_str("both changed its mode, differently"),
-            Kind::Submodule => f.write_str("both moved the submodule to another commit"),
+            Kind::Text(1) => "both changed the same part of it".to_owned(),
+            Kind::Text(parts) => format!("both changed the same {parts} parts of it"),
+            Kind::Refused(why) | Kind::Unaccounted(why) | Kind::GaveUp(why) => why.clone(),
+            Kind::Deleted(Side::Ours) => format!("{ours} deleted it, {theirs} changed it"),
+            Kind::Deleted(Side::Theirs) => format!("{theirs} deleted it, {ours} changed it"),
+            Kind::Moved(said) => format!("it was moved: {}", said.replace("what landed", ours).replace("this task", theirs)),
+            Kind::Binary => "both changed it, and it is not text".to_owned(),
+            Kind::Large => "both changed it, and it is too large to be merged".to_owned(),
+            Kind::Link => "both changed what the symbolic link points to".to_owned(),
+            Kind::Type => "one side made something else of it: a link, a folder or another repository".to_owned(),
+            Kind::Mode => "both changed its mode, differently".to_owned(),
+            Kind::Submodule => "both moved the submodule to another commit".to_owned(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub mod regenerate;
 mod trees;
 
 pub use accounts::{FileAccount, Way};
-pub use handing_on::{evidence, keep_for_person, where_it_is_kept};
+pub use handing_on::{both_sides, evidence, keep_for_person, where_it_is_kept};
 pub use kind::Kind;
 pub use proposals::Proposal;
 

@@ -1,0 +1,144 @@
+//! Results that are brought in, or refused, with real git.
+
+use std::path::Path;
+
+use super::*;
+
+fn sh(dir: &Path, script: &str) -> String {
+    let out = std::process::Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
+    assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    base: CommitId,
+    tip: CommitId,
+    snapshot: Option<CommitId>,
+}
+
+/// A repository and a run that changed `a` and added `new`.
+fn bench(before: &str, snapshot: bool) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    sh(
+        dir,
+        "git init -q -b main; git config user.name A; git config user.email a@localhost
+         echo 1 > a; echo 1 > b; echo ignored > .gitignore; git add .; git commit -qm base",
+    );
+    sh(dir, before);
+    let base = if snapshot {
+        sh(dir, "git add -A; t=$(git write-tree); git reset -q; git commit-tree $t -p HEAD -m snapshot")
+    } else {
+        sh(dir, "git rev-parse HEAD")
+    };
+    let tree = tempfile::tempdir().unwrap();
+    let make = format!(
+        "git worktree add -q --detach {0} {base}; cd {0}; echo 2 >> a; echo n > new; git add .; git commit -qm landed; git rev-parse HEAD",
+        tree.path().join("w").display()
+    );
+    let tip = sh(dir, &make);
+    sh(dir, &format!("git worktree remove --force {}", tree.path().join("w").display()));
+    let snapshot = snapshot.then(|| CommitId(sh(dir, "git rev-parse HEAD")));
+    Bench { folder, base: CommitId(base), tip: CommitId(tip), snapshot }
+}
+
+impl Bench {
+    fn sh(&self, script: &str) -> String {
+        sh(self.folder.path(), script)
+    }
+
+    async fn apply(&self, how: How) -> Outcome<CommitId> {
+        let repository = Repository::find(self.folder.path()).await.unwrap();
+        let run = RunId::new("abcdefgh").unwrap();
+        let result = Result { run: &run, goal: "The goal", base: &self.base, snapshot: self.snapshot.as_ref(), tip: &self.tip };
+        apply(&repository, &result, how, (&mut Proof::none(""), &Secrecy::default())).await.map(|applied| applied.commit)
+    }
+
+    /// It refuses, says why, and everything is as it was.
+    async fn refuses(&self, how: How, why: &str) {
+        let look = "git rev-parse HEAD; git status --porcelain --ignored; ls -A .git; git stash list; tail -n +1 a b new ignored 2>/dev/null || true";
+        let before = self.sh(look);
+        let error = self.apply(how).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert_eq!(self.sh(look), before);
+    }
+}
+
+const RESULT: &str = "cat a new; git status --porcelain";
+
+#[tokio::test]
+async fn a_result_is_brought_in_by_fast_forward_merge_or_as_one_commit() {
+    for (how, history) in [(How::Plain, "landed base"), (How::Merge, "The goal base"), (How::Squash, "The goal base")] {
+        let bench = bench("", false);
+        bench.apply(how).await.unwrap();
+        assert_eq!(bench.sh(RESULT), "1\n2\nn", "{how:?}");
+        assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_branch_that_went_on_is_merged_and_a_hook_that_fails_is_not_in_the_way() {
+    for how in [How::Plain, How::Squash] {
+        let bench = bench("", false);
+        bench.sh("echo 2 >> b; git commit -qam meanwhile; printf '#!/bin/sh\\necho x >> a\\nexit 1\\n' > .git/hooks/pre-commit; cp .git/hooks/pre-commit .git/hooks/pre-merge-commit; chmod +x .git/hooks/*");
+        bench.apply(how).await.unwrap();
+        assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\n2\n1\n2\nn");
+    }
+}
+
+#[tokio::test]
+async fn whatever_could_be_lost_is_a_reason_to_refuse() {
+    for (before, why) in [
+        ("echo x >> a", "not committed: a"),
+        ("echo x > new", "not committed: new"),
+        ("echo x >> b; git add b", "staged"),
+        ("git checkout -q --detach", "detached"),
+        ("printf '1\\n3\\n' > a; git commit -qam other", "the same lines of a"),
+        (
+            "git checkout -q -b other; echo 3 > b; git commit -qam o; git checkout -q main; git merge -q --no-ff --no-commit other",
+            "a merge of yours",
+        ),
+    ] {
+        for how in [How::Plain, How::Merge, How::Squash] {
+            let bench = bench("", false);
+            bench.sh(before);
+            bench.refuses(how, why).await;
+        }
+    }
+    let ignored = bench("", false);
+    ignored.sh("echo new >> .git/info/exclude; echo precious > new");
+    ignored.refuses(How::Plain, "not committed: new").await;
+    let twice = bench("", false);
+    twice.apply(How::Plain).await.unwrap();
+    twice.refuses(How::Plain, "has this result already").await;
+}
+
+#[tokio::test]
+async fn uncommitted_changes_of_other_files_stay() {
+    let bench = bench("", false);
+    bench.sh("echo mine >> b; echo u > untracked");
+    bench.apply(How::Plain).await.unwrap();
+    assert_eq!(bench.sh("cat a b untracked; git status --porcelain"), "1\n2\n1\nmine\nu\n M b\n?? untracked");
+}
+
+#[tokio::test]
+async fn a_run_that_took_uncommitted_changes_along_continues_their_commit() {
+    for (how, history) in [(How::Plain, "landed mine base"), (How::Squash, "The goal mine base")] {
+        let bench = bench("echo mine >> a; echo u > untracked", true);
+        bench.refuses(how, "not committed: a").await;
+        bench.sh("git add -A; git commit -qm mine");
+        bench.apply(how).await.unwrap();
+        assert_eq!(bench.sh("cat a new untracked; git status --porcelain"), "1\nmine\n2\nn\nu", "{how:?}");
+        assert_eq!(bench.sh("git log --first-parent --format=%s | tr '\\n' ' '"), history, "{how:?}");
+        bench.refuses(how, "has this result already").await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_besides_the_uncommitted_changes_is_merged() {
+    let bench = bench("echo mine >> a", true);
+    bench.sh("git add -A; git commit -qm mine; echo more >> b; git commit -qam more");
+    bench.apply(How::Plain).await.unwrap();
+    assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\nmine\n2\n1\nmore\nn");
+}
