@@ -16,7 +16,7 @@ use shared::RunId;
 
 use crate::{
     error::Error,
-    git::{Call, Git, GitError, Merge},
+    git::{Call, Git, GitError, Merge, wait_for_locks},
     repository::Repository,
     tree_path::TreePath,
 };
@@ -62,6 +62,7 @@ pub async fn apply(repository: &Repository, result: &Result<'_>, how: How) -> Ou
     nothing_under_way(repository).await?;
     let target = target(repository, result, how).await?;
     nothing_in_the_way(repository, result, &target).await?;
+    nothing_is_locked(repository).await?;
     match here(repository).args(["merge", "--ff-only", "--quiet", &target.0]).bytes().await {
         Ok(_) => Ok(target),
         Err(GitError::Failed { said, .. }) => Err(refuse(&format!("git did not do it: {said}"), "")),
@@ -176,6 +177,18 @@ async fn nothing_in_the_way(repository: &Repository, result: &Result<'_>, target
         "commit, stash or move these files, then apply again"
     };
     Err(refuse(&what, hint))
+}
+
+/// Files, index and branch change one after the other: a lock on the branch would be met when the files have changed already.
+async fn nothing_is_locked(repository: &Repository) -> Outcome<()> {
+    let branch = repository.branch.as_ref().map(|branch| format!("refs/heads/{branch}.lock"));
+    let mut locks = Vec::new();
+    for name in ["index.lock".to_owned(), "HEAD.lock".to_owned()].into_iter().chain(branch) {
+        let path = here(repository).args(["rev-parse", "--path-format=absolute", "--git-path", &name]).text().await?;
+        locks.push(path.into());
+    }
+    let said = |locked: GitError| refuse(&locked.to_string(), "then apply again");
+    wait_for_locks(&locks).await.map_err(said)
 }
 
 /// Git in the person's checkout, in their name.
