@@ -91,6 +91,7 @@ pub async fn apply(
     let commit = commits(git, result, &Place { head: &repository.head, tree: &chosen, had: &had }, how).await?;
     checkout::is_as_it_was(repository).await?;
     checkout::nothing_in_the_way(repository, result, &chosen).await?;
+    checkout::nothing_is_locked(repository).await?;
     match checkout::here(repository).args(["merge", "--ff-only", "--quiet", &commit.0]).bytes().await {
         Ok(_) => {}
         Err(GitError::Failed { said, .. }) => return Err(refuse(&format!("git did not do it: {said}"), "")),

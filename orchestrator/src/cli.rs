@@ -105,6 +105,9 @@ pub(crate) struct LimitArgs {
     /// How long the run may take, in minutes
     #[arg(long, value_name = "N")]
     pub(crate) max_minutes: Option<u32>,
+    /// How much of the disk the run's worktrees and records may take, in megabytes
+    #[arg(long, value_name = "MB")]
+    pub(crate) max_disk: Option<u64>,
     /// What bounds the commands of workers: auto, bubblewrap, helper or seatbelt
     #[arg(long, value_name = "TIER", conflicts_with = "dangerously_no_sandbox")]
     pub(crate) sandbox: Option<String>,

@@ -3,6 +3,9 @@
 //! A task that fails is not here: that is an outcome, it goes to the planner, and the run goes on. Every error says what happened,
 //! and [`Error::hint`] what to do next; what it means for the run stands in the message where a run exists.
 
+mod advice;
+mod damage;
+
 use std::path::{Path, PathBuf};
 
 use plans::{Problem, event::RunStatus};
@@ -13,6 +16,8 @@ use crate::{
     lease::{Held, Work},
     recorder::RecordError,
 };
+
+use self::advice::advice;
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +222,20 @@ impl Error {
 
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
+        self.own_hint().or_else(|| advice(&self.to_string()).map(|what| format!("{what}; {}", self.afterwards())))
+    }
+
+    /// What an error of the machine means for the run.
+    fn afterwards(&self) -> &'static str {
+        match self {
+            Self::Record(_) | Self::Journal(_) => {
+                "what workers left stays in their directories, and `inspan resume` goes on from there"
+            }
+            _ => "nothing is lost; then try again",
+        }
+    }
+
+    fn own_hint(&self) -> Option<String> {
         Some(match self {
             Self::NotARepository { .. } => {
                 "change into one, or make one: `git init && git add . && git commit -m start`".to_owned()
@@ -238,7 +257,7 @@ impl Error {
             }
             Self::Busy { .. } => "it is over in a moment; try again then".to_owned(),
             Self::Unreachable { pid, .. } => format!("stop it where it was started, or as its owner: `kill -INT {pid}`"),
-            Self::Damaged { .. } => "what landed is safe in the run's branch; `inspan clean RUN --give-up` removes the rest".to_owned(),
+            Self::Damaged { path, .. } => damage::what_is_left(path),
             Self::InvalidPlan { problems, guess, .. } if problems.iter().any(|problem| problem.rule == "no-gate") => say_gate(guess),
             Self::InvalidPlan { .. } => "mend the plan; nothing was started".to_owned(),
             Self::UnknownPrice { model } => {
@@ -255,7 +274,11 @@ impl Error {
             Self::NobodyToReview { run } => {
                 format!("approve it in a terminal with `inspan review {run}`, or start with `--yes` to approve plans unseen")
             }
-            Self::Halted { run, .. } => format!("everything is kept; when that is mended, go on with `inspan resume {run}`"),
+            Self::Halted { why, run } => {
+                let what = advice(why).map(|what| format!("{what}; ")).unwrap_or_default();
+                format!("{what}everything is kept; when that is mended, go on with `inspan resume {run}`")
+            }
+            Self::Journal(error) | Self::Record(RecordError::Journal(error)) if error.is_damage() => damage::what_is_left(error.path()),
             Self::Refused { hint, .. } | Self::Model { hint, .. } => hint.clone(),
             _ => return None,
         })

@@ -4,22 +4,26 @@
 //! directory and, where they need them, an index and a work tree of the caller's; hooks, fsmonitor, gc and signing are off.
 //! **Invariant:** every output that holds a path is read in its `-z` form.
 //!
-//! Bringing a result into the person's checkout is `crate::apply`; looking at that checkout is `crate::repository`.
+//! How a process of git's is started and brought to an end is in `call`, what other git processes hold in `lock`. Bringing a result into the person's checkout is `crate::apply`; looking at that checkout is `crate::repository`.
 //!
 //! Why not a library: gix checks out slower and brings 177 crates, git2 lags behind git's own merge machinery.
 
+mod call;
+mod lock;
+
 use std::{
     collections::BTreeMap,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     path::{Path, PathBuf},
-    process::Stdio,
+    time::Duration,
 };
 
 use plans::event::CommitId;
 use shared::RepoPath;
-use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::{environment::says_secret, tree_path::TreePath};
+pub use self::{call::Call, lock::wait_for_locks};
+
+use crate::tree_path::TreePath;
 
 /// Why git did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,26 @@ pub enum GitError {
         call: String,
         /// Its standard error.
         said: String,
+    },
+    /// Another git process has what it needs, or one that died has left its lock.
+    #[error(
+        "{lock} is there, so another git process is at work, or one that died has left it; if none is at work any more, remove that file \
+         (`rm '{lock}'`)"
+    )]
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// It waits for something that does not come.
+    #[error(
+        "`git {call}` was not done after {} and was ended; does the disk answer, and does a program that git's configuration names wait for \
+         somebody?", humantime::format_duration(*.after)
+    )]
+    Slow {
+        /// The arguments.
+        call: String,
+        /// So long it had.
+        after: Duration,
     },
     /// It said something that this program does not understand.
     #[error("`git {call}` answered what was not expected: {said}")]
@@ -243,128 +267,6 @@ impl Git {
     /// Whether a tree or commit holds something at this path.
     pub async fn has(&self, tree: &str, path: &RepoPath) -> bool {
         self.text(["cat-file", "-e", &format!("{tree}:{path}")]).await.is_ok()
-    }
-}
-
-/// One call of git.
-#[derive(Debug)]
-pub struct Call {
-    args: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
-    dir: Option<PathBuf>,
-    input: Option<Vec<u8>>,
-}
-
-impl Call {
-    /// With nothing but the settings that keep git quiet.
-    pub fn new() -> Self {
-        let quiet = [
-            "core.hooksPath=/dev/null",
-            "core.fsmonitor=false",
-            "core.sparseCheckout=false",
-            "gc.auto=0",
-            // Another run, or a person's `git gc`, holds a lock for a moment.
-            "core.filesRefLockTimeout=10000",
-            "core.packedRefsTimeout=10000",
-            "commit.gpgSign=false",
-            // A merge that moves one task's file into another's folder is a decision, and not git's.
-            "merge.directoryRenames=false",
-            // Whatever a worker left is committed as it is.
-            "core.safecrlf=false",
-            "core.protectNTFS=false",
-            "core.protectHFS=false",
-        ];
-        let args = quiet.iter().flat_map(|setting| ["-c".into(), setting.into()]).collect();
-        Self { args, env: Vec::new(), dir: None, input: None }
-    }
-
-    /// With the person's own hooks and settings: for what is done in their name and at their command.
-    pub fn as_the_person() -> Self {
-        Self { args: Vec::new(), env: Vec::new(), dir: None, input: None }
-    }
-
-    /// More arguments.
-    #[must_use]
-    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        self
-    }
-
-    /// A variable of its environment.
-    #[must_use]
-    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.into(), value.as_ref().to_owned()));
-        self
-    }
-
-    /// Where it runs.
-    #[must_use]
-    pub fn dir(mut self, dir: &Path) -> Self {
-        self.dir = Some(dir.to_owned());
-        self
-    }
-
-    /// What it reads.
-    #[must_use]
-    pub fn input(mut self, input: Vec<u8>) -> Self {
-        self.input = Some(input);
-        self
-    }
-
-    /// Runs it, whatever it comes to.
-    pub async fn output(self) -> Result<std::process::Output, GitError> {
-        let mut command = Command::new("git");
-        for (key, _) in std::env::vars_os().filter(|(key, _)| !is_for_git(&key.to_string_lossy())) {
-            command.env_remove(key);
-        }
-        command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value)));
-        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
-        if let Some(dir) = &self.dir {
-            if !dir.is_dir() {
-                return Err(GitError::NoFolder(dir.clone()));
-            }
-            command.current_dir(dir);
-        }
-        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(GitError::Start)?;
-        if let (Some(input), Some(mut stdin)) = (self.input, child.stdin.take()) {
-            tokio::spawn(async move { stdin.write_all(&input).await });
-        }
-        child.wait_with_output().await.map_err(GitError::Start)
-    }
-
-    /// Runs it and returns its standard output.
-    pub async fn bytes(self) -> Result<Vec<u8>, GitError> {
-        let skip = self.args.iter().take_while(|arg| *arg == "-c" || arg.to_string_lossy().contains('=')).count();
-        let call = self.args[skip..].iter().take(4).map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        let out = self.output().await?;
-        if out.status.success() {
-            return Ok(out.stdout);
-        }
-        let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-        Err(GitError::Failed { call, said: if said.is_empty() { out.status.to_string() } else { said } })
-    }
-
-    /// Runs it and returns its standard output as text, without the last line end.
-    pub async fn text(self) -> Result<String, GitError> {
-        let out = self.bytes().await?;
-        Ok(String::from_utf8_lossy(&out).trim_end_matches('\n').to_owned())
-    }
-}
-
-/// Filters and hooks of the person's configuration run as children of git: they get no key, and nothing that points git elsewhere.
-fn is_for_git(name: &str) -> bool {
-    let identity = ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"];
-    if name.starts_with("GIT_") {
-        return identity.contains(&name) || name.starts_with("GIT_CONFIG");
-    }
-    !says_secret(name)
-}
-
-impl Default for Call {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

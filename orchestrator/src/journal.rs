@@ -8,7 +8,11 @@
 //! Why a database a run rather than one for all: two runs never wait for each other, a damaged file costs one run, and a run is
 //! removed by removing its folder.
 
+mod remains;
+
 use std::path::{Path, PathBuf};
+
+pub use self::remains::remains;
 
 use plans::event::{Entry, Event, VERSION};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -51,6 +55,24 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Database { path, .. } | Self::Newer { path, .. } | Self::Unreadable { path, .. } => path,
+        }
+    }
+
+    /// Whether the file does not hold what was written: trying again will not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => remains::is_damage(source),
+            Self::Unreadable { .. } => true,
+            Self::Newer { .. } => false,
+        }
+    }
+}
+
 /// The journal of one run.
 #[derive(Debug)]
 pub struct Journal {
@@ -77,7 +99,9 @@ impl Journal {
 
     /// Opens it to read, while another process may be writing.
     pub fn read_only(folder: &Path, run: RunId) -> Result<Self, JournalError> {
-        Self::open_with(folder, run, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, |_| Ok(()))
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::open_with(folder, run.clone(), flags, |_| Ok(()))
+            .or_else(|error| remains::read_where_nothing_can_be_written(folder, run).ok_or(error))
     }
 
     fn open_with(
@@ -97,6 +121,11 @@ impl Journal {
         };
         let (connection, next) = open().map_err(|source| JournalError::Database { path: path.clone(), source })?;
         Ok(Self { run, path, connection, next })
+    }
+
+    /// Whether a folder holds a journal, in whatever state.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(Self::FILE).is_file()
     }
 
     /// The number of the last event, 0 if there is none.

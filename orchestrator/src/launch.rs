@@ -28,7 +28,7 @@ use crate::{
     store::RunFolder,
     survey::{BlobId, Findings, Room, SurveyRequest, SymbolMap, repository_brief, survey},
     ui::{
-        Screen,
+        Screen, bill,
         board::Board,
         progress::{Format, Show, show},
         review::Terminal,
@@ -72,6 +72,8 @@ pub fn settings(config: &Config, no_gate: bool, planner: bool) -> Settings {
         sandbox: String::new(),
         batch: config.landing.batch.max(1),
         speculate: config.landing.speculate,
+        max_disk: run.max_disk,
+        min_free: run.min_free,
     }
 }
 
@@ -269,8 +271,20 @@ impl Launch {
             let entries = Journal::read_only(&self.folder.path, self.folder.run.clone())?.after(0)?;
             site.take_down(&RunState::fold(&entries).map_err(RecordError::from)?).await;
         }
+        if ending.is_err() {
+            self.say_spending();
+        }
         drop(self.lease);
         ending
+    }
+
+    /// A run that does not come to its end has cost something, too.
+    fn say_spending(&self) {
+        let entries = Journal::read_only(&self.folder.path, self.folder.run.clone()).and_then(|journal| journal.after(0));
+        let Some(state) = entries.ok().and_then(|entries| RunState::fold(&entries).ok()) else { return };
+        if state.spending().tokens.total() > 0 {
+            self.screen.say(&format!("spent    {}", bill::spent(state.spending())));
+        }
     }
 }
 

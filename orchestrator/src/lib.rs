@@ -14,6 +14,7 @@ mod command_worker;
 pub mod config;
 mod coordinator;
 mod demo;
+mod disk;
 mod dispatcher;
 mod environment;
 mod error;

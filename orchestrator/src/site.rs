@@ -19,6 +19,7 @@ use worker::{actor::Company, model::Model, process::end_strays};
 use crate::{
     approvals::Rules,
     config::{Generated, Tariffs},
+    disk::Places,
     environment::Environment,
     error::Error,
     journal::Journal,
@@ -139,6 +140,12 @@ impl Site {
             _ => None,
         });
         recorded.unwrap_or_else(|| self.rules.remarks(plan, &self.survey))
+    }
+
+    /// What the run writes to.
+    pub fn places(&self) -> Places {
+        let own = vec![self.folder.path.clone(), self.worktrees.join(self.run().as_str())];
+        Places { own, objects: self.repository.git.dir().join("objects") }
     }
 
     /// The short name of the run branch.

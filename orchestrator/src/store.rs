@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 use plans::event::Entry;
 use shared::{AttemptKey, RunId};
 
-use crate::{error::Error, journal::Journal};
+use crate::{
+    error::Error,
+    journal::{Journal, JournalError},
+    lease::Lease,
+};
 
 /// All runs of one repository.
 #[derive(Debug, Clone)]
@@ -49,25 +53,47 @@ impl Store {
         }
     }
 
-    /// All runs with their first event, oldest first. Folders without a readable journal are left out.
-    pub fn list(&self) -> Vec<(RunFolder, Entry)> {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
-        let read = |entry: std::io::Result<std::fs::DirEntry>| {
-            let path = entry.ok()?.path();
-            let run = RunId::new(path.file_name()?.to_str()?).ok()?;
-            let first = Journal::read_only(&path, run.clone()).ok()?.first().ok()??;
-            Some((RunFolder { run, path }, first))
+    /// Runs whose journal is there and does not read, with the reason. One bad file harms no other run.
+    pub fn damaged(&self) -> Vec<(RunFolder, JournalError)> {
+        let read = |folder: RunFolder| {
+            let journal = Journal::read_only(&folder.path, folder.run.clone());
+            let error = journal.and_then(|journal| journal.after(0)).err().filter(JournalError::is_damage)?;
+            // One that is being made has no table yet.
+            Lease::holder(&folder.path).is_none().then_some((folder, error))
         };
-        let mut runs: Vec<_> = entries.filter_map(read).collect();
+        let mut damaged: Vec<_> = self.folders().filter_map(read).collect();
+        damaged.sort_by(|(a, _), (b, _)| a.run.cmp(&b.run));
+        damaged
+    }
+
+    /// Folders that are called like a run and hold a journal, whatever is in it.
+    fn folders(&self) -> impl Iterator<Item = RunFolder> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let folder = |entry: std::fs::DirEntry| {
+            let path = entry.path();
+            let run = RunId::new(path.file_name()?.to_str()?).ok()?;
+            Journal::is_in(&path).then_some(RunFolder { run, path })
+        };
+        entries.filter_map(folder)
+    }
+
+    /// All runs with their first event, oldest first. Those without a readable one are left out.
+    pub fn list(&self) -> Vec<(RunFolder, Entry)> {
+        let read = |folder: RunFolder| {
+            let first = Journal::read_only(&folder.path, folder.run.clone()).ok()?.first().ok()??;
+            Some((folder, first))
+        };
+        let mut runs: Vec<_> = self.folders().filter_map(read).collect();
         runs.sort_by(|(a, first), (b, second)| first.time.cmp(&second.time).then_with(|| a.run.cmp(&b.run)));
         runs
     }
 
     /// The run of that name, of that unambiguous prefix, or the latest.
     pub fn find(&self, name: Option<&str>) -> Result<RunFolder, Error> {
-        let mut runs: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
-        let Some(name) = name else { return runs.pop().ok_or(Error::NoRuns) };
-        runs.retain(|folder| folder.run.as_str().starts_with(name));
+        let Some(name) = name else { return self.latest() };
+        // Also one whose journal does not read: what is asked of it then says so.
+        let mut runs: Vec<RunFolder> = self.folders().filter(|folder| folder.run.as_str().starts_with(name)).collect();
+        runs.sort_by(|a, b| a.run.cmp(&b.run));
         match runs.len() {
             0 => Err(Error::NoSuchRun { name: name.to_owned() }),
             1 => Ok(runs.remove(0)),
@@ -76,6 +102,14 @@ impl Store {
                 Err(Error::AmbiguousRun { name: name.to_owned(), runs })
             }
         }
+    }
+}
+
+impl Store {
+    /// The latest run that reads. Where none does, why.
+    fn latest(&self) -> Result<RunFolder, Error> {
+        let latest = self.list().pop().map(|(folder, _)| folder);
+        latest.map_or_else(|| Err(self.damaged().into_iter().next().map_or(Error::NoRuns, |(_, error)| error.into())), Ok)
     }
 }
 

@@ -33,6 +33,12 @@ pub struct Settings {
     /// Whether the next batch is proved on top of one whose proof takes long.
     #[serde(default = "usual_speculation")]
     pub speculate: bool,
+    /// How many bytes of disk its worktrees and its folder may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_disk: Option<u64>,
+    /// So many bytes of every disk that it writes to have to be free before anything new begins.
+    #[serde(default = "usual_room")]
+    pub min_free: u64,
 }
 
 fn usual_batch() -> u32 {
@@ -41,6 +47,11 @@ fn usual_batch() -> u32 {
 
 fn usual_speculation() -> bool {
     true
+}
+
+/// Twice what the sandbox leaves to the harness when a command fills the disk.
+fn usual_room() -> u64 {
+    512 << 20
 }
 
 impl Default for Settings {
@@ -57,6 +68,8 @@ impl Default for Settings {
             sandbox: String::new(),
             batch: usual_batch(),
             speculate: usual_speculation(),
+            max_disk: None,
+            min_free: usual_room(),
         }
     }
 }

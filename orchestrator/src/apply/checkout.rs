@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use super::{Outcome, Result, refuse};
-use crate::{git::Call, repository::Repository, tree_path::TreePath};
+use crate::{
+    git::{Call, GitError, wait_for_locks},
+    repository::Repository,
+    tree_path::TreePath,
+};
 
 /// Git in the person's checkout, in their name.
 pub(super) fn here(repository: &Repository) -> Call {
@@ -88,4 +92,16 @@ pub(super) async fn nothing_in_the_way(repository: &Repository, result: &Result<
         "commit, stash or move these files, then apply again"
     };
     Err(refuse(&what, hint))
+}
+
+/// Files, index and branch change one after the other: a lock on the branch would be met when the files have changed already.
+pub(super) async fn nothing_is_locked(repository: &Repository) -> Outcome<()> {
+    let branch = repository.branch.as_ref().map(|branch| format!("refs/heads/{branch}.lock"));
+    let mut locks = Vec::new();
+    for name in ["index.lock".to_owned(), "HEAD.lock".to_owned()].into_iter().chain(branch) {
+        let path = here(repository).args(["rev-parse", "--path-format=absolute", "--git-path", &name]).text().await?;
+        locks.push(path.into());
+    }
+    let said = |locked: GitError| refuse(&locked.to_string(), "then apply again");
+    wait_for_locks(&locks).await.map_err(said)
 }

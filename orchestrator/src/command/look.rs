@@ -17,6 +17,7 @@ use crate::{
     cli::{DiffArgs, GraphFormat, LogArgs, OutputFormat, StatusArgs},
     coordinator::ladder::Sides,
     error::Error,
+    journal::remains,
     lease::Lease,
     recorder::RecordError,
     repository::Repository,
@@ -51,15 +52,19 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
 }
 
 fn list(store: &Store) -> Result<(), Error> {
+    let damaged = store.damaged();
     let mut runs = Vec::new();
     for (folder, first) in store.list() {
-        let alive = Lease::holder(&folder.path).is_some();
-        runs.push((folder.run.clone(), state_of(&folder)?.1, first.time, alive));
+        if damaged.iter().all(|(other, _)| other.run != folder.run) {
+            let alive = Lease::holder(&folder.path).is_some();
+            runs.push((folder.run.clone(), state_of(&folder)?.1, first.time, alive));
+        }
     }
-    if runs.is_empty() {
+    if runs.is_empty() && damaged.is_empty() {
         return Err(Error::NoRuns);
     }
-    ui::print(&ui::list_of_runs(&runs));
+    let damaged = damaged.into_iter().map(|(folder, error)| (folder.run, error.to_string())).collect::<Vec<_>>();
+    ui::print(&ui::list_of_runs(&runs, &damaged));
     Ok(())
 }
 
@@ -155,7 +160,7 @@ fn unknown(task: &str, state: &RunState) -> Error {
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let (folder, task) = run_and_task(&repository, args)?;
-    let (all, state) = state_of(&folder)?;
+    let (all, state) = state_of(&folder).inspect_err(|error| print_remains(error, &folder))?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
     let mut taken = Taken::default();
     for entry in &all {
@@ -183,6 +188,23 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
     }
     Ok(0)
+}
+
+/// Of a journal that is damaged, what reads.
+fn print_remains(error: &Error, folder: &RunFolder) {
+    if !matches!(error, Error::Journal(error) if error.is_damage()) {
+        return;
+    }
+    let mut next = 1;
+    for entry in remains(&folder.path, &folder.run) {
+        if entry.seq > next {
+            ui::print(&format!("          events {next} to {} do not read", entry.seq - 1));
+        }
+        next = entry.seq + 1;
+        if let Some(line) = words::line(&entry) {
+            ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
+        }
+    }
 }
 
 fn is_success(event: &Event) -> bool {

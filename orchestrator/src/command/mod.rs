@@ -107,6 +107,7 @@ fn overrides(limits: &LimitArgs, yes: bool, review: Option<ReviewArg>) -> Overri
         max_cost_usd: limits.max_cost,
         max_tokens: limits.max_tokens,
         max_minutes: limits.max_minutes,
+        max_disk_mb: limits.max_disk,
         sandbox: limits.sandbox.clone(),
         no_sandbox: limits.dangerously_no_sandbox,
     }

@@ -97,6 +97,11 @@ fn amended(journaled: &Settings, config: &Config, flags: &LimitArgs) -> Settings
     if flags.max_minutes.is_some() {
         settings.run_limits.minutes = config.run.max_minutes;
     }
+    if flags.max_disk.is_some() {
+        settings.max_disk = config.run.max_disk;
+    }
+    // How much room a disk has to have is said by the machine's owner, and is no affair of the run's.
+    settings.min_free = config.run.min_free;
     settings
 }
 

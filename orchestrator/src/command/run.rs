@@ -145,11 +145,12 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
             "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again."
         ),
         (RunStatus::OverBudget, false) => {
-            format!(
-                "\nWhat landed is tested. {apply} `inspan resume {run}` with a larger --max-cost, --max-tokens or --max-minutes goes on."
-            )
+            format!("\nWhat landed is tested. {apply} `inspan resume {run}` with a larger limit goes on.")
         }
         (RunStatus::Cancelled, false) => format!("\nWhat landed is tested. {apply} `inspan resume {run}` goes on."),
+        (RunStatus::OverBudget, true) => {
+            format!("\nNothing has landed; what attempts left is kept. `inspan resume {run}` with a larger limit goes on.")
+        }
         (_, true) => format!("\nNothing has landed. `inspan log {run} TASK` shows why, `inspan resume {run}` tries again."),
     }
 }

@@ -156,6 +156,23 @@ pub(super) const KEYS: &[Key] = &[
         key("run.max_tokens", Kind::Count(1), "INSPAN_MAX_TOKENS", None, "How many tokens a whole run may use."),
     ),
     such_as("240", key("run.max_minutes", Kind::Count(1), "INSPAN_MAX_MINUTES", None, "How long a whole run may take.")),
+    such_as(
+        "20_000",
+        key(
+            "run.max_disk_mb",
+            Kind::Count(1),
+            "INSPAN_MAX_DISK_MB",
+            None,
+            "What the worktrees and records of a whole run may take of the disk.",
+        ),
+    ),
+    key(
+        "run.min_free_mb",
+        Kind::Count(0),
+        "INSPAN_MIN_FREE_MB",
+        Some("512"),
+        "What must be free on each disk that a run writes to before anything new begins; with less it halts.",
+    ),
     key(
         "run.attempts",
         Kind::Count(1),

@@ -17,6 +17,8 @@ pub struct Overrides {
     pub max_tokens: Option<u64>,
     /// `--max-minutes`
     pub max_minutes: Option<u32>,
+    /// `--max-disk`, in megabytes.
+    pub max_disk_mb: Option<u64>,
     /// `--sandbox`
     pub sandbox: Option<String>,
     /// `--dangerously-no-sandbox`
@@ -33,6 +35,7 @@ impl Overrides {
             ("run.max_cost_usd", "--max-cost", self.max_cost_usd.map(|usd| usd.to_string())),
             ("run.max_tokens", "--max-tokens", self.max_tokens.map(|n| n.to_string())),
             ("run.max_minutes", "--max-minutes", self.max_minutes.map(|n| n.to_string())),
+            ("run.max_disk_mb", "--max-disk", self.max_disk_mb.map(|n| n.to_string())),
             ("sandbox.tier", "--sandbox", self.sandbox.clone()),
         ];
         let mut settings = Settings::new();

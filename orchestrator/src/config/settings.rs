@@ -55,6 +55,10 @@ pub struct RunSettings {
     pub max_tokens: Option<u64>,
     /// Minutes of wall time.
     pub max_minutes: Option<u32>,
+    /// Bytes of disk.
+    pub max_disk: Option<u64>,
+    /// Bytes that have to be free.
+    pub min_free: u64,
     /// Tries of a task before its failure is evidence for a re-plan.
     pub attempts: u32,
     /// Tries of a task that conflicts with what has landed.
@@ -119,12 +123,15 @@ pub(super) fn defaults() -> Settings {
 
 pub(super) fn run(settings: &Settings) -> RunSettings {
     let number = |name| small(settings, name).unwrap_or_default();
+    let bytes = |name| count(settings, name).map(|megabytes| megabytes.saturating_mul(1 << 20));
     RunSettings {
         workers: number("run.workers"),
         review: text(settings, "run.review").and_then(Review::named).unwrap_or(Review::First),
         max_cost: money(settings, "run.max_cost_usd"),
         max_tokens: count(settings, "run.max_tokens"),
         max_minutes: small(settings, "run.max_minutes"),
+        max_disk: bytes("run.max_disk_mb"),
+        min_free: bytes("run.min_free_mb").unwrap_or_default(),
         attempts: number("run.attempts"),
         conflict_attempts: number("run.conflict_attempts"),
         replans: number("run.replans"),

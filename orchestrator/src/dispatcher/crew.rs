@@ -316,6 +316,7 @@ impl Message<Saved> for Dispatcher {
         if let Err(error) = self.record(&Event::AttemptEnded { key, commit, outcome }) {
             return self.finish(Err(error));
         }
+        self.room.has_changed();
         if let Some(worktree) = worktree.filter(|_| is_safe) {
             self.site.remove_later(worktree);
         }

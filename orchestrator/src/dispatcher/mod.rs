@@ -19,6 +19,7 @@ mod grants;
 mod landings;
 mod planning;
 mod replanning;
+mod room;
 mod spending;
 
 use std::{collections::HashMap, sync::Arc};
@@ -71,6 +72,7 @@ pub struct Dispatcher {
     shared: spending::Shared,
     planner: Option<ActorRef<Planner>>,
     landings: landings::Landings,
+    room: room::Room,
     cancel: CancellationToken,
     end: Option<oneshot::Sender<Result<Ending, Error>>>,
 }
@@ -106,6 +108,7 @@ impl Actor for Dispatcher {
             shared: spending::Shared::default(),
             planner: None,
             landings: landings::Landings::default(),
+            room: room::Room::default(),
             cancel: CancellationToken::new(),
             end: Some(args.end),
         };
@@ -138,6 +141,7 @@ impl Dispatcher {
 
     fn set_up(&mut self, me: &ActorRef<Self>) {
         self.watch_the_clock(me);
+        self.watch_the_disk(me);
         let ledger = self.open_ledger(me);
         self.planner = self
             .site
@@ -152,7 +156,13 @@ impl Dispatcher {
     async fn pursue(&mut self, me: &ActorRef<Self>) {
         loop {
             let mut announced = false;
-            for owed in self.state().owed() {
+            let owed = self.state().owed();
+            match self.halt_without_room(&owed) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => return self.finish(Err(error)),
+            }
+            for owed in owed {
                 if self.end.is_none() {
                     return;
                 }

@@ -203,7 +203,10 @@ impl Message<PlanDrafted> for Dispatcher {
                 self.drafting.reviewing = None;
                 self.pursue(&me).await;
             }
-            Err(Error::OverBudget(why)) => self.record_and_pursue(&Event::BudgetReached { why, stop: false }, &me).await,
+            Err(Error::OverBudget(why)) => {
+                let why = format!("{why}: {}", self.state().used_up());
+                self.record_and_pursue(&Event::BudgetReached { why, stop: false }, &me).await;
+            }
             Err(error) => self.finish(Err(error)),
         }
     }

@@ -118,6 +118,7 @@ impl Dispatcher {
             Error::NoPlan { .. } | Error::InvalidPlan { .. } | Error::Interrupted => self.record(&failed),
             Error::OverBudget(_) => {
                 self.record(&failed)?;
+                let why = format!("{why}: {}", self.state().used_up());
                 self.record(&Event::BudgetReached { why, stop: false })
             }
             _ => self.record(&Event::RunHalted { why }),

@@ -96,7 +96,7 @@ impl Message<OutOfTime> for Dispatcher {
 
     async fn handle(&mut self, OutOfTime { minutes }: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        let why = format!("the run's limit of {minutes} minutes");
+        let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
         if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
             return self.finish(Err(error));
         }

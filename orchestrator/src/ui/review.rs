@@ -29,7 +29,7 @@ use super::{
 };
 use worker::sandbox::Tier;
 
-use crate::{approvals::Rules, error::Error};
+use crate::{approvals::Rules, disk::in_words, error::Error};
 
 /// What a person says to a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,12 +194,19 @@ fn rights_in_words(sheet: &Sheet, width: usize) -> String {
 }
 
 fn limits_in_words(sheet: &Sheet) -> String {
-    let Settings { workers, attempts, replans, task_limits, run_limits, .. } = &sheet.settings;
+    let Settings { workers, attempts, replans, task_limits, run_limits, max_disk, min_free, .. } = &sheet.settings;
     let mut text = format!(
-        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt, where its task says nothing else: {}\nthe whole run: {}\n",
-        say_limits(task_limits),
-        say_limits(run_limits),
+        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt, where its task says nothing else: {}\n",
+        say_limits(task_limits, None),
     );
+    for task in sheet.plan.tasks().iter().filter(|task| task.limits != Limits::default()) {
+        writeln!(text, "each attempt at {}: {}", task.id, say_limits(&task.limits.or(*task_limits), None))
+            .expect("writing to a string");
+    }
+    writeln!(text, "the whole run: {}", say_limits(run_limits, *max_disk)).expect("writing to a string");
+    if *min_free > 0 {
+        writeln!(text, "nothing begins with less than {} free on a disk", in_words(*min_free)).expect("writing to a string");
+    }
     if sheet.plan.tasks().iter().any(|task| task.worker == WorkerKind::Agent) {
         writeln!(text, "{}", expectation(sheet)).expect("writing to a string");
     }
@@ -228,12 +235,13 @@ fn expectation(sheet: &Sheet) -> String {
     std::iter::once(expected).chain(reserve.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
-fn say_limits(limits: &Limits) -> String {
+fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
     let parts = [
         limits.turns.map(|turns| format!("{turns} turns")),
         limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),
         limits.cost.map(|cost| cost.to_string()),
         limits.minutes.map(|minutes| format!("{minutes} minutes")),
+        disk.map(|bytes| format!("{} of disk", in_words(bytes))),
     ];
     let said: Vec<String> = parts.into_iter().flatten().collect();
     if said.is_empty() { "no limit".to_owned() } else { said.join(", ") }

@@ -26,9 +26,12 @@ fn phase(state: &RunState, alive: bool) -> String {
     }
 }
 
-/// All runs, a line each, the latest last.
-pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)]) -> String {
+/// All runs, a line each, the latest last; before them those whose journal does not read, and why.
+pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)], damaged: &[(RunId, String)]) -> String {
     let mut text = String::new();
+    for (run, why) in damaged {
+        writeln!(text, "{run}  damaged: {why}").expect("a string");
+    }
     for (run, state, time, alive) in runs {
         let goal = state.goal().lines().next().unwrap_or_default();
         let counts = format!("{}/{}", state.landed().len(), state.tasks().len());

@@ -290,7 +290,8 @@ impl RunState {
                     self.halted.get_or_insert_with(|| why.clone());
                 }
                 if *outcome == Outcome::OverBudget {
-                    self.over_budget.get_or_insert_with(|| setback.headline());
+                    let why = self.used_up();
+                    self.over_budget.get_or_insert(why);
                 }
                 let continuation =
                     commit.filter(|_| self.is_agent(&key.task)).map(|_| Continuation::AfterInterruption(key.attempt));

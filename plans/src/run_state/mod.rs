@@ -19,6 +19,7 @@ mod simulate;
 mod story;
 #[cfg(test)]
 mod tests;
+mod used_up;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -299,6 +300,11 @@ impl RunState {
     /// Which budget is used up, if one is.
     pub fn over_budget(&self) -> Option<&str> {
         self.over_budget.as_deref()
+    }
+
+    /// Whether workers are to be stopped because a budget is used up.
+    pub fn is_out_of_time(&self) -> bool {
+        self.out_of_time
     }
 
     /// What all workers and the planner took.

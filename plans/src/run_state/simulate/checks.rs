@@ -189,7 +189,11 @@ impl Checks {
         let counts = key.attempt.0 >= seen.wanted_since;
         match outcome {
             Outcome::Done { .. } => drop(self.done.insert(key.clone())),
-            Outcome::Unavailable { .. } | Outcome::OverBudget | Outcome::Cancelled | Outcome::Superseded | Outcome::Interrupted => {
+            Outcome::Unavailable { .. }
+            | Outcome::OverBudget
+            | Outcome::Cancelled
+            | Outcome::Superseded
+            | Outcome::Interrupted => {
                 seen.interrupted = true;
             }
             _ => seen.tries += u32::from(counts),
@@ -215,7 +219,10 @@ impl Checks {
         let is_settled = |id: &TaskId| state.task(id).is_some_and(|record| record.state.is_settled());
         assert!(!fresh.iter().any(is_settled), "I7: a task that has landed or is landing begins anew");
         for id in dropped {
-            assert!(state.task(id).is_none() && state.gone().iter().any(|record| record.id == *id), "{id} is dropped and forgotten");
+            assert!(
+                state.task(id).is_none() && state.gone().iter().any(|record| record.id == *id),
+                "{id} is dropped and forgotten"
+            );
         }
         fresh.iter().for_each(|task| self.renew(task));
         if matches!(event, Event::PlanRevised { replan: Some(_), .. }) {

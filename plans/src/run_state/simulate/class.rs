@@ -5,11 +5,7 @@
 
 use shared::Limits;
 
-use super::{
-    super::story::plan,
-    checks::Checks,
-    truth::Odds,
-};
+use super::{super::story::plan, checks::Checks, truth::Odds};
 use crate::{Plan, event::Settings, plan::Gate};
 
 /// How the world is.

@@ -30,8 +30,7 @@ pub(super) enum Order {
 }
 
 /// Orders that take nothing out of the run.
-const KIND: [Order; 6] =
-    [Order::Pause, Order::Steer, Order::Retry, Order::RetryFrom, Order::ReplanNow, Order::MoreWorkers];
+const KIND: [Order; 6] = [Order::Pause, Order::Steer, Order::Retry, Order::RetryFrom, Order::ReplanNow, Order::MoreWorkers];
 const WILD: [Order; 10] = [
     Order::Pause,
     Order::Steer,

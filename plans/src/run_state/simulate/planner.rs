@@ -57,16 +57,16 @@ impl World {
         let clear = format!("{CLEAR}: {}", task.instructions);
         vec![match &last.setback {
             _ if record.setbacks.len() > 9 => because(Change::Drop { task: id }),
-            Setback::Ended(Outcome::ScopeViolation { paths }) if paths.contains(&extra(&id)) => {
-                because(Change::Widen { task: id.clone(), write: vec![Glob::new(extra(&id).as_str()).unwrap()], shared: Vec::new() })
-            }
+            Setback::Ended(Outcome::ScopeViolation { paths }) if paths.contains(&extra(&id)) => because(Change::Widen {
+                task: id.clone(),
+                write: vec![Glob::new(extra(&id).as_str()).unwrap()],
+                shared: Vec::new(),
+            }),
             Setback::Ended(Outcome::Exhausted { .. }) if self.random.u32(0..3) == 0 && !id.as_str().contains('-') => split(task),
             Setback::Ended(Outcome::Exhausted { .. }) => {
                 rewrite(Rewrite { limits: Some(Limits { turns: Some(ROOM), ..task.limits }), ..Rewrite::default() })
             }
-            Setback::Ended(Outcome::Failed { .. }) => {
-                rewrite(Rewrite { model: Some(STRONG.to_owned()), ..Rewrite::default() })
-            }
+            Setback::Ended(Outcome::Failed { .. }) => rewrite(Rewrite { model: Some(STRONG.to_owned()), ..Rewrite::default() }),
             Setback::Ended(Outcome::Blocked { .. }) | Setback::Red(_) => {
                 rewrite(Rewrite { instructions: Some(clear), ..Rewrite::default() })
             }

@@ -25,8 +25,22 @@ fn world(seed: u64, told: bool) -> World {
     let git = Git::new(&CommitId("base".to_owned()));
     let (journal, process, checks) = (Vec::new(), Process::default(), Checks::default());
     let clock = Clock::new();
-    let mut world =
-        World { class, seed, random, clock, state, journal, truth, git, process, checks, kills_left, reopens_left, worked: 0, told };
+    let mut world = World {
+        class,
+        seed,
+        random,
+        clock,
+        state,
+        journal,
+        truth,
+        git,
+        process,
+        checks,
+        kills_left,
+        reopens_left,
+        worked: 0,
+        told,
+    };
     world.append(first);
     world.expect_orders();
     world.expect_kills();
@@ -42,7 +56,9 @@ pub(super) fn tell(line: &str) {
 pub(super) fn in_words(event: &Event) -> String {
     match event {
         Event::PlanProposed { revision, .. } => format!("PlanProposed {revision}"),
-        Event::PlanRevised { replan, fresh, dropped, .. } => format!("PlanRevised {replan:?} fresh {fresh:?} dropped {dropped:?}"),
+        Event::PlanRevised { replan, fresh, dropped, .. } => {
+            format!("PlanRevised {replan:?} fresh {fresh:?} dropped {dropped:?}")
+        }
         Event::AttemptStarted { key, base, continues, .. } => format!("AttemptStarted {key} from {base} after {continues:?}"),
         Event::TurnTaken(turn) => format!("TurnTaken {:?} {:?} {}", turn.task, turn.attempt, turn.turn),
         other => format!("{other:?}"),

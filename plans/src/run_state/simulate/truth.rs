@@ -103,7 +103,8 @@ impl Truth {
     /// With which of these the change does not go together.
     pub(super) fn partner<'t>(pairs: &BTreeSet<(TaskId, TaskId)>, tree: &'t [Change], change: &Change) -> Option<&'t TaskId> {
         let own = &change.key.task;
-        let is_pair = |other: &TaskId| pairs.contains(&(other.clone(), own.clone())) || pairs.contains(&(own.clone(), other.clone()));
+        let is_pair =
+            |other: &TaskId| pairs.contains(&(other.clone(), own.clone())) || pairs.contains(&(own.clone(), other.clone()));
         tree.iter().map(|other| &other.key.task).find(|other| is_pair(other) && !change.saw.contains(*other))
     }
 }

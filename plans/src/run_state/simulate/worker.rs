@@ -11,7 +11,11 @@ use super::{
     truth::{Change, Need, extra},
     whole::{Due, Step, World},
 };
-use crate::{Task, event::{CommitId, Event}, spending::Turn};
+use crate::{
+    Task,
+    event::{CommitId, Event},
+    spending::Turn,
+};
 
 /// An attempt that is alive.
 #[derive(Debug, Clone)]
@@ -120,7 +124,8 @@ impl World {
     }
 
     pub(super) fn turn(&mut self, key: &AttemptKey) -> Step {
-        let tokens = Tokens { hit: self.random.u64(0..DEAREST / 2), output: self.random.u64(1..DEAREST / 2), ..Tokens::default() };
+        let tokens =
+            Tokens { hit: self.random.u64(0..DEAREST / 2), output: self.random.u64(1..DEAREST / 2), ..Tokens::default() };
         let Some(job) = self.process.crew.get_mut(key) else { return Ok(()) };
         job.turns += 1;
         self.process.reserved -= std::mem::take(&mut job.reserved);
