@@ -256,6 +256,9 @@ impl Error {
                 format!("approve it in a terminal with `inspan review {run}`, or start with `--yes` to approve plans unseen")
             }
             Self::Halted { run, .. } => format!("everything is kept; when that is mended, go on with `inspan resume {run}`"),
+            Self::Journal(JournalError::TakenOver { .. }) | Self::Record(RecordError::Journal(JournalError::TakenOver { .. })) => {
+                "`inspan status` shows how the run goes on, `inspan watch` follows it".to_owned()
+            }
             Self::Refused { hint, .. } | Self::Model { hint, .. } => hint.clone(),
             _ => return None,
         })
