@@ -2,15 +2,19 @@
 //!
 //! Whatever the order in which things happen, and wherever it is cut short, its end is the same tree.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::{Path, PathBuf},
+};
 
 use ::plans::event::{Event, RunStatus};
 use serde_json::json;
 use shared::{AttemptKey, Outcome as End};
 use tests::{
-    Outcome, Scenario, branch,
-    model::{ModelServer, Script, command, edits, finish, plan, write},
+    History, Outcome, Scenario, branch,
+    model::{ModelServer, Script, Turn, command, edits, finish, plan, write},
 };
+use worker::transcript::Entry;
 
 /// The gate takes a limit of 1 or 2, and task `c` alone does not know that.
 const REPO: &str = "## limit\n1\n## gate.sh\ngrep -qx '[12]' limit\n## list.dat\nnobody\n";
@@ -36,21 +40,28 @@ fn line(own: &str, other: &str) -> String {
     format!("if grep -q 'from {other}' list.dat; then echo 'from a, from b' > list.dat; else echo 'from {own}' > list.dat; fi")
 }
 
+/// A model that knows what it is about: told that the harness was interrupted, it does all of its work again rather than trust that it was done.
+fn does(shell: &str, more: &[Turn]) -> Vec<Turn> {
+    let whole = || command(shell).and(finish("Did it."));
+    more.iter().cloned().chain((0..6).map(|_| whole())).collect()
+}
+
 fn script() -> Script {
-    let both = || [command("echo 'from a, from b' > list.dat"), finish("Kept both.")];
+    let both = || does("echo 'from a, from b' > list.dat", &[]);
     let mended =
         edits(&json!([{ "edit": "rewrite", "task": "c", "instructions": "Set it to 2.", "because": "the gate wants 2" }]));
+    let (a, b) = (line("a", "b"), line("b", "a"));
     Script::new()
         .planner(1, [plan(PLAN)])
-        .planner(2, [mended])
-        .worker("a", 1, [command(&line("a", "b")), finish("Wrote a.")])
-        .worker("b", 1, [command(&line("b", "a")), finish("Wrote b.")])
+        .mender([mended])
+        .worker("a", 1, does(&a, &[command(&a)]))
+        .worker("b", 1, does(&b, &[command(&b)]))
         .worker("a", 2, both())
         .worker("b", 2, both())
-        .worker("c", 1, [command("echo 3 > limit"), finish("Raised it.")])
-        .worker("c", 2, [command("echo 2 > limit"), finish("Set it to 2.")])
-        .worker("d", 1, [write("d.txt", "x\n"), write("d.txt", "d\n"), finish("Wrote d.")])
-        .worker("e", 1, [write("e.txt", "e\n"), finish("Wrote e.")])
+        .worker("c", 1, does("echo 3 > limit", &[]))
+        .worker("c", 2, does("echo 2 > limit", &[command("echo 4 > limit")]))
+        .worker("d", 1, does("echo d > d.txt", &[write("d.txt", "x\n"), command("echo y > d.txt")]))
+        .worker("e", 1, does("echo e > e.txt", &[]))
 }
 
 /// Who asked, in which attempt, for which turn.
@@ -80,7 +91,7 @@ impl Story {
             ("red gate", history.count(|event| matches!(event, Event::LandingRefused { .. }))),
             ("re-plan", history.count(|event| matches!(event, Event::PlanRevised { .. }))),
         ] {
-            assert_eq!(count, 1, "{what}: {}", history.outline());
+            assert_eq!(count, 1, "{what}: {}", in_words(&history));
         }
         history.0.len() as u64
     }
@@ -95,25 +106,28 @@ impl Story {
                 Some(more) => later(more, self.last()),
                 None => point.clone(),
             };
-            let out = self.go(&[("INSPAN_CRASH_AT", &at)]);
+            let out = self.go_on(&[("INSPAN_CRASH_AT", &at)], &story);
             let died = out.code == 137;
             died_first |= died && number == 0;
             assert!(died || out.code == 0, "to be killed at {story}: {}", out.all());
             if !died {
                 break;
             }
-            let paid = self.paid();
-            let before = self.server.asked().len();
-            self.assert_nothing_is_paid_twice(&paid, before, &story);
         }
-        let (paid, before) = (self.paid(), self.server.asked().len());
         if !self.is_complete() {
-            let out = self.go(&[]);
-            assert_eq!(out.code, 0, "killed at {story}: {}\n{}", out.all(), self.s.history().outline());
+            let out = self.go_on(&[], &story);
+            assert_eq!(out.code, 0, "killed at {story}: {}\n{}", out.all(), in_words(&self.s.history()));
         }
-        self.assert_nothing_is_paid_twice(&paid, before, &story);
         self.assert_whole(&story);
         died_first
+    }
+
+    /// Takes it as far as it comes, and looks whether anything is asked for that was answered before.
+    fn go_on(&self, env: &[(&str, &str)], story: &str) -> Outcome {
+        let (answered, before) = (self.answered(), self.server.asked().len());
+        let out = self.go(env);
+        self.assert_no_answer_is_asked_for_again(&answered, before, story);
+        out
     }
 
     /// Begins the run, or takes it up.
@@ -132,29 +146,32 @@ impl Story {
         !self.s.runs().is_empty() && self.s.history().count(ended) > 0
     }
 
-    /// Turns of workers that stand in the journal.
-    fn paid(&self) -> BTreeSet<Asking> {
+    /// Turns of workers whose answer is on disk.
+    fn answered(&self) -> BTreeSet<Asking> {
         if self.s.runs().is_empty() {
             return BTreeSet::new();
         }
-        let turn = |event: &Event| match event {
-            Event::TurnTaken(turn) => {
-                let task = turn.task.as_ref().map(ToString::to_string)?;
-                Some((Some(task), turn.attempt?.0, turn.turn as usize))
+        let mut answered = BTreeSet::new();
+        for attempt in files_below(&self.s.run_folder().join("transcripts")) {
+            let Some(task) = attempt.parent().and_then(Path::file_name).and_then(|name| name.to_str()) else { continue };
+            let number = attempt.file_stem().and_then(|name| name.to_str()?.parse().ok());
+            for (turn, entry) in worker::transcript::read_entries(&attempt).unwrap_or_default() {
+                if let (Entry::Answer(_), Some(number)) = (entry, number) {
+                    answered.insert((Some(task.to_owned()), number, turn as usize));
+                }
             }
-            _ => None,
-        };
-        self.s.history().events().filter_map(turn).collect()
+        }
+        answered
     }
 
-    /// What was paid when a process died is never asked for again; of the rest each turn was in flight at most once a death.
-    fn assert_nothing_is_paid_twice(&self, paid: &BTreeSet<Asking>, before: usize, story: &str) {
+    /// What was answered on disk when a process died is never asked for again; of the rest each turn was in flight at most once a death.
+    fn assert_no_answer_is_asked_for_again(&self, answered: &BTreeSet<Asking>, before: usize, story: &str) {
         for asked in &self.server.asked()[before..] {
             let asking = (asked.task.clone(), asked.attempt, asked.turn.unwrap_or_default());
             assert!(
-                !paid.contains(&asking),
-                "killed at {story}: {asking:?} was paid and asked again\n{}",
-                self.s.history().outline()
+                !answered.contains(&asking),
+                "killed at {story}: {asking:?} was answered and asked again\n{}",
+                in_words(&self.s.history())
             );
         }
     }
@@ -162,7 +179,7 @@ impl Story {
     /// Everything that must hold when the run has come to its end, wherever it was cut short.
     fn assert_whole(&self, story: &str) {
         let (s, history) = (&self.s, self.s.history());
-        let say = || format!("killed at {story}\n{}", history.outline());
+        let say = || format!("killed at {story}\n{}", in_words(&history));
         assert_eq!(s.result(), RESULT, "{}", say());
         assert!(self.is_complete(), "{}", say());
         assert!(history.0.iter().map(|entry| entry.seq).eq(1..=history.0.len() as u64), "the journal has gaps: {}", say());
@@ -210,7 +227,7 @@ impl Story {
         let loose = repository.git(&["fsck", "--unreachable", "--no-progress"]);
         for commit in loose.lines().filter_map(|line| line.strip_prefix("unreachable commit ")) {
             let shown = repository.git(&["log", "-1", "--format=%T %s", commit]);
-            let (tree, subject) = shown.split_once(' ').expect("a tree and a subject");
+            let (tree, subject) = shown.split_once(' ').unwrap_or((&shown, ""));
             assert!(!subject.starts_with("What attempt") || trees.contains(tree), "`{subject}` is lost: {say}");
         }
     }
@@ -233,6 +250,23 @@ impl Story {
         let left: Vec<_> = std::fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         assert!(left.is_empty(), "worktrees are left over: {left:?}: {say}");
     }
+}
+
+/// What happened, with what went wrong in words.
+fn in_words(history: &History) -> String {
+    let wrong = |entry: &::plans::event::Entry| match &entry.event {
+        Event::AttemptEnded { outcome: End::Done { .. } | End::Interrupted, .. } => None,
+        event @ (Event::AttemptEnded { .. } | Event::RunHalted { .. } | Event::LandingPutBack { .. }) => {
+            Some(format!("{event:?}\n"))
+        }
+        _ => None,
+    };
+    history.outline() + &history.0.iter().filter_map(wrong).collect::<String>()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 /// A point that is so many events after those that there are.
