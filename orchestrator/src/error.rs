@@ -279,6 +279,9 @@ impl Error {
                 format!("{what}everything is kept; when that is mended, go on with `inspan resume {run}`")
             }
             Self::Journal(error) | Self::Record(RecordError::Journal(error)) if error.is_damage() => damage::what_is_left(error.path()),
+            Self::Journal(JournalError::TakenOver { .. }) | Self::Record(RecordError::Journal(JournalError::TakenOver { .. })) => {
+                "`inspan status` shows how the run goes on".to_owned()
+            }
             Self::Refused { hint, .. } | Self::Model { hint, .. } => hint.clone(),
             _ => return None,
         })

@@ -4,6 +4,12 @@
 //! the journal is exactly the events that were acknowledged.
 //!
 //! **Invariant:** an effect is journaled before it is made. **Invariant:** events are only ever added.
+//! **Invariant:** an event is added only by the process that took the run to write last. Whoever opens a journal to write raises its epoch,
+//! and each event is written by a statement that adds it only while that epoch stands.
+//!
+//! The lease (`crate::lease`) keeps two processes from writing one journal as long as its lock holds. Where it does not (a process that was
+//! suspended while its run was taken up elsewhere, a network file system that lost the lock, a lease that somebody removed), the epoch
+//! fences off whoever is late: it can write nothing more, and says so.
 //!
 //! Why a database a run rather than one for all: two runs never wait for each other, a damaged file costs one run, and a run is
 //! removed by removing its folder.
@@ -17,6 +23,12 @@ pub use self::remains::remains;
 use plans::event::{Entry, Event, VERSION};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use shared::RunId;
+
+use crate::crash_point;
+
+mod fence;
+
+pub use fence::Fence;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +65,38 @@ pub enum JournalError {
         #[source]
         source: serde_json::Error,
     },
+    /// Another process has taken the run since.
+    #[error(
+        "another process has taken the run over, so this one writes nothing more (the journal {path} is at epoch {now}, this process began \
+         with {own}); nothing is lost, and the other process goes on with the run"
+    )]
+    TakenOver {
+        /// Which.
+        path: PathBuf,
+        /// The epoch that this process began.
+        own: u64,
+        /// The one that stands.
+        now: u64,
+    },
+    /// Who may write it is not to be made out.
+    #[error("who may write the journal {path} cannot be told, so nothing is written: {why}")]
+    Epoch {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }
 
 impl JournalError {
     /// The file.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Database { path, .. } | Self::Newer { path, .. } | Self::Unreadable { path, .. } => path,
+            Self::Database { path, .. }
+            | Self::Newer { path, .. }
+            | Self::Unreadable { path, .. }
+            | Self::TakenOver { path, .. }
+            | Self::Epoch { path, .. } => path,
         }
     }
 
@@ -68,7 +105,7 @@ impl JournalError {
         match self {
             Self::Database { source, .. } => remains::is_damage(source),
             Self::Unreadable { .. } => true,
-            Self::Newer { .. } => false,
+            Self::Newer { .. } | Self::TakenOver { .. } | Self::Epoch { .. } => false,
         }
     }
 }
@@ -80,6 +117,8 @@ pub struct Journal {
     path: PathBuf,
     connection: Connection,
     next: u64,
+    /// The epoch that this process began; none where it only reads.
+    epoch: Option<u64>,
 }
 
 impl Journal {
@@ -88,13 +127,27 @@ impl Journal {
     /// Creates or opens the journal in a run's folder, to write.
     pub fn open(folder: &Path, run: RunId) -> Result<Self, JournalError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::open_with(folder, run, flags, |connection| {
+        let mut journal = Self::open_with(folder, run, flags, |connection| {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "full")?;
             connection.execute_batch(
                 "create table if not exists event (seq integer primary key, time text not null, type text not null, body text not null) strict",
             )
-        })
+        })?;
+        journal.epoch = Some(fence::raise(&mut journal.connection, &journal.path)?);
+        // What whoever was fenced off has written until then is not to be written over.
+        journal.next = journal.count()? + 1;
+        Ok(journal)
+    }
+
+    /// What tells whether this process may still act for the run.
+    pub fn fence(&self) -> Option<Fence> {
+        self.epoch.map(|epoch| Fence::new(self.path.clone(), epoch))
+    }
+
+    fn count(&self) -> Result<u64, JournalError> {
+        let last = self.connection.query_row("select max(seq) from event", [], |row| row.get::<_, Option<u64>>(0));
+        last.map(Option::unwrap_or_default).map_err(|source| JournalError::Database { path: self.path.clone(), source })
     }
 
     /// Opens it to read, while another process may be writing.
@@ -120,7 +173,7 @@ impl Journal {
             Ok((connection, last.unwrap_or(0) + 1))
         };
         let (connection, next) = open().map_err(|source| JournalError::Database { path: path.clone(), source })?;
-        Ok(Self { run, path, connection, next })
+        Ok(Self { run, path, connection, next, epoch: None })
     }
 
     /// Whether a folder holds a journal, in whatever state.
@@ -135,15 +188,28 @@ impl Journal {
 
     /// Adds an event. When this returns, it survives a crash.
     pub fn append(&mut self, event: &Event) -> Result<Entry, JournalError> {
+        let entry = self.add(event)?;
+        crash_point::after(entry.seq, entry.seq);
+        Ok(entry)
+    }
+
+    /// One statement asks who may write and writes, so that nobody comes in between.
+    fn add(&mut self, event: &Event) -> Result<Entry, JournalError> {
+        crash_point::before(self.next);
         let time = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
         let entry = Entry { version: VERSION, seq: self.next, time, run: self.run.clone(), event: event.clone() };
         let unreadable = |source| JournalError::Unreadable { path: self.path.clone(), seq: self.next, source };
         let body = serde_json::to_value(&entry).map_err(unreadable)?;
         let kind = body.get("type").and_then(|kind| kind.as_str()).unwrap_or_default();
-        self.connection
-            .prepare_cached("insert into event (seq, time, type, body) values (?1, ?2, ?3, ?4)")
-            .and_then(|mut insert| insert.execute(params![entry.seq, entry.time, kind, body.to_string()]))
+        let insert = "insert into event (seq, time, type, body) select ?1, ?2, ?3, ?4 where (select max(epoch) from writer) = ?5";
+        let added = self
+            .connection
+            .prepare_cached(insert)
+            .and_then(|mut insert| insert.execute(params![entry.seq, entry.time, kind, body.to_string(), self.epoch]))
             .map_err(|source| JournalError::Database { path: self.path.clone(), source })?;
+        if added == 0 {
+            return Err(fence::taken_over(&self.connection, &self.path, self.epoch.unwrap_or_default()));
+        }
         self.next += 1;
         Ok(entry)
     }
@@ -156,12 +222,14 @@ impl Journal {
         };
         let first = self.next;
         say(&self.connection, "begin immediate")?;
-        let entries = events.iter().map(|event| self.append(event)).collect::<Result<Vec<_>, _>>();
+        let entries = events.iter().map(|event| self.add(event)).collect::<Result<Vec<_>, _>>();
         let done = entries.and_then(|entries| say(&self.connection, "commit").map(|()| entries));
         if done.is_err() {
             self.next = first;
             // What cannot be taken back is gone with the process.
             let _ = say(&self.connection, "rollback");
+        } else if self.next > first {
+            crash_point::after(first, self.last());
         }
         done
     }

@@ -159,6 +159,17 @@ impl Models {
         chosen.or_else(|| self.worker.clone()).ok_or_else(|| none.to_owned())
     }
 
+    /// Whoever may be asked to carry out a task, by name.
+    pub fn who_may(&self, task: &Task) -> Vec<String> {
+        let seats = [&self.worker, &self.resolver, &self.escalation];
+        match &task.model {
+            Some(name) => vec![name.clone()],
+            None => {
+                seats.into_iter().map(|model| model.as_ref().map(|model| model.id().to_owned()).unwrap_or_default()).collect()
+            }
+        }
+    }
+
     /// Who else may come in while a task is carried out, for the review.
     pub fn in_reserve(&self) -> Vec<String> {
         let line = |when: &str, model: &Option<Arc<dyn Model>>| {

@@ -19,7 +19,7 @@ use plans::{
 use shared::{RunId, Secrecy};
 use tokio::sync::broadcast;
 
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Fence, Journal, JournalError};
 
 /// Why an event could not be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,11 @@ impl Recorder {
     /// The number of the last event.
     pub fn last(&self) -> u64 {
         self.journal.last()
+    }
+
+    /// What tells whether this process may still act for the run.
+    pub fn fence(&self) -> Option<Fence> {
+        self.journal.fence()
     }
 
     /// How long earlier processes were at this run.

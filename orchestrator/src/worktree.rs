@@ -33,6 +33,7 @@ use plans::event::CommitId;
 use shared::{AttemptKey, RepoPath, RunId, Scope, Secrecy};
 
 use crate::{
+    crash_point::{self, Point},
     error::Error,
     git::{Call, Change, Git, GitError},
     leak::{self, Leak},
@@ -64,10 +65,13 @@ impl Worktree {
         Self::remove_if_ours(&making, &owner)?;
         let made = Self { git: git.clone(), folder: making, owner };
         made.lay_out()?;
+        crash_point::pass(Point::WorktreeLaidOut);
         made.check_out(files).await?;
         made.give_it_a_repository(files).await?;
         made.prove(files).await?;
+        crash_point::pass(Point::WorktreeFilled);
         std::fs::rename(&made.folder, &folder).map_err(Error::disk(&folder))?;
+        crash_point::pass(Point::WorktreeMade);
         Ok(Self { folder, ..made })
     }
 
@@ -203,6 +207,7 @@ impl Worktree {
         self.unlock()?;
         self.open_up().await;
         let commit = self.commit_tree(name, message).await?;
+        crash_point::pass(Point::AttemptNamed);
         remove_file(&self.folder.join(UNSAVED))?;
         Ok(commit)
     }
@@ -237,6 +242,7 @@ impl Worktree {
     async fn keep(&self, name: &str, tree: &str, before: Option<&CommitId>, message: &str) -> Result<CommitId, Error> {
         let parents: Vec<&CommitId> = std::iter::once(&self.owner.base).chain(before).collect();
         let commit = self.git.commit_tree(tree, &parents, message).await?;
+        crash_point::pass(Point::AttemptCommitted);
         self.git.set_ref(name, &commit).await?;
         Ok(commit)
     }
@@ -261,6 +267,7 @@ impl Worktree {
             Self::remove_if_ours(&going, owner)?;
             std::fs::rename(folder, &going).map_err(Error::disk(folder))?;
         }
+        crash_point::pass(Point::WorktreeGoing);
         for entry in std::fs::read_dir(&going).map_err(Error::disk(&going))?.filter_map(Result::ok) {
             let (path, is_dir) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
             match entry.file_name() == RECORD {
@@ -270,7 +277,9 @@ impl Worktree {
             }
             .map_err(Error::disk(&path))?;
         }
-        remove_all(&going).map_err(Error::disk(&going))
+        remove_all(&going).map_err(Error::disk(&going))?;
+        crash_point::pass(Point::WorktreeGone);
+        Ok(())
     }
 
     /// The record comes first: from then on the directory is known as ours, however little is in it.

@@ -35,9 +35,22 @@ impl Scenario {
         scenario
     }
 
+    /// The same in memory, where the machine has such a place: for tests that make very many of them, and bound no command.
+    pub fn in_memory(files: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let scenario = Self::empty_in(&place);
+        scenario.repository.write_all(files).commit("Start");
+        scenario
+    }
+
     /// A repository without a commit.
     pub fn empty() -> Self {
-        let root = tempfile::Builder::new().prefix("inspan tést 試 ").tempdir().expect("a temporary folder can be made");
+        Self::empty_in(&std::env::temp_dir())
+    }
+
+    fn empty_in(place: &Path) -> Self {
+        let root = tempfile::Builder::new().prefix("inspan tést 試 ").tempdir_in(place).expect("a temporary folder can be made");
         let path = root.path().canonicalize().expect("it is there");
         let repository = Repository::init(&path.join("mein Projekt"));
         for folder in ["home", "cache"] {
@@ -158,6 +171,13 @@ impl Scenario {
     /// Types `inspan` with these words.
     pub fn start(&self, args: &[&str]) -> Alive {
         Alive::start(self.command(args), args.join(" "), self.names())
+    }
+
+    /// The same with more variables, for this process alone.
+    pub fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Alive {
+        let mut command = self.command(args);
+        command.envs(env.iter().copied());
+        Alive::start(command, args.join(" "), self.names())
     }
 
     /// Types `inspan` with these words in a terminal.

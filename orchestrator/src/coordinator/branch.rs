@@ -13,6 +13,7 @@
 use plans::event::CommitId;
 
 use crate::{
+    crash_point::{self, Point},
     error::Error,
     git::{Git, Swap},
 };
@@ -29,7 +30,12 @@ pub async fn advance(git: &Git, name: &str, to: &CommitId) -> Result<(), Error> 
         return Err(error);
     }
     match git.swap_ref(name, to, there.as_ref()).await? {
-        Swap::Done => Ok(()),
+        Swap::Done => {
+            crash_point::pass(Point::BranchMoved);
+            Ok(())
+        }
+        // A call of git that outlived its process, which was killed, has done it already.
+        Swap::Lost if git.commit(name).await.as_ref() == Some(to) => Ok(()),
         Swap::Lost => {
             let what = format!("{name} was moved by somebody else at the same moment; nothing was overwritten");
             Err(Error::Refused { what, hint: String::new() })

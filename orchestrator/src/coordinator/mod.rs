@@ -6,7 +6,8 @@
 //!
 //! **Invariant:** the run branch moves only to a commit that has passed the verification of each task that lands and the gate, as that very
 //! tree; but for commands of the gate that have failed since before the run, which are forgiven until they pass once.
-//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap (`branch`).
+//! **Invariant:** nothing else in this program moves the run branch, and it moves by compare-and-swap (`branch`), by a process that
+//! nobody has fenced off.
 //! **Invariant:** what was proved is journaled (by the dispatcher, in answer to [`LandingStep::Judged`]) before the branch moves.
 //!
 //! A conflict or a red is no error here; it is an outcome, and `plans::run_state` decides what follows. Batches are in `batch`, merges in
@@ -50,7 +51,7 @@ pub use landing::Landing;
 pub use proof::{Candidate, Finding, Prover, distinct};
 pub use verdicts::Verdicts;
 
-use crate::{error::Error, gate::Gate, site::Site};
+use crate::{error::Error, gate::Gate, journal::Fence, site::Site};
 
 /// The actor. Its work runs in a task, so that a stop is heard at once.
 pub struct Coordinator {
@@ -69,6 +70,8 @@ pub struct Lane {
     workshop: Mutex<()>,
     /// What was proved.
     verdicts: Verdicts,
+    /// What tells whether this process may still move the branch.
+    fence: Option<Fence>,
     /// Ends whatever is under way.
     cancel: CancellationToken,
 }
@@ -79,7 +82,21 @@ const HOLDERS: [&str; 2] = ["_gate", "_gate_ahead"];
 impl Lane {
     /// Nothing is opened yet: that takes a whole checkout, which is the first landing's work.
     pub fn new(site: Arc<Site>, base: CommitId, cancel: CancellationToken) -> Self {
-        Self { site, base, gates: Default::default(), workshop: Mutex::default(), verdicts: Verdicts::default(), cancel }
+        Self {
+            site,
+            base,
+            gates: Default::default(),
+            workshop: Mutex::default(),
+            verdicts: Verdicts::default(),
+            fence: None,
+            cancel,
+        }
+    }
+
+    /// The branch moves only as long as this stands.
+    #[must_use]
+    pub fn within(self, fence: Option<Fence>) -> Self {
+        Self { fence, ..self }
     }
 
     /// A place to prove things in, open and for oneself.
@@ -209,7 +226,12 @@ impl Message<MoveBranch> for Coordinator {
 
     async fn handle(&mut self, MoveBranch(judged): MoveBranch, _: &mut Context<Self, ()>) {
         let (git, name) = (&self.lane.site.repository.git, self.lane.site.branch_ref());
-        let step = match branch::advance(git, &name, judged.tip()).await {
+        let fenced = self.lane.fence.as_ref().map_or(Ok(()), Fence::stands).map_err(Error::from);
+        let moved = match fenced {
+            Ok(()) => branch::advance(git, &name, judged.tip()).await,
+            Err(error) => Err(error),
+        };
+        let step = match moved {
             Ok(()) => LandingStep::Moved(judged),
             Err(error) => LandingStep::Broken { number: judged.number, keys: judged.keys(), error },
         };

@@ -15,7 +15,7 @@ use kameo::{
 use plans::{
     Task, WorkerKind,
     event::{CommitId, Event},
-    run_state::{Continuation, TaskRecord},
+    run_state::{Continuation, TaskRecord, Trail},
     task_state::TaskState,
 };
 use shared::{AttemptKey, Outcome, Report};
@@ -32,6 +32,7 @@ use super::{Dispatcher, grants::ScopeRequests, tip};
 use crate::{
     acceptance::{Astray, Inspection},
     command_worker::{self, CommandJob},
+    content::{self, Content},
     error::Error,
     ledger::AttemptBudget,
     quarters::Holder,
@@ -55,7 +56,7 @@ impl LiveAttempt {
 }
 
 impl Dispatcher {
-    pub(super) fn start(
+    pub(super) async fn start(
         &mut self,
         key: AttemptKey,
         continuation: Option<Continuation>,
@@ -67,6 +68,11 @@ impl Dispatcher {
         let state = self.state();
         let plan = state.plan().ok_or_else(|| Error::Defect(format!("{key} starts without a plan")))?;
         let task = plan.get(&key.task).ok_or_else(|| Error::Defect(format!("{key} starts without a task")))?.clone();
+        let content = self.content_of(&task);
+        if continuation.is_none() && self.reuse(&task, &content).await? {
+            return Ok(());
+        }
+        let state = self.state();
         let record = state.task(&key.task);
         let (key, continuation) = match task.worker {
             WorkerKind::Agent => salvage::to_go_on_with(&self.site, record, key, continuation),
@@ -86,7 +92,7 @@ impl Dispatcher {
         };
         let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
-        self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content: String::new() })?;
+        self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key);
         self.crew.insert(
@@ -111,6 +117,38 @@ impl Dispatcher {
             let _ = me.tell(Prepared { order, made }).await;
         });
         Ok(())
+    }
+
+    fn content_of(&self, task: &Task) -> String {
+        let state = self.state();
+        let landed = |id| match &state.task(id)?.state {
+            TaskState::Landed { commit } => Some((id, commit)),
+            _ => None,
+        };
+        let inputs = task.depends_on.iter().filter_map(landed).collect();
+        Content { task, inputs, models: self.site.models.who_may(task) }.name()
+    }
+
+    /// Takes what finished before the run stopped as it is, if it was made from what another attempt would be made from now. Says whether
+    /// it did.
+    async fn reuse(&mut self, task: &Task, content: &str) -> Result<bool, Error> {
+        let finished = self.state().task(&task.id).and_then(|record| {
+            let attempt = record.finished?;
+            Some((AttemptKey { task: record.id.clone(), attempt }, record.trail.get(&attempt)?.clone()))
+        });
+        let Some((key, Trail { content: then, left, .. })) = finished else { return Ok(false) };
+        let site = self.site.clone();
+        let why = match left.zip(site.repository.git.commit(&site.attempt_ref(&key)).await) {
+            _ if then != content => content::difference(&then, content),
+            Some((left, there)) if left == there => {
+                self.record(&Event::AttemptReused { key, commit: there })?;
+                return Ok(true);
+            }
+            _ => "the commit that held its work is gone".to_owned(),
+        };
+        // Both contents stand in the journal, too, with their attempts.
+        tracing::warn!(%key, %why, "finished work is done again");
+        Ok(false)
     }
 
     pub(super) fn stop(&self, key: &AttemptKey) {
@@ -281,6 +319,10 @@ impl Message<AttemptOver> for Dispatcher {
         let Some(live) = self.crew.get(&over.key) else { return };
         let over = AttemptOver { outcome: self.why_stopped(&over), ..over };
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
+        // Whoever has taken the run over goes on in this very directory, under the same mark: not a file of it is ours any more.
+        if let Some(Err(error)) = self.recorder.fence().map(|fence| fence.stands()) {
+            return self.finish(Err(error.into()));
+        }
         tokio::spawn(async move {
             let AttemptOver { key, outcome, .. } = over;
             let of = key.clone();

@@ -44,7 +44,8 @@ pub(super) struct Landings {
 impl Dispatcher {
     fn coordinator(&mut self, me: &ActorRef<Self>) -> ActorRef<Coordinator> {
         let (site, base, cancel) = (self.site.clone(), self.state().base().clone(), self.cancel.child_token());
-        let make = || Coordinator::spawn(Coordinator::new(Lane::new(site, base, cancel), me.clone().recipient()));
+        let fence = self.recorder.fence();
+        let make = || Coordinator::spawn(Coordinator::new(Lane::new(site, base, cancel).within(fence), me.clone().recipient()));
         self.landings.coordinator.get_or_insert_with(make).clone()
     }
 

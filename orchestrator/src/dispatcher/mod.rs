@@ -187,7 +187,7 @@ impl Dispatcher {
             Owed::Plan => self.draft(me),
             Owed::Review { revision } => return self.review(revision, me),
             Owed::Start { key, continuation } => {
-                self.start(key, continuation, me)?;
+                self.start(key, continuation, me).await?;
                 return Ok(true);
             }
             Owed::Stop { key } => self.stop(&key),

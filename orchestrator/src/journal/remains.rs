@@ -31,7 +31,7 @@ pub(super) fn read_where_nothing_can_be_written(folder: &Path, run: RunId) -> Op
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).ok()?;
     let last: u64 = connection.query_row("select max(seq) from event", [], |row| row.get(0)).ok()?;
-    Some(Journal { run, path, connection, next: last + 1 })
+    Some(Journal { run, path, connection, next: last + 1, epoch: None })
 }
 
 /// The events that read, in order. Empty where the file is none at all.
@@ -39,7 +39,7 @@ pub fn remains(folder: &Path, run: &RunId) -> Vec<Entry> {
     let path = folder.join(Journal::FILE);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(connection) = Connection::open_with_flags(&path, flags) else { return Vec::new() };
-    let journal = Journal { run: run.clone(), path, connection, next: 1 };
+    let journal = Journal { run: run.clone(), path, connection, next: 1, epoch: None };
     let (mut found, mut missing) = (Vec::new(), 0);
     for seq in 1..MOST {
         let body = journal.connection.query_row("select body from event where seq = ?1", [seq], |row| row.get::<_, String>(0));

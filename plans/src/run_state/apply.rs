@@ -313,9 +313,10 @@ impl RunState {
         let Some(record) = self.any_record(&key.task) else { return Ok(()) };
         record.left = Some(commit.clone());
         leave(record, key.attempt);
-        record.finished = Some(key.attempt);
         record.report = Some(report.clone());
+        // What finished after somebody wanted it done anew is not what they want.
         if matches!(record.state, TaskState::Finished { .. }) {
+            record.finished = Some(key.attempt);
             self.queue.push_back(key.task.clone());
         }
         Ok(())

@@ -81,6 +81,7 @@ pub fn edits(edits: &Value) -> Turn {
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     planner: BTreeMap<u32, Vec<Turn>>,
+    mender: Vec<Turn>,
     tasks: BTreeMap<String, BTreeMap<u32, Vec<Turn>>>,
 }
 
@@ -97,11 +98,24 @@ impl Script {
         self
     }
 
+    /// Every conversation in which the planner is to mend a plan, whatever its number: how many there were before depends on where a process
+    /// was killed.
+    #[must_use]
+    pub fn mender(mut self, turns: impl IntoIterator<Item = Turn>) -> Self {
+        self.mender = turns.into_iter().collect();
+        self
+    }
+
     /// An attempt at a task.
     #[must_use]
     pub fn worker(mut self, task: &str, attempt: u32, turns: impl IntoIterator<Item = Turn>) -> Self {
         self.tasks.entry(task.to_owned()).or_default().insert(attempt, turns.into_iter().collect());
         self
+    }
+
+    /// The turn of a planner that is to mend a plan, if the script has such turns.
+    pub(super) fn mending(&self, turn: usize) -> Option<&Turn> {
+        self.mender.get(turn)
     }
 
     /// The turn, counted from 0; `task` is none for the planner.

@@ -294,7 +294,9 @@ impl Inner {
         let begun = *self.begun.entry((asked.task.clone(), asked.attempt)).or_insert(turns);
         // A conversation that was made shorter has fewer answers than turns.
         let turn = asked.turn.map_or_else(|| turns - begun, |turn| turn - 1);
-        let next = self.script.turn(asked.task.as_deref(), asked.attempt, turn).cloned();
+        let mends = asked.task.is_none() && asked.body["tools"].to_string().contains("edit_plan");
+        let mending = self.script.mending(turn).filter(|_| mends);
+        let next = mending.or_else(|| self.script.turn(asked.task.as_deref(), asked.attempt, turn)).cloned();
         (turn, self.fault(asked, turn), next)
     }
 

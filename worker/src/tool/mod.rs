@@ -45,7 +45,7 @@ pub use self::{
     guard::{ScopeGuard, Strayed, outside},
     schema::{Shape, object},
     scope_request::{LiveScope, ScopeAnswer, ScopeOffice},
-    sets::{ReadTools, WorkerPlace, WorkerTools},
+    sets::{ReadTools, WorkerPlace, WorkerTools, worker_specs},
 };
 
 /// A tool as a model sees it.

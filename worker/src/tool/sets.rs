@@ -82,7 +82,7 @@ impl ReadTools {
     pub fn new(root: PathBuf, spill_dir: PathBuf, secrecy: Arc<Secrecy>) -> io::Result<Self> {
         let tree = Tree::new(root, spill_dir)?;
         let files = Arc::new(Files { tree, versions: Versions::default(), secrecy, longest: usize::MAX });
-        Ok(Self { files, specs: vec![list::spec(), search::spec(), read::spec()] })
+        Ok(Self { files, specs: read_specs() })
     }
 
     /// The same with results of at most so many bytes. To be said before anything is called.
@@ -122,6 +122,24 @@ impl Toolbox for ReadTools {
             }
         })
     }
+}
+
+fn read_specs() -> Vec<ToolSpec> {
+    vec![list::spec(), search::spec(), read::spec()]
+}
+
+/// The tools of a worker as a model sees them, in their order.
+pub fn worker_specs() -> Vec<ToolSpec> {
+    let own = [
+        edit::spec(),
+        write::write_spec(),
+        write::move_spec(),
+        write::delete_spec(),
+        command::spec(),
+        scope_request::spec(),
+        finish::spec(),
+    ];
+    read_specs().into_iter().chain(own).collect()
 }
 
 /// Where a worker works, and whom it asks.
@@ -169,16 +187,7 @@ impl WorkerTools {
     pub fn new(place: WorkerPlace) -> io::Result<Self> {
         let read = ReadTools::new(place.root, place.spill_dir, place.secrecy)?.showing(place.longest_result);
         let workspace = Arc::new(Workspace { files: Arc::clone(&read.files), scope: place.scope });
-        let own = [
-            edit::spec(),
-            write::write_spec(),
-            write::move_spec(),
-            write::delete_spec(),
-            command::spec(),
-            scope_request::spec(),
-            finish::spec(),
-        ];
-        let specs = read.specs().into_iter().chain(own).collect();
+        let specs = worker_specs();
         let WorkerPlace { shell, guard, office, acceptance, clearance, .. } = place;
         let cleared = ClearedFiles::default();
         Ok(Self { read, workspace, shell, guard, office, acceptance, clearance, cleared, specs })
