@@ -144,6 +144,13 @@ struct Origin {
     snapshot: bool,
 }
 
+/// A re-plan without an answer so far.
+#[derive(Debug, Clone, PartialEq)]
+struct Unanswered {
+    /// What a person wanted of it; none where it is the run's own.
+    wish: Option<String>,
+}
+
 /// How a task comes to more scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Widening {
@@ -183,8 +190,10 @@ pub struct RunState {
     /// How many of them a person wanted.
     replans_wanted: u32,
     replanning: bool,
-    /// What a person wants of the planner, if they want it asked.
+    /// What a person wants of the planner, if they want it asked and it has not been yet.
     replan_wanted: Option<String>,
+    /// The re-plan that was begun and is not answered, if there is one: also when the run has been halted meanwhile.
+    unanswered: Option<Unanswered>,
     paused: bool,
     cancelling: bool,
     over_budget: Option<String>,

@@ -224,7 +224,8 @@ impl RunState {
             return Vec::new();
         }
         let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.out_of_time || self.queue.is_empty());
-        let hopeless = self.replans_left() == 0 || closing;
+        // A re-plan that a person wants may still find a way.
+        let hopeless = (self.replans_left() == 0 && self.replan_wanted.is_none()) || closing;
         let end = |(at, record): (usize, &TaskRecord)| {
             let (end, why) = self.end_of(at, record, closing, hopeless)?;
             Some(Owed::EndTask { task: record.id.clone(), end, why })

@@ -185,10 +185,13 @@ impl Checks {
         if let Some(commit) = commit {
             self.ended.insert(key.clone(), commit.clone());
         }
+        if let Outcome::Done { .. } = outcome {
+            self.done.insert(key.clone());
+        }
         let seen = self.seen(&key.task);
         let counts = key.attempt.0 >= seen.wanted_since;
         match outcome {
-            Outcome::Done { .. } => drop(self.done.insert(key.clone())),
+            Outcome::Done { .. } => {}
             Outcome::Unavailable { .. }
             | Outcome::OverBudget
             | Outcome::Cancelled
@@ -198,6 +201,7 @@ impl Checks {
             }
             _ => seen.tries += u32::from(counts),
         }
+        assert!(record.tries <= seen.tries, "I9: the end of {key} counts against a task that was begun anew since");
     }
 
     fn land(&mut self, key: &AttemptKey, commit: &CommitId, state: &RunState, git: &Git) {

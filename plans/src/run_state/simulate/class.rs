@@ -36,7 +36,7 @@ impl Class {
     pub(super) fn floor(self) -> f64 {
         match self {
             Self::Quiet | Self::Dying | Self::Peopled => 1.0,
-            Self::Rough => 0.4,
+            Self::Rough => 0.25,
             Self::Tight | Self::Wild => 0.0,
         }
     }
@@ -75,7 +75,7 @@ impl Class {
     pub(super) fn orders(self) -> u32 {
         match self {
             Self::Peopled => 12,
-            Self::Wild => 10,
+            Self::Wild => 18,
             _ => 0,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an order that the state refuses leaves it as it was, and is not journaled.
 
-use shared::Attempt;
+use shared::{Attempt, TaskId};
 
 use super::{
     planner::because,
@@ -31,7 +31,9 @@ pub(super) enum Order {
 
 /// Orders that take nothing out of the run.
 const KIND: [Order; 6] = [Order::Pause, Order::Steer, Order::Retry, Order::RetryFrom, Order::ReplanNow, Order::MoreWorkers];
-const WILD: [Order; 10] = [
+const WILD: [Order; 12] = [
+    Order::Pause,
+    Order::Pause,
     Order::Pause,
     Order::Steer,
     Order::Retry,
@@ -53,7 +55,7 @@ impl World {
             let at = self.random.u64(1..14_400);
             self.clock.put(at, Due::Person(order));
             if order == Order::Pause {
-                let until = at + self.random.u64(1..3_600);
+                let until = at + self.random.u64(1..7_200);
                 self.clock.put(until, Due::Person(Order::Unpause));
             }
         }
@@ -68,7 +70,7 @@ impl World {
     }
 
     pub(super) fn person(&mut self, order: &Order) -> Step {
-        let Some(task) = self.some_task() else { return Ok(()) };
+        let task = self.some_task().unwrap_or_else(|| TaskId::new("nobody").unwrap());
         let number = self.journal.len();
         let event = match order {
             Order::Pause => Event::RunPaused,

@@ -146,7 +146,7 @@ impl World {
         let Some(job) = self.process.crew.get_mut(key).filter(|job| !job.stopping) else { return };
         job.stopping = true;
         self.process.reserved -= std::mem::take(&mut job.reserved);
-        let wins = job.turns_left <= 1 && self.random.bool();
+        let wins = self.random.u32(0..4) == 0;
         if wins {
             job.stopping = false;
             job.turns_left = 0;
