@@ -177,7 +177,7 @@ impl World {
     /// The process is gone: what its workers have written is still in their worktrees.
     pub(super) fn leave_files(&mut self) {
         for (key, job) in std::mem::take(&mut self.process.crew) {
-            let half = Change { proved: false, right: false, ..self.change(&key, &job) };
+            let half = Change { proved: false, ..self.change(&key, &job) };
             self.keep(&key, &job, Some(half));
         }
     }
@@ -190,10 +190,10 @@ impl World {
         Change { key: key.clone(), spec: job.spec.clone(), files, right: true, proved: true, saw }
     }
 
-    /// What the harness observes, and what the attempt made.
+    /// What the harness observes, and what the attempt made. Half of it need not be red: nothing but the harness keeps it from landing.
     fn judge(&mut self, key: &AttemptKey, job: &Job) -> (Outcome, Option<Change>) {
         let made = self.change(key, job);
-        let half = Change { proved: false, right: false, ..made.clone() };
+        let half = Change { proved: false, ..made.clone() };
         let exhausted = |limit| (Outcome::Exhausted { limit, last: String::new() }, Some(half.clone()));
         if job.broke {
             return (Outcome::OverBudget, Some(half));
