@@ -11,7 +11,7 @@ use shared::{Attempt, AttemptKey, Outcome, Report, TaskId};
 use super::{Continuation, Origin, Phase, RunState, TaskRecord, Trail, Widening};
 use crate::{
     Plan, WorkerKind,
-    event::{CommitId, Entry, Event, RunStatus, TaskEnd},
+    event::{Author, CommitId, Entry, Event, RunStatus, TaskEnd},
     evidence::Setback,
     schedule,
     spending::{Spending, Turn},
@@ -143,7 +143,8 @@ impl RunState {
             | Event::GatePassed { .. }
             | Event::TaskLanded { .. } => self.apply_landing(event),
             Event::PlanRevised { revision, replan, plan, fresh, .. } => {
-                self.revise(*revision, plan, fresh)?;
+                let author = if replan.is_some() { Author::Planner } else { Author::Person };
+                self.revise(*revision, plan, fresh, author)?;
                 if replan.is_some() {
                     self.replan_is_over();
                 }
@@ -315,7 +316,7 @@ impl RunState {
         Ok(())
     }
 
-    fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId]) -> Result<(), IllegalEvent> {
+    fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId], author: Author) -> Result<(), IllegalEvent> {
         let before = self.plan.clone();
         let changed = |id: &TaskId| before.as_ref().and_then(|before| before.get(id)) != plan.get(id);
         if let Some(lost) = self.tasks.iter().find(|record| record.state.is_settled() && changed(&record.id)) {
@@ -327,17 +328,31 @@ impl RunState {
             let mut record = known.remove(&task.id).unwrap_or_else(|| TaskRecord::new(task.id.clone()));
             if fresh.contains(&task.id) && !record.state.is_settled() {
                 renew(&mut record);
+                // A person's word stands until a person says otherwise.
+                record.given_up &= author != Author::Person;
                 self.queue.retain(|queued| queued != &task.id);
             }
             self.tasks.push(record);
         }
-        self.gone = known.into_values().map(drop_from_plan).collect();
+        self.gone = known.into_values().map(|record| drop_from_plan(record, author)).collect();
         self.gone.sort_by(|a, b| a.id.cmp(&b.id));
         self.queue.retain(|queued| plan.get(queued).is_some());
         self.remaining = schedule::remaining(plan);
         self.revision = revision;
         self.plan = Some(plan.clone());
+        self.bring_back(plan);
         Ok(())
+    }
+
+    /// What had ended only because of a task that it waited for is tried once more where it waits for none any more that has ended.
+    fn bring_back(&mut self, plan: &Plan) {
+        for &at in plan.topological() {
+            let is_lost = |before: usize| matches!(self.tasks[before].state, TaskState::Ended { .. });
+            let is_dropped = matches!(self.tasks[at].state, TaskState::Ended { end: TaskEnd::Dropped });
+            if is_dropped && !self.tasks[at].given_up && !plan.dependencies(at).any(is_lost) {
+                renew(&mut self.tasks[at]);
+            }
+        }
     }
 
     fn resume(&mut self, settings: &crate::event::Settings, only: &[TaskId]) -> Result<(), IllegalEvent> {
@@ -444,12 +459,16 @@ pub(super) fn renew(record: &mut TaskRecord) {
     (record.tries, record.conflicts, record.continuation, record.finished) = (0, 0, None, None);
 }
 
-fn drop_from_plan(mut record: TaskRecord) -> TaskRecord {
+fn drop_from_plan(mut record: TaskRecord, author: Author) -> TaskRecord {
+    let is_news = !matches!(record.state, TaskState::Ended { .. });
     record.state = match record.state {
         TaskState::Running { attempt, .. } => TaskState::Running { attempt, unwanted: true },
         TaskState::Ended { end } => TaskState::Ended { end },
         _ => TaskState::Ended { end: TaskEnd::Dropped },
     };
-    "a re-plan removed it".clone_into(&mut record.why);
+    if is_news {
+        let who = if author == Author::Person { "a person" } else { "a re-plan" };
+        record.why = format!("{who} removed it");
+    }
     record
 }
