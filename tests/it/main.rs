@@ -7,6 +7,7 @@ mod approvals;
 mod budget;
 mod chaos;
 mod cli;
+mod edits;
 mod map;
 mod merge;
 mod models;

@@ -9,7 +9,7 @@
 mod session;
 mod tools;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use kameo::{
     Actor,
@@ -25,7 +25,6 @@ use plans::{
     file,
 };
 use serde_json::Value;
-use shared::TaskId;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use worker::model::Model;

@@ -89,7 +89,6 @@ impl RunState {
             flaky: Vec::new(),
             replans: 0,
             replans_wanted: 0,
-            replanning: false,
             replan_wanted: None,
             unanswered: None,
             paused: false,
@@ -221,7 +220,7 @@ impl RunState {
             }
             Event::RunHalted { why } => {
                 self.halted.get_or_insert_with(|| why.clone());
-                self.replanning = false;
+                self.leave_replan();
             }
             Event::RunEnded { status, .. } => self.phase = Phase::Over(*status),
             _ => {}

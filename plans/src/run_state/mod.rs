@@ -149,6 +149,8 @@ struct Origin {
 struct Unanswered {
     /// What a person wanted of it; none where it is the run's own.
     wish: Option<String>,
+    /// Whether somebody is at it: not after the run was halted.
+    is_being_made: bool,
 }
 
 /// How a task comes to more scope.
@@ -189,7 +191,6 @@ pub struct RunState {
     replans: u32,
     /// How many of them a person wanted.
     replans_wanted: u32,
-    replanning: bool,
     /// What a person wants of the planner, if they want it asked and it has not been yet.
     replan_wanted: Option<String>,
     /// The re-plan that was begun and is not answered, if there is one: also when the run has been halted meanwhile.
@@ -288,7 +289,7 @@ impl RunState {
 
     /// Whether a re-plan is being made.
     pub fn is_replanning(&self) -> bool {
-        self.replanning
+        self.unanswered.as_ref().is_some_and(|replan| replan.is_being_made)
     }
 
     /// Whether somebody asked the run to stop.

@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Where a wish stands among others.
+#[derive(Clone, Copy)]
 enum Place {
     First,
     Last,
@@ -59,19 +60,25 @@ impl RunState {
     /// The wish is the re-plan's now: one that is said while the planner thinks is for the next.
     pub(super) fn begin_replan(&mut self, number: u32) {
         let wish = self.replan_wanted.take();
-        (self.replans, self.replanning) = (number, true);
+        self.replans = number;
         self.replans_wanted += u32::from(wish.is_some());
-        self.unanswered = Some(Unanswered { wish });
+        self.unanswered = Some(Unanswered { wish, is_being_made: true });
     }
 
     pub(super) fn replan_is_over(&mut self) {
-        (self.replanning, self.unanswered) = (false, None);
+        self.unanswered = None;
+    }
+
+    /// Nobody waits for its answer any more.
+    pub(super) fn leave_replan(&mut self) {
+        if let Some(replan) = &mut self.unanswered {
+            replan.is_being_made = false;
+        }
     }
 
     /// One that a process has begun and not ended is begun again, with the same wish, and counts once.
     pub(super) fn take_back_replan(&mut self) {
-        self.replanning = false;
-        let Some(Unanswered { wish }) = self.unanswered.take() else { return };
+        let Some(Unanswered { wish, .. }) = self.unanswered.take() else { return };
         self.replans = self.replans.saturating_sub(1);
         if let Some(wish) = wish {
             self.replans_wanted = self.replans_wanted.saturating_sub(1);

@@ -235,7 +235,9 @@ impl Checks {
                 "{id} is dropped and forgotten"
             );
         }
-        fresh.iter().for_each(|task| self.renew(task));
+        for task in fresh {
+            self.renew(task);
+        }
         if matches!(event, Event::PlanRevised { replan: Some(_), .. }) {
             self.end_replan();
         }

@@ -59,10 +59,10 @@ impl UnderWay {
 }
 
 impl World {
-    pub(super) fn land(&mut self, finished: Vec<Finished>) -> Step {
+    pub(super) fn land(&mut self, finished: &[Finished]) -> Step {
         let onto = self.state.tip().clone();
-        self.announce(&finished, &onto)?;
-        let batch = self.prove(&finished, onto);
+        self.announce(finished, &onto)?;
+        let batch = self.prove(finished, onto);
         assert!(self.process.under_way.first.is_none(), "two batches at once");
         self.process.under_way.first = Some(batch);
         Ok(())

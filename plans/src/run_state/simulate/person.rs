@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    pub(super) fn person(&mut self, order: &Order) -> Step {
+    pub(super) fn person(&mut self, order: Order) -> Step {
         let task = self.some_task().unwrap_or_else(|| TaskId::new("nobody").unwrap());
         let number = self.journal.len();
         let event = match order {
@@ -97,7 +97,7 @@ impl World {
                 if self.state.phase() != Phase::Underway {
                     return Ok(());
                 }
-                let change = if *order == Order::Drop { Change::Drop { task } } else { self.edit(task) };
+                let change = if order == Order::Drop { Change::Drop { task } } else { self.edit(task) };
                 return self.revise(None, &[because(change)]);
             }
             Order::Cancel => {

@@ -24,7 +24,7 @@ fn world(seed: u64, told: bool) -> World {
     let mut random = fastrand::Rng::with_seed(seed ^ 0x5EED);
     let first = started(class.settings(&mut random));
     let state = RunState::begin(&first).unwrap();
-    let truth = Truth::random(&class.plan(seed), &mut random, class.odds());
+    let truth = Truth::random(&Class::plan(seed), &mut random, class.odds());
     let (kills_left, reopens_left) = (class.kills(&mut random), u32::from(class.is_wild()) * 2);
     let git = Git::new(&CommitId("base".to_owned()));
     let (journal, process, checks) = (Vec::new(), Process::default(), Checks::default());

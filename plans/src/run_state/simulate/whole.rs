@@ -60,6 +60,7 @@ impl Due {
 
 /// What the process is at and would lose with its life.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that it is at or not")]
 pub(super) struct Process {
     pub(super) alive: bool,
     pub(super) crew: BTreeMap<AttemptKey, Job>,
@@ -217,7 +218,7 @@ impl World {
                 self.record(Event::BudgetReached { why: "minutes".to_owned(), stop: true })?;
                 self.interrupt()
             }
-            Due::Person(order) => self.person(&order),
+            Due::Person(order) => self.person(order),
             Due::Killed if self.kills_left == 0 => Ok(()),
             Due::Killed => {
                 self.kills_left -= 1;
@@ -266,7 +267,7 @@ impl World {
             }
             Owed::Stop { key } => self.stop(&key),
             Owed::Start { key, continuation } => return self.start(key, continuation).map(|()| true),
-            Owed::Land { batch } => return self.land(batch).map(|()| true),
+            Owed::Land { batch } => return self.land(&batch).map(|()| true),
             Owed::Replan { number, causes, comment } => {
                 self.checks.replan_is_owed(comment.as_deref());
                 self.record(Event::ReplanStarted { number, causes: causes.clone() })?;
@@ -286,7 +287,7 @@ impl World {
 
     fn drafted(&mut self) -> Step {
         self.process.drafting = false;
-        let (revision, plan) = (self.state.revision() + 1, Box::new(self.class.plan(self.seed)));
+        let (revision, plan) = (self.state.revision() + 1, Box::new(Class::plan(self.seed)));
         self.record(Event::PlanProposed { revision, plan, author: Author::Planner, warnings: Vec::new() })
     }
 

@@ -175,7 +175,8 @@ fn each_edit_of_a_re_plan_on_a_task_in_each_state() {
             landed      b landed; c running
             failed      refused: ended
             given up    refused: given-up
-    "#]].assert_eq(&table(Some(1)));
+    "#]]
+    .assert_eq(&table(Some(1)));
 }
 
 #[test]
@@ -190,5 +191,6 @@ fn what_a_person_gave_up_a_person_takes_up_again() {
             given up    b waiting; c waiting
             given up    b waiting; c waiting
             given up    refused: ended
-            given up    refused: ended"#]].assert_eq(&differing.join("\n"));
+            given up    refused: ended"#]]
+    .assert_eq(&differing.join("\n"));
 }
