@@ -18,7 +18,7 @@ use shared::{Glob, Limits, Network, Scope, TaskId};
 use crate::{
     approval::PathRules,
     catalogue::Catalogue,
-    edit::{self, PlanEdit, Revised},
+    edit::{self, PlanEdit, Progress, Revised},
     file::Reading,
     lint::{self, Checked, GateRule, HostRule, LintRules},
     plan::{Gate, Plan, PlanDraft},
@@ -102,23 +102,18 @@ impl PlanRules {
     }
 
     /// A plan after a re-plan's edits. The gate stays what it was; of what has landed nothing is found fault with any more.
-    pub fn mended(
-        &self,
-        plan: &Plan,
-        edits: &[PlanEdit],
-        settled: &BTreeSet<TaskId>,
-        survey: &Survey,
-    ) -> Result<Revised, Vec<Problem>> {
+    pub fn mended(&self, plan: &Plan, edits: &[PlanEdit], progress: &Progress, survey: &Survey) -> Result<Revised, Vec<Problem>> {
         if edits.is_empty() {
             let message =
                 "there is no edit; nothing would change. If nothing can be done, `drop` the tasks that cannot land".to_owned();
             return Err(vec![error(Place::Path("edits".to_owned()), "no-edits", message)]);
         }
-        let revised = edit::apply(plan, edits, settled)?;
+        let revised = edit::apply(plan, edits, progress)?;
+        let settled = progress.settled();
         let errors: Vec<Problem> = lint::lint(&revised.plan, survey, &self.lint_rules())
             .into_iter()
             .chain(self.strangers(plan, &revised.plan))
-            .filter(|problem| problem.is_error() && !is_about(problem, settled))
+            .filter(|problem| problem.is_error() && !is_about(problem, &settled))
             .collect();
         if errors.is_empty() { Ok(revised) } else { Err(errors) }
     }
@@ -364,13 +359,14 @@ mod tests {
         let tight = PlanRules { run_limits: Limits { tokens: Some(500), ..Limits::default() }, ..rules(true, false) };
         let new = json!({ "id": "b", "title": "B", "instructions": "do", "write": ["b"], "verify": ["true"] });
         let edits = edit::read_edits(&json!({ "edits": [{ "edit": "add", "new": new, "because": "needed" }] })).unwrap();
-        let refused = tight.mended(&plan, &edits, &BTreeSet::new(), &survey).unwrap_err();
+        let refused = tight.mended(&plan, &edits, &Progress::default(), &survey).unwrap_err();
         assert_eq!(refused.iter().map(|problem| problem.rule).collect::<Vec<_>>(), ["bad-limit"]);
-        let settled = BTreeSet::from([TaskId::new("a").unwrap()]);
+        let settled = Progress::from(BTreeSet::from([TaskId::new("a").unwrap()]));
         let models: Option<Arc<dyn Catalogue>> = Some(Arc::new(Any));
         let strange = json!({ "edits": [{ "edit": "rewrite", "task": "a", "model": "p/m", "because": "b" }] });
         let strange = edit::read_edits(&strange).unwrap();
-        let refused = PlanRules { models, ..rules(true, false) }.mended(&plan, &strange, &BTreeSet::new(), &survey).unwrap_err();
+        let refused =
+            PlanRules { models, ..rules(true, false) }.mended(&plan, &strange, &Progress::default(), &survey).unwrap_err();
         assert_eq!(refused.iter().map(|problem| problem.rule).collect::<Vec<_>>(), ["stranger-model"]);
         assert_eq!(tight.mended(&plan, &edits, &settled, &survey).unwrap().plan.tasks().len(), 2);
         assert_eq!(tight.mended(&plan, &[], &settled, &survey).unwrap_err()[0].rule, "no-edits");

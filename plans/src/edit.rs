@@ -12,6 +12,7 @@
 mod apply;
 mod diff;
 mod forgive;
+mod progress;
 mod read;
 mod replace;
 mod schema;
@@ -32,6 +33,7 @@ use crate::{
 
 pub use apply::apply;
 pub use diff::diff;
+pub use progress::Progress;
 pub use read::read_edits;
 pub use replace::replace;
 pub use schema::edit_plan_schema;

@@ -97,7 +97,6 @@ impl TaskState {
         let state = self.name();
         Ok(match (self, step) {
             (T::Waiting, S::Start(attempt)) => T::Running { attempt, unwanted: false },
-            (T::Waiting, S::Reuse(attempt, commit)) => T::Finished { attempt, commit },
             (T::Running { attempt, unwanted: false }, S::Finish(ended, commit)) if attempt == ended => {
                 T::Finished { attempt, commit }
             }
@@ -114,7 +113,9 @@ impl TaskState {
             (T::Landing { attempt, passed: Some(passed), .. }, S::Landed(at, commit)) if attempt == at && passed == commit => {
                 T::Landed { commit }
             }
-            (T::Landing { attempt, commit, .. }, S::PutBack) => T::Finished { attempt, commit },
+            (T::Waiting, S::Reuse(attempt, commit)) | (T::Landing { attempt, commit, .. }, S::PutBack) => {
+                T::Finished { attempt, commit }
+            }
             (T::Running { attempt, .. }, S::Renew) => T::Running { attempt, unwanted: true },
             (T::Waiting | T::Finished { .. } | T::InTrouble { .. } | T::Ended { .. }, S::Renew) => T::Waiting,
             (T::Waiting | T::Finished { .. } | T::InTrouble { .. }, S::End(end)) => T::Ended { end },

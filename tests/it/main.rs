@@ -8,6 +8,7 @@ mod budget;
 mod chaos;
 mod cli;
 mod crash;
+mod edits;
 mod map;
 mod merge;
 mod models;

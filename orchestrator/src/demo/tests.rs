@@ -225,8 +225,8 @@ fn last_call(turns: &Value) -> &Value {
 /// The plan after the re-plan, when all that `no-default` waits for has landed.
 fn mended(script: &Value) -> Plan {
     let edits = edit::read_edits(&last_call(&script["planner"]["2"])["arguments"]).unwrap();
-    let landed = ["currency", "invoice", "tax", "report"].into_iter().map(id).collect();
-    edit::apply(&script::plan(), &edits, &landed).unwrap().plan
+    let landed: std::collections::BTreeSet<_> = ["currency", "invoice", "tax", "report"].into_iter().map(id).collect();
+    edit::apply(&script::plan(), &edits, &landed.into()).unwrap().plan
 }
 
 /// Makes the changes of an attempt, as the tools would: what is replaced is there exactly once, and in the task's scope.

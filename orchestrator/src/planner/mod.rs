@@ -9,7 +9,7 @@
 mod session;
 mod tools;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use kameo::{
     Actor,
@@ -25,7 +25,6 @@ use plans::{
     file,
 };
 use serde_json::Value;
-use shared::TaskId;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use worker::model::Model;
@@ -93,8 +92,8 @@ pub struct Mend {
     pub plan: Plan,
     /// The tip of the run branch.
     pub tip: CommitId,
-    /// What has landed or is landing: not to be changed.
-    pub settled: BTreeSet<TaskId>,
+    /// How far the tasks have come: what has landed or is landing is not to be changed.
+    pub progress: edit::Progress,
     /// How every task stands, and what stopped those in trouble.
     pub evidence: String,
     /// What a person said of an earlier answer.
@@ -132,8 +131,8 @@ impl Desk {
     }
 
     async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
-        let (desk, plan, landed) = (self.clone(), mend.plan.clone(), mend.settled.clone());
-        let judge = move |arguments: &Value| desk.judge_edits(&plan, &landed, arguments);
+        let (desk, plan, progress) = (self.clone(), mend.plan.clone(), mend.progress.clone());
+        let judge = move |arguments: &Value| desk.judge_edits(&plan, &progress, arguments);
         let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
         let tool = tools::edit_plan();
         self.converse(&mend.tip, Conversation { errand, tool, judge: Box::new(judge) }).await
@@ -143,9 +142,9 @@ impl Desk {
         self.site.rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
     }
 
-    fn judge_edits(&self, plan: &Plan, landed: &BTreeSet<TaskId>, arguments: &Value) -> Judged<Mended> {
+    fn judge_edits(&self, plan: &Plan, progress: &edit::Progress, arguments: &Value) -> Judged<Mended> {
         let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
-        let mended = self.site.rules.mended(plan, &edits, landed, &self.site.survey);
+        let mended = self.site.rules.mended(plan, &edits, progress, &self.site.survey);
         mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
     }
 }

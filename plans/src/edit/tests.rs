@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::TaskId;
 
-use super::{PlanEdit, apply, diff, edit_plan_schema, read_edits};
+use super::{PlanEdit, Progress, apply, diff, edit_plan_schema, read_edits};
 use crate::{
     arbitrary,
     file::{submit_plan_schema, write_json},
@@ -40,7 +40,7 @@ fn ids(ids: &[TaskId]) -> String {
 fn check(landed: &[&str], edits: &Value, expected: &Expect) {
     let landed: BTreeSet<TaskId> = landed.iter().map(|id| TaskId::new(id).unwrap()).collect();
     let old = plan(BASE);
-    let revised = read_edits(&json!({ "edits": edits })).and_then(|edits| apply(&old, &edits, &landed));
+    let revised = read_edits(&json!({ "edits": edits })).and_then(|edits| apply(&old, &edits, &landed.clone().into()));
     expected.assert_eq(&match revised {
         Err(problems) => listed(&problems),
         Ok(revised) => {
@@ -285,8 +285,8 @@ fn what_has_landed_or_is_not_there_is_refused_all_at_once() {
         ]),
         &expect![[r#"
             error[landed] edits[0].task: `money` has landed and stays as it is; add a task that depends on it
-            error[unknown-task] edits[1].task: `apis` is not in the plan, or an edit before this took it out; did you mean `api`?
-            error[unknown-task] edits[2].before: `nobody` is not in the plan, or an edit before this took it out; name one that is
+            error[unknown-task] edits[1].task: `apis` is not in the plan; did you mean `api`?
+            error[unknown-task] edits[2].before: `nobody` is not in the plan; name one that is
             error[landed] edits[3].after: `money` has landed and stays as it is; add a task that depends on it
             error[no-change] edits[4].write: this widens `ui` by nothing; name a pattern
             error[no-change] edits[5].task: this rewrites nothing of `ui`; say what, or use `retry`
@@ -306,7 +306,7 @@ fn what_comes_out_has_to_be_a_plan() {
             { "edit": "add", "new": new_task("ui", "elsewhere", &["nowhere"]), "because": "b" },
         ]),
         &expect![[r#"
-            error[duplicate-id] task ui, id: the id `ui` is used twice; rename one of the tasks
+            error[duplicate-id] edits[2].new.id: `ui` is in the plan already; `rewrite` it, or choose another id
             error[unknown-dependency] task ui, depends_on: `ui` depends on `nowhere`, which is not in the plan; add that task, or take it out of `depends_on`
             error[overlap] task ui, write: `api` owns `api/**` and `ui` owns `api/x.rs`, and neither waits for the other; order them with `depends_on`, narrow one, or move the file to `shared` in both
             error[cycle] task api, depends_on: these tasks wait for each other: `api`, `docs`; remove one of their `depends_on`
@@ -363,7 +363,7 @@ fn no_edit_gives_the_hosts_network_to_a_task_that_replaces_none_that_had_it() {
     };
     let of = |plan: &Plan| {
         let edits = read_edits(&edits("api", "ui")).unwrap();
-        listed(&apply(plan, &edits, &BTreeSet::new()).unwrap_err())
+        listed(&apply(plan, &edits, &Progress::default()).unwrap_err())
     };
     let mut draft = plan(BASE).draft().clone();
     expect![[r#"
@@ -372,9 +372,9 @@ fn no_edit_gives_the_hosts_network_to_a_task_that_replaces_none_that_had_it() {
         error[host-network] edits[2].into.network: `both` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
         error[host-network] edits[3].network: `money` asks for the host's network, which only a plan that a person reviews can; leave `network` out, and let its commands do with what the repository and the machine hold
     "#]].assert_eq(&of(&Plan::new(draft.clone()).unwrap()));
-    draft.tasks.iter_mut().for_each(|task| task.network = shared::Network::Host);
+    draft.tasks.iter_mut().filter(|task| task.id.as_str() != "money").for_each(|task| task.network = shared::Network::Host);
     let left = of(&Plan::new(draft).unwrap());
-    assert!(left.lines().count() == 1 && left.contains("edits[0]"), "{left}");
+    assert!(left.lines().count() == 2 && left.contains("edits[0]") && left.contains("edits[3]"), "{left}");
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn a_model_is_rewritten_and_stays_with_work_that_is_cut_or_put_together() {
         { "edit": "split", "task": "api", "into": [new_task("one", "api/one", &[]), named], "because": "b" },
         { "edit": "merge", "tasks": ["ui", "docs"], "into": new_task("both", "both/**", &[]), "because": "b" },
         { "edit": "rewrite", "task": "money", "model": "p/weak", "because": "b" }] });
-    let revised = apply(&Plan::new(draft).unwrap(), &read_edits(&edits).unwrap(), &BTreeSet::new()).unwrap();
+    let revised = apply(&Plan::new(draft).unwrap(), &read_edits(&edits).unwrap(), &Progress::default()).unwrap();
     let models = revised.plan.tasks().iter().map(|task| format!("{} {}", task.id, task.model.as_deref().unwrap_or("-")));
     assert_eq!(models.collect::<Vec<_>>(), ["money p/weak", "one p/strong", "two p/other", "both p/strong"]);
 }
@@ -408,6 +408,34 @@ fn an_edit_is_journaled_in_the_form_that_a_model_sends() {
     let text = serde_json::to_string(&read).unwrap();
     assert_eq!(serde_json::from_str::<Vec<PlanEdit>>(&text).unwrap(), read);
     assert!(serde_json::from_str::<PlanEdit>(r#"{"edit": "retry", "task": "A", "because": "b"}"#).is_err());
+}
+
+#[test]
+fn edits_that_contradict_each_other_or_change_nothing_are_refused_all_at_once() {
+    check(
+        &["money"],
+        &json!([
+            { "edit": "retry", "task": "api", "because": "b" },
+            { "edit": "drop", "task": "api", "because": "b" },
+            { "edit": "merge", "tasks": ["api", "ui"], "into": new_task("money", "x", &[]), "because": "b" },
+            { "edit": "rewrite", "task": "ui", "title": "t", "because": "b" },
+            { "edit": "order", "before": "api", "after": "docs", "because": "b" },
+            { "edit": "order", "before": "docs", "after": "docs", "because": "b" },
+            { "edit": "order", "before": "ui", "after": "docs", "because": "b" },
+            { "edit": "widen", "task": "docs", "write": ["docs/**"], "because": "b" },
+            { "edit": "split", "task": "docs", "because": "b",
+              "into": [new_task("docs", "docs/a", &[]), new_task("money", "docs/b", &[])] },
+        ]),
+        &expect![[r#"
+            error[contradiction] edits[0].task: edits[1] takes `api` out of the plan; keep one of the two edits
+            error[contradiction] edits[2].tasks: edits[1] takes `api` out of the plan; keep one of the two edits
+            error[contradiction] edits[3].task: edits[2] takes `ui` out of the plan; keep one of the two edits
+            error[contradiction] edits[4].before: edits[1] takes `api` out of the plan; keep one of the two edits
+            error[no-change] edits[5].after: `docs` cannot wait for itself; name two tasks
+            error[no-change] edits[7].write: `docs` may write all of this already; use `retry` if it is to be tried again as it is
+            error[duplicate-id] edits[8].into[1].id: `money` is in the plan already and stays as it is; choose another id
+        "#]],
+    );
 }
 
 /// Strict means: every object closed, and each of its properties required.

@@ -11,7 +11,7 @@ use shared::{Attempt, AttemptKey, Outcome, Report, TaskId};
 use super::{Continuation, Origin, Phase, RunState, TaskRecord, Trail, Widening};
 use crate::{
     Plan, WorkerKind,
-    event::{CommitId, Entry, Event, RunStatus, TaskEnd},
+    event::{Author, CommitId, Entry, Event, RunStatus, TaskEnd},
     evidence::Setback,
     schedule,
     spending::{Spending, Turn},
@@ -49,6 +49,9 @@ pub enum IllegalEvent {
     /// A person's order came too late.
     #[error("`{0}` has landed, is landing or is over already")]
     TooLate(TaskId),
+    /// A person wants a task to go on from an attempt that there never was.
+    #[error("there is no attempt {0}")]
+    UnknownAttempt(AttemptKey),
     /// A scope was widened that another task owns.
     #[error("a scope was granted that cannot be: {0}")]
     Grant(String),
@@ -86,8 +89,8 @@ impl RunState {
             flaky: Vec::new(),
             replans: 0,
             replans_wanted: 0,
-            replanning: false,
             replan_wanted: None,
+            unanswered: None,
             paused: false,
             cancelling: false,
             over_budget: None,
@@ -139,9 +142,10 @@ impl RunState {
             | Event::GatePassed { .. }
             | Event::TaskLanded { .. } => self.apply_landing(event),
             Event::PlanRevised { revision, replan, plan, fresh, .. } => {
-                self.revise(*revision, plan, fresh)?;
+                let author = if replan.is_some() { Author::Planner } else { Author::Person };
+                self.revise(*revision, plan, fresh, author)?;
                 if replan.is_some() {
-                    (self.replanning, self.replan_wanted) = (false, None);
+                    self.replan_is_over();
                 }
                 Ok(())
             }
@@ -207,11 +211,8 @@ impl RunState {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "an event of a run that goes on" });
         }
         match event {
-            Event::ReplanStarted { number, .. } => {
-                (self.replans, self.replanning) = (*number, true);
-                self.replans_wanted += u32::from(self.replan_wanted.is_some());
-            }
-            Event::ReplanFailed { .. } => (self.replanning, self.replan_wanted) = (false, None),
+            Event::ReplanStarted { number, .. } => self.begin_replan(*number),
+            Event::ReplanFailed { .. } => self.replan_is_over(),
             Event::CancelRequested => self.cancelling = true,
             Event::BudgetReached { why, stop } => {
                 self.over_budget.get_or_insert_with(|| why.clone());
@@ -219,7 +220,7 @@ impl RunState {
             }
             Event::RunHalted { why } => {
                 self.halted.get_or_insert_with(|| why.clone());
-                self.replanning = false;
+                self.leave_replan();
             }
             Event::RunEnded { status, .. } => self.phase = Phase::Over(*status),
             _ => {}
@@ -272,34 +273,28 @@ impl RunState {
     }
 
     fn end_attempt(&mut self, key: &AttemptKey, commit: Option<&CommitId>, outcome: &Outcome) -> Result<(), IllegalEvent> {
-        self.forget_open_requests(Some(key));
-        if let (Outcome::Done { report }, Some(commit)) = (outcome, commit) {
-            return self.finish(key, commit, report);
-        }
-        let setback = Setback::Ended(outcome.clone());
-        match outcome {
-            Outcome::Unavailable { .. }
-            | Outcome::OverBudget
-            | Outcome::Cancelled
-            | Outcome::Superseded
-            | Outcome::Interrupted => {
-                let unwanted = |record: &mut TaskRecord| matches!(record.state, TaskState::Running { unwanted: true, .. });
-                let stopped_for_the_plan = self.any_record(&key.task).is_some_and(unwanted);
+        let unwanted = |record: &mut TaskRecord| matches!(record.state, TaskState::Running { unwanted: true, .. });
+        let was_unwanted = self.any_record(&key.task).is_some_and(unwanted);
+        match (outcome, commit) {
+            (Outcome::Done { report }, Some(commit)) => self.finish(key, commit, report)?,
+            _ if was_unwanted || is_nobodys_try(outcome) => {
                 self.step_any(&key.task, Step::TryAgain(key.attempt))?;
-                if let Outcome::Unavailable { why } = outcome {
-                    self.halted.get_or_insert_with(|| why.clone());
-                }
-                if *outcome == Outcome::OverBudget {
-                    let why = self.used_up();
-                    self.over_budget.get_or_insert(why);
-                }
-                let continuation =
-                    commit.filter(|_| self.is_agent(&key.task)).map(|_| Continuation::AfterInterruption(key.attempt));
+                // However it ended: what was tried is wanted no more, so it says nothing about what is.
+                let goes_on = !was_unwanted && commit.is_some() && self.is_agent(&key.task);
                 if let Some(record) = self.any_record(&key.task) {
-                    record.continuation = continuation.filter(|_| !stopped_for_the_plan);
+                    record.continuation = goes_on.then_some(Continuation::AfterInterruption(key.attempt));
                 }
             }
-            _ => self.set_back(key, setback)?,
+            _ => self.set_back(key, Setback::Ended(outcome.clone()))?,
+        }
+        self.forget_open_requests(Some(key));
+        match outcome {
+            Outcome::Unavailable { why } => drop(self.halted.get_or_insert_with(|| why.clone())),
+            Outcome::OverBudget => {
+                let why = self.used_up();
+                self.over_budget.get_or_insert(why);
+            }
+            _ => {}
         }
         if let Some(record) = self.any_record(&key.task) {
             record.left = commit.cloned();
@@ -311,10 +306,8 @@ impl RunState {
     fn finish(&mut self, key: &AttemptKey, commit: &CommitId, report: &Report) -> Result<(), IllegalEvent> {
         self.step_any(&key.task, Step::Finish(key.attempt, commit.clone()))?;
         let Some(record) = self.any_record(&key.task) else { return Ok(()) };
-        record.left = Some(commit.clone());
-        leave(record, key.attempt);
         record.report = Some(report.clone());
-        // What finished after somebody wanted it done anew is not what they want.
+        // What nobody wants any more was done for another order or another text: it is kept, and never taken for what is wanted now.
         if matches!(record.state, TaskState::Finished { .. }) {
             record.finished = Some(key.attempt);
             self.queue.push_back(key.task.clone());
@@ -322,7 +315,7 @@ impl RunState {
         Ok(())
     }
 
-    fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId]) -> Result<(), IllegalEvent> {
+    fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId], author: Author) -> Result<(), IllegalEvent> {
         let before = self.plan.clone();
         let changed = |id: &TaskId| before.as_ref().and_then(|before| before.get(id)) != plan.get(id);
         if let Some(lost) = self.tasks.iter().find(|record| record.state.is_settled() && changed(&record.id)) {
@@ -334,31 +327,44 @@ impl RunState {
             let mut record = known.remove(&task.id).unwrap_or_else(|| TaskRecord::new(task.id.clone()));
             if fresh.contains(&task.id) && !record.state.is_settled() {
                 renew(&mut record);
+                // A person's word stands until a person says otherwise.
+                record.given_up &= author != Author::Person;
                 self.queue.retain(|queued| queued != &task.id);
             }
             self.tasks.push(record);
         }
-        self.gone = known.into_values().map(drop_from_plan).collect();
+        self.gone = known.into_values().map(|record| drop_from_plan(record, author)).collect();
         self.gone.sort_by(|a, b| a.id.cmp(&b.id));
         self.queue.retain(|queued| plan.get(queued).is_some());
         self.remaining = schedule::remaining(plan);
         self.revision = revision;
         self.plan = Some(plan.clone());
+        self.bring_back(plan);
         Ok(())
+    }
+
+    /// What had ended only because of a task that it waited for is tried once more where it waits for none any more that has ended.
+    fn bring_back(&mut self, plan: &Plan) {
+        for &at in plan.topological() {
+            let is_lost = |before: usize| matches!(self.tasks[before].state, TaskState::Ended { .. });
+            let is_dropped = matches!(self.tasks[at].state, TaskState::Ended { end: TaskEnd::Dropped });
+            if is_dropped && !self.tasks[at].given_up && !plan.dependencies(at).any(is_lost) {
+                renew(&mut self.tasks[at]);
+            }
+        }
     }
 
     fn resume(&mut self, settings: &crate::event::Settings, only: &[TaskId]) -> Result<(), IllegalEvent> {
         if matches!(self.phase, Phase::Rejected | Phase::Over(RunStatus::Complete)) {
             return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
         }
+        if let Some(unknown) = only.iter().find(|id| self.index(id).is_none()) {
+            return Err(IllegalEvent::UnknownTask(unknown.clone()));
+        }
         self.settings = settings.clone();
         self.forget_open_requests(None);
         (self.cancelling, self.over_budget, self.out_of_time, self.halted, self.paused) = (false, None, false, None, false);
-        if self.replanning {
-            self.replanning = false;
-            self.replans = self.replans.saturating_sub(1);
-            self.replans_wanted = self.replans_wanted.saturating_sub(u32::from(self.replan_wanted.is_some()));
-        }
+        self.take_back_replan();
         let reopened = matches!(self.phase, Phase::Over(_));
         if reopened {
             (self.replans, self.replans_wanted) = (0, 0);
@@ -423,6 +429,20 @@ fn take_step(record: &mut TaskRecord, step: Step) -> Result<(), IllegalEvent> {
     Ok(())
 }
 
+/// Whether an attempt that ended so says nothing about its task.
+fn is_nobodys_try(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Unavailable { .. } | Outcome::OverBudget | Outcome::Cancelled | Outcome::Superseded | Outcome::Interrupted => {
+            true
+        }
+        Outcome::Done { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::Exhausted { .. }
+        | Outcome::Failed { .. }
+        | Outcome::ScopeViolation { .. } => false,
+    }
+}
+
 /// What an attempt left stays known after the next one has started.
 fn leave(record: &mut TaskRecord, attempt: Attempt) {
     let left = record.left.clone();
@@ -438,12 +458,16 @@ pub(super) fn renew(record: &mut TaskRecord) {
     (record.tries, record.conflicts, record.continuation, record.finished) = (0, 0, None, None);
 }
 
-fn drop_from_plan(mut record: TaskRecord) -> TaskRecord {
+fn drop_from_plan(mut record: TaskRecord, author: Author) -> TaskRecord {
+    let is_news = !matches!(record.state, TaskState::Ended { .. });
     record.state = match record.state {
         TaskState::Running { attempt, .. } => TaskState::Running { attempt, unwanted: true },
         TaskState::Ended { end } => TaskState::Ended { end },
         _ => TaskState::Ended { end: TaskEnd::Dropped },
     };
-    "a re-plan removed it".clone_into(&mut record.why);
+    if is_news {
+        let who = if author == Author::Person { "a person" } else { "a re-plan" };
+        record.why = format!("{who} removed it");
+    }
     record
 }

@@ -31,7 +31,7 @@ pub use owed::{Continuation, Finished, Owed};
 use crate::{
     Plan, Problem,
     approval::{Request, Standing},
-    edit::{self, Change, PlanEdit},
+    edit::{self, Change, PlanEdit, Progress},
     event::{CommitId, RedVerdict, RunStatus, Settings},
     evidence::Evidence,
     spending::Spending,
@@ -144,6 +144,15 @@ struct Origin {
     snapshot: bool,
 }
 
+/// A re-plan without an answer so far.
+#[derive(Debug, Clone, PartialEq)]
+struct Unanswered {
+    /// What a person wanted of it; none where it is the run's own.
+    wish: Option<String>,
+    /// Whether somebody is at it: not after the run was halted.
+    is_being_made: bool,
+}
+
 /// How a task comes to more scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Widening {
@@ -182,9 +191,10 @@ pub struct RunState {
     replans: u32,
     /// How many of them a person wanted.
     replans_wanted: u32,
-    replanning: bool,
-    /// What a person wants of the planner, if they want it asked.
+    /// What a person wants of the planner, if they want it asked and it has not been yet.
     replan_wanted: Option<String>,
+    /// The re-plan that was begun and is not answered, if there is one: also when the run has been halted meanwhile.
+    unanswered: Option<Unanswered>,
     paused: bool,
     cancelling: bool,
     over_budget: Option<String>,
@@ -279,7 +289,7 @@ impl RunState {
 
     /// Whether a re-plan is being made.
     pub fn is_replanning(&self) -> bool {
-        self.replanning
+        self.unanswered.as_ref().is_some_and(|replan| replan.is_being_made)
     }
 
     /// Whether somebody asked the run to stop.
@@ -373,16 +383,36 @@ impl RunState {
             Widening::Owned => (globs.to_vec(), Vec::new()),
             Widening::Shared => (Vec::new(), globs.to_vec()),
         };
+        let has = |globs: &[Glob], wanted: &[Glob]| wanted.iter().all(|glob| globs.contains(glob));
+        if plan.get(id).is_some_and(|task| has(&task.scope.write, &write) && has(&task.scope.shared, &shared)) {
+            return Ok(plan.clone());
+        }
         let change = Change::Widen { task: id.clone(), write, shared };
-        let landed = self.landed.iter().cloned().collect();
+        let landed: BTreeSet<TaskId> = self.landed.iter().cloned().collect();
         let widen = [PlanEdit { change, because: String::new() }];
         let say = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ");
-        edit::apply(plan, &widen, &landed).map(|revised| revised.plan).map_err(say)
+        edit::apply(plan, &widen, &Progress::from(landed)).map(|revised| revised.plan).map_err(say)
+    }
+
+    /// How far the tasks have come, as far as an edit of the plan has to know.
+    pub fn progress(&self) -> Progress {
+        let mut progress = Progress::default();
+        for record in &self.tasks {
+            match &record.state {
+                TaskState::Landed { .. } => drop(progress.landed.insert(record.id.clone())),
+                TaskState::Landing { .. } => drop(progress.landing.insert(record.id.clone())),
+                TaskState::Ended { end } => drop(progress.ended.insert(record.id.clone(), *end)),
+                _ => {}
+            }
+        }
+        let given_up = self.tasks.iter().chain(&self.gone).filter(|record| record.given_up);
+        progress.given_up = given_up.map(|record| record.id.clone()).collect();
+        progress
     }
 
     /// Tasks that no edit of the plan may touch: they have landed or are landing.
     pub fn settled(&self) -> BTreeSet<TaskId> {
-        self.tasks.iter().filter(|record| record.state.is_settled()).map(|record| record.id.clone()).collect()
+        self.progress().settled()
     }
 
     fn index(&self, id: &TaskId) -> Option<usize> {

@@ -136,7 +136,7 @@ impl RunState {
 
     /// Whether nothing is alive.
     fn is_quiet(&self) -> bool {
-        self.running().next().is_none() && self.landings().next().is_none() && !self.replanning
+        self.running().next().is_none() && self.landings().next().is_none() && !self.is_replanning()
     }
 
     fn stops(&self) -> Vec<Owed> {
@@ -206,7 +206,7 @@ impl RunState {
     /// A re-plan is worth its cost once nothing that finished is still to be judged and a worker would be idle. One that a person wants
     /// waits for nothing and counts against no limit.
     fn replan(&self) -> Option<Owed> {
-        if self.replanning || self.is_stopping() || self.paused {
+        if self.is_replanning() || self.is_stopping() || self.paused {
             return None;
         }
         let number = self.replans + 1;
@@ -220,11 +220,12 @@ impl RunState {
     }
 
     fn ends(&self) -> Vec<Owed> {
-        if (self.halted.is_some() && !self.cancelling) || self.replanning {
+        if (self.halted.is_some() && !self.cancelling) || self.is_replanning() {
             return Vec::new();
         }
         let closing = self.is_stopping() && self.is_quiet() && (self.cancelling || self.out_of_time || self.queue.is_empty());
-        let hopeless = self.replans_left() == 0 || closing;
+        // A re-plan that a person wants may still find a way.
+        let hopeless = (self.replans_left() == 0 && self.replan_wanted.is_none()) || closing;
         let end = |(at, record): (usize, &TaskRecord)| {
             let (end, why) = self.end_of(at, record, closing, hopeless)?;
             Some(Owed::EndTask { task: record.id.clone(), end, why })

@@ -7,6 +7,7 @@ mod checks;
 mod class;
 mod clock;
 mod coordinator;
+mod coverage;
 mod person;
 mod planner;
 mod runs;

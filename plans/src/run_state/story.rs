@@ -204,31 +204,43 @@ pub(super) fn check(plan_text: &str, workers: u32, happenings: &str, expected: &
 
 /// The same with other settings. A plan that begins with `gate;` has one.
 pub(super) fn check_with(settings: Settings, plan_text: &str, happenings: &str, expected: &Expect) {
+    let mut story = String::new();
+    tell(settings, plan_text, happenings, &mut story);
+    let trimmed: Vec<&str> = story.lines().map(str::trim_end).collect();
+    expected.assert_eq(&(trimmed.join("\n") + "\n"));
+}
+
+/// The state after all that, and what was owed on the way.
+pub(super) fn tell(settings: Settings, plan_text: &str, happenings: &str, story: &mut String) -> RunState {
     let mut state = RunState::begin(&started(settings)).unwrap();
     let plan = Box::new(plan(plan_text));
     state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
     state.apply(&Event::PlanApproved { revision: 1, by: Approver::Policy }).unwrap();
-    let mut story = String::new();
     for what in std::iter::once("-").chain(happenings.split(',').map(str::trim).filter(|what| !what.is_empty())) {
         if what != "-" {
             for event in happening(&state, what) {
                 state.apply(&event).unwrap_or_else(|error| panic!("{what}: {error}"));
             }
         }
-        let mut said = Vec::new();
-        for _ in 0..100 {
-            let owed = state.owed();
-            said.extend(owed.iter().map(say));
-            let announced: Vec<Event> = owed.iter().flat_map(|owed| announce(&state, owed)).collect();
-            if announced.is_empty() {
-                break;
-            }
-            for event in &announced {
-                state.apply(event).unwrap();
-            }
-        }
+        let said = do_what_is_owed(&mut state);
         writeln!(story, "{what:15} {}", said.join(", ")).unwrap();
     }
-    let trimmed: Vec<&str> = story.lines().map(str::trim_end).collect();
-    expected.assert_eq(&(trimmed.join("\n") + "\n"));
+    state
+}
+
+/// Announces all that is owed until nothing more is.
+fn do_what_is_owed(state: &mut RunState) -> Vec<String> {
+    let mut said = Vec::new();
+    for _ in 0..100 {
+        let owed = state.owed();
+        said.extend(owed.iter().map(say));
+        let announced: Vec<Event> = owed.iter().flat_map(|owed| announce(state, owed)).collect();
+        if announced.is_empty() {
+            break;
+        }
+        for event in &announced {
+            state.apply(event).unwrap();
+        }
+    }
+    said
 }

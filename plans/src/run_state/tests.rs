@@ -1,5 +1,6 @@
 //! What is owed after each step of a run, told in the language of `story`.
 
+mod edits;
 mod landings;
 mod orders;
 

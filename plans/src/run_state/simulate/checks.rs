@@ -34,6 +34,8 @@ struct Seen {
     /// The first attempt that counts since it was begun anew.
     wanted_since: u32,
     interrupted: bool,
+    /// Whether the last one met a conflict, so that the next may go on from it.
+    conflicted: bool,
     /// The attempt that a person wants the next one to go on from.
     from: Option<Attempt>,
     words: usize,
@@ -82,7 +84,10 @@ impl Checks {
                 assert!(red.iter().all(|command| known.contains(command)), "I6: {commit} passed and {red:?} is red");
             }
             Event::TaskLanded { key, commit } => self.land(key, commit, state, git),
-            Event::LandingConflicted { key, .. } | Event::TasksClashed { key, .. } => self.seen(&key.task).conflicts += 1,
+            Event::LandingConflicted { key, .. } | Event::TasksClashed { key, .. } => {
+                let seen = self.seen(&key.task);
+                (seen.conflicts, seen.conflicted) = (seen.conflicts + 1, true);
+            }
             Event::LandingRefused { key, .. } => self.seen(&key.task).tries += 1,
             Event::TurnTaken(turn) => {
                 self.tokens += turn.tokens.total();
@@ -165,7 +170,9 @@ impl Checks {
         let goes_on = key.attempt.0 == seen.last;
         assert!(if goes_on { seen.interrupted } else { key.attempt.0 == seen.last + 1 }, "I10: {key} after {}", seen.last);
         assert!(seen.from.is_none() || seen.from == continues, "I10: {key} was to go on from {:?}", seen.from);
-        (seen.last, seen.interrupted, seen.from) = (key.attempt.0, false, None);
+        let may_continue = goes_on || seen.from.is_some() || seen.conflicted;
+        assert!(continues.is_none() || may_continue, "I10: {key} goes on from {continues:?} and nobody wants that");
+        (seen.last, seen.interrupted, seen.conflicted, seen.from) = (key.attempt.0, false, false, None);
         assert!(self.alive.insert(key.clone()), "I10: {key} is alive twice");
     }
 
@@ -185,10 +192,13 @@ impl Checks {
         if let Some(commit) = commit {
             self.ended.insert(key.clone(), commit.clone());
         }
+        if let Outcome::Done { .. } = outcome {
+            self.done.insert(key.clone());
+        }
         let seen = self.seen(&key.task);
         let counts = key.attempt.0 >= seen.wanted_since;
         match outcome {
-            Outcome::Done { .. } => drop(self.done.insert(key.clone())),
+            Outcome::Done { .. } => {}
             Outcome::Unavailable { .. }
             | Outcome::OverBudget
             | Outcome::Cancelled
@@ -198,6 +208,7 @@ impl Checks {
             }
             _ => seen.tries += u32::from(counts),
         }
+        assert!(record.tries <= seen.tries, "I9: the end of {key} counts against a task that was begun anew since");
     }
 
     fn land(&mut self, key: &AttemptKey, commit: &CommitId, state: &RunState, git: &Git) {
@@ -224,7 +235,9 @@ impl Checks {
                 "{id} is dropped and forgotten"
             );
         }
-        fresh.iter().for_each(|task| self.renew(task));
+        for task in fresh {
+            self.renew(task);
+        }
         if matches!(event, Event::PlanRevised { replan: Some(_), .. }) {
             self.end_replan();
         }

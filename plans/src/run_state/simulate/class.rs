@@ -29,14 +29,15 @@ pub(super) const CLASSES: [Class; 6] = [Class::Quiet, Class::Dying, Class::Peopl
 
 impl Class {
     pub(super) fn of(seed: u64) -> Self {
-        CLASSES[(seed % CLASSES.len() as u64) as usize]
+        let at = usize::try_from(seed % CLASSES.len() as u64).expect("it is small");
+        CLASSES[at]
     }
 
     /// Which part of its runs ends complete, at least.
     pub(super) fn floor(self) -> f64 {
         match self {
             Self::Quiet | Self::Dying | Self::Peopled => 1.0,
-            Self::Rough => 0.4,
+            Self::Rough => 0.25,
             Self::Tight | Self::Wild => 0.0,
         }
     }
@@ -75,7 +76,7 @@ impl Class {
     pub(super) fn orders(self) -> u32 {
         match self {
             Self::Peopled => 12,
-            Self::Wild => 10,
+            Self::Wild => 18,
             _ => 0,
         }
     }
@@ -101,7 +102,7 @@ impl Class {
     }
 
     /// The plan of a seed: up to nine tasks with random dependencies, two commands in its gate.
-    pub(super) fn plan(self, seed: u64) -> Plan {
+    pub(super) fn plan(seed: u64) -> Plan {
         let mut random = fastrand::Rng::with_seed(seed);
         let line = |at: usize, random: &mut fastrand::Rng| {
             let after: Vec<String> = (0..at).filter(|_| random.f32() < 0.25).map(|before| format!("t{before}")).collect();

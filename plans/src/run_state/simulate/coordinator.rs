@@ -37,6 +37,8 @@ struct Batch {
 struct Verdict {
     passed: Vec<Passed>,
     fates: Vec<Event>,
+    /// All that was stacked, before it is known whether it passes: what comes next is proved on top of that.
+    top: Option<CommitId>,
     flaky: bool,
     trouble: Option<String>,
 }
@@ -57,10 +59,10 @@ impl UnderWay {
 }
 
 impl World {
-    pub(super) fn land(&mut self, finished: Vec<Finished>) -> Step {
+    pub(super) fn land(&mut self, finished: &[Finished]) -> Step {
         let onto = self.state.tip().clone();
-        self.announce(&finished, &onto)?;
-        let batch = self.prove(&finished, onto);
+        self.announce(finished, &onto)?;
+        let batch = self.prove(finished, onto);
         assert!(self.process.under_way.first.is_none(), "two batches at once");
         self.process.under_way.first = Some(batch);
         Ok(())
@@ -76,7 +78,7 @@ impl World {
     pub(super) fn look_ahead(&mut self) -> Step {
         let under_way = &self.process.under_way;
         let first = under_way.first.as_ref().filter(|first| first.is_slow && under_way.ahead.is_none());
-        let top = first.and_then(|first| first.verdict.passed.last()).map(|passed| passed.commit.clone());
+        let top = first.and_then(|first| first.verdict.top.clone());
         let (finished, tip) = (self.state.next_batch(), self.state.tip().clone());
         let Some(onto) = top.filter(|_| !finished.is_empty() && self.process.alive) else { return Ok(()) };
         self.announce(&finished, &tip)?;
@@ -107,11 +109,12 @@ impl World {
             verdict.fates = finished.iter().map(|finished| put_back(&finished.key, "no disk")).collect();
             return verdict;
         }
-        let (mut below, mut is_red) = (onto.clone(), false);
+        let (mut below, mut is_red, mut ahead) = (onto.clone(), false, Vec::new());
         for Finished { key, commit } in finished {
             let change = self.git.own(key, commit).unwrap_or_else(|| panic!("{key} lands without a change")).clone();
             let tree = self.git.tree(&below).to_vec();
             if is_red {
+                ahead.push(change);
                 verdict.fates.push(put_back(key, "one before it is red"));
             } else if let Some(with) = Truth::partner(&self.truth.conflicts, &tree, &change) {
                 verdict.fates.push(conflict(key, onto, with));
@@ -121,6 +124,7 @@ impl World {
                 if let Some(command) = reds.iter().find(|command| !known.iter().any(|known| known == *command)) {
                     is_red = true;
                     verdict.fates.push(self.blame(key, onto, &stacked, command));
+                    ahead = stacked;
                     continue;
                 }
                 let mended = known.iter().filter(|command| !reds.contains(command.as_str())).cloned().collect();
@@ -129,6 +133,8 @@ impl World {
                 below = commit;
             }
         }
+        let top = if is_red { self.git.commit(ahead) } else { below };
+        verdict.top = (top != *onto).then_some(top);
         verdict
     }
 

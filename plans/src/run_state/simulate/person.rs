@@ -2,14 +2,16 @@
 //!
 //! **Invariant:** an order that the state refuses leaves it as it was, and is not journaled.
 
-use shared::Attempt;
+use shared::{Attempt, Glob, TaskId};
 
 use super::{
+    super::Phase,
     planner::because,
+    truth::{CLEAR, extra},
     whole::{Due, Step, World},
 };
 use crate::{
-    edit::Change,
+    edit::{Change, Rewrite},
     event::{Event, Settings},
 };
 
@@ -26,12 +28,15 @@ pub(super) enum Order {
     OtherLimits,
     GiveUp,
     Drop,
+    Edit,
     Cancel,
 }
 
 /// Orders that take nothing out of the run.
 const KIND: [Order; 6] = [Order::Pause, Order::Steer, Order::Retry, Order::RetryFrom, Order::ReplanNow, Order::MoreWorkers];
-const WILD: [Order; 10] = [
+const WILD: [Order; 14] = [
+    Order::Pause,
+    Order::Pause,
     Order::Pause,
     Order::Steer,
     Order::Retry,
@@ -41,6 +46,8 @@ const WILD: [Order; 10] = [
     Order::OtherLimits,
     Order::GiveUp,
     Order::Drop,
+    Order::Edit,
+    Order::Edit,
     Order::Cancel,
 ];
 
@@ -53,7 +60,7 @@ impl World {
             let at = self.random.u64(1..14_400);
             self.clock.put(at, Due::Person(order));
             if order == Order::Pause {
-                let until = at + self.random.u64(1..3_600);
+                let until = at + self.random.u64(1..7_200);
                 self.clock.put(until, Due::Person(Order::Unpause));
             }
         }
@@ -67,8 +74,8 @@ impl World {
         }
     }
 
-    pub(super) fn person(&mut self, order: &Order) -> Step {
-        let Some(task) = self.some_task() else { return Ok(()) };
+    pub(super) fn person(&mut self, order: Order) -> Step {
+        let task = self.some_task().unwrap_or_else(|| TaskId::new("nobody").unwrap());
         let number = self.journal.len();
         let event = match order {
             Order::Pause => Event::RunPaused,
@@ -86,11 +93,12 @@ impl World {
             }
             Order::OtherLimits => Event::LimitsChanged { settings: self.other_limits() },
             Order::GiveUp => Event::TaskCancelRequested { task },
-            Order::Drop => {
-                if self.state.phase() != super::super::Phase::Underway {
+            Order::Drop | Order::Edit => {
+                if self.state.phase() != Phase::Underway {
                     return Ok(());
                 }
-                return self.revise(None, &[because(Change::Drop { task })]);
+                let change = if order == Order::Drop { Change::Drop { task } } else { self.edit(task) };
+                return self.revise(None, &[because(change)]);
             }
             Order::Cancel => {
                 self.record(Event::CancelRequested)?;
@@ -103,6 +111,20 @@ impl World {
             return Ok(());
         }
         self.record(event)
+    }
+
+    /// Another change of the plan than to drop a task, on whatever task: it begins anew.
+    fn edit(&mut self, task: TaskId) -> Change {
+        let before = self.some_task().unwrap_or_else(|| task.clone());
+        match self.random.u32(0..4) {
+            0 => Change::Retry { task },
+            1 => Change::Order { before, after: task },
+            2 => Change::Widen { write: vec![Glob::new(extra(&task).as_str()).unwrap()], task, shared: Vec::new() },
+            _ => {
+                let instructions = Some(format!("{CLEAR}, as of event {}", self.journal.len()));
+                Change::Rewrite { task, with: Rewrite { instructions, ..Rewrite::default() } }
+            }
+        }
     }
 
     fn other_limits(&mut self) -> Settings {

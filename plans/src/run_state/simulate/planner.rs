@@ -91,7 +91,8 @@ impl World {
     /// The edits take effect on the plan as it stands, or not at all.
     pub(super) fn revise(&mut self, replan: Option<u32>, edits: &[PlanEdit]) -> Step {
         let plan = self.state.plan().expect("there is a plan");
-        let revised = match (edit::apply(plan, edits, &self.state.settled()), replan) {
+        let progress = if replan.is_some() { self.state.progress() } else { self.state.progress().for_person() };
+        let revised = match (edit::apply(plan, edits, &progress), replan) {
             (Ok(revised), _) => revised,
             (Err(problems), Some(number)) => {
                 let why = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");

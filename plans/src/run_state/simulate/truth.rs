@@ -41,7 +41,7 @@ pub(super) struct Truth {
     pub(super) clashes: BTreeSet<(TaskId, TaskId)>,
     /// Pairs that touch the same lines, likewise.
     pub(super) conflicts: BTreeSet<(TaskId, TaskId)>,
-    /// Whether `lint` fails on the base, and who mends it.
+    /// Whether `lint` fails on the base, and who mends it: the task, or the first of its parts.
     pub(super) lint: Option<TaskId>,
 }
 
@@ -96,7 +96,8 @@ impl Truth {
     pub(super) fn red(&self, tree: &[Change]) -> BTreeSet<&'static str> {
         let clash = |(at, change): (usize, &Change)| Self::partner(&self.clashes, &tree[..at], change).is_some();
         let make = tree.iter().any(|change| !change.right) || tree.iter().enumerate().any(clash);
-        let lint = self.lint.as_ref().is_some_and(|mender| !tree.iter().any(|change| change.key.task == *mender));
+        let mends = |change: &Change, mender: &TaskId| change.key.task.as_str().trim_end_matches("-a") == mender.as_str();
+        let lint = self.lint.as_ref().is_some_and(|mender| !tree.iter().any(|change| mends(change, mender)));
         [(make, "make"), (lint, "lint")].into_iter().filter(|(red, _)| *red).map(|(_, command)| command).collect()
     }
 

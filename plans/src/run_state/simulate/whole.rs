@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** nothing here decides what the run does next: that is `owed()` alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{AttemptKey, Outcome, TaskId};
 
@@ -16,6 +16,7 @@ use super::{
     class::Class,
     clock::Clock,
     coordinator::UnderWay,
+    coverage,
     person::Order,
     truth::{Git, Truth},
     worker::Job,
@@ -59,6 +60,7 @@ impl Due {
 
 /// What the process is at and would lose with its life.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that it is at or not")]
 pub(super) struct Process {
     pub(super) alive: bool,
     pub(super) crew: BTreeMap<AttemptKey, Job>,
@@ -71,6 +73,8 @@ pub(super) struct Process {
     /// Tokens that are reserved for turns under way.
     pub(super) reserved: u64,
     pub(super) since: u64,
+    /// Whether it still takes the run up.
+    taking_up: bool,
 }
 
 /// The world.
@@ -91,6 +95,8 @@ pub(super) struct World {
     pub(super) worked: u64,
     /// Whether the events are told as they happen.
     pub(super) told: bool,
+    /// Rare situations that this run has met.
+    pub(super) met: BTreeSet<&'static str>,
 }
 
 impl World {
@@ -116,9 +122,20 @@ impl World {
             super::runs::tell(&format!("{:>8} {}", self.clock.now(), super::runs::in_words(&event)));
         }
         let (seq, time) = (self.journal.len() as u64 + 1, "2026-01-01T00:00:00Z".to_owned());
+        coverage::met(&event, self.journal.last().map(|entry| &entry.event), &self.state, &mut self.met);
         self.checks.hear(&event, &self.state, &self.git, &self.truth);
         self.journal.push(Entry { version: VERSION, seq, time, run: shared::RunId::new("abcdefgh").unwrap(), event });
         assert!(self.journal.len() < 30_000, "the run does not end");
+        self.assert_whole_or_nothing();
+    }
+
+    /// Now and then something that has happened before happens again: it is accepted wholly, or leaves the state as it was.
+    fn assert_whole_or_nothing(&mut self) {
+        if self.random.u32(0..40) == 0 {
+            let again = &self.journal[self.random.usize(..self.journal.len())].event;
+            let mut after = self.state.clone();
+            assert!(after.apply(again).is_ok() || after == self.state, "{again:?} was refused and has left its mark");
+        }
     }
 
     /// Between any two effects the process may die.
@@ -157,6 +174,9 @@ impl World {
     pub(super) fn die(&mut self) {
         if self.told {
             super::runs::tell(&format!("{:>8} -- the process is gone", self.clock.now()));
+        }
+        if self.process.taking_up {
+            self.met.insert(coverage::DIED_AGAIN);
         }
         self.worked += self.clock.now() - self.process.since;
         self.leave_files();
@@ -198,7 +218,7 @@ impl World {
                 self.record(Event::BudgetReached { why: "minutes".to_owned(), stop: true })?;
                 self.interrupt()
             }
-            Due::Person(order) => self.person(&order),
+            Due::Person(order) => self.person(order),
             Due::Killed if self.kills_left == 0 => Ok(()),
             Due::Killed => {
                 self.kills_left -= 1;
@@ -247,7 +267,7 @@ impl World {
             }
             Owed::Stop { key } => self.stop(&key),
             Owed::Start { key, continuation } => return self.start(key, continuation).map(|()| true),
-            Owed::Land { batch } => return self.land(batch).map(|()| true),
+            Owed::Land { batch } => return self.land(&batch).map(|()| true),
             Owed::Replan { number, causes, comment } => {
                 self.checks.replan_is_owed(comment.as_deref());
                 self.record(Event::ReplanStarted { number, causes: causes.clone() })?;
@@ -267,7 +287,7 @@ impl World {
 
     fn drafted(&mut self) -> Step {
         self.process.drafting = false;
-        let (revision, plan) = (self.state.revision() + 1, Box::new(self.class.plan(self.seed)));
+        let (revision, plan) = (self.state.revision() + 1, Box::new(Class::plan(self.seed)));
         self.record(Event::PlanProposed { revision, plan, author: Author::Planner, warnings: Vec::new() })
     }
 
@@ -311,6 +331,7 @@ impl World {
         let folded = RunState::fold(&self.journal).unwrap();
         assert!(folded == self.state, "I10: the fold of the journal is not the state that the process had");
         self.begin_process();
+        self.process.taking_up = true;
         let landed = self.state.landings().filter_map(|record| match &record.state {
             TaskState::Landing { attempt, passed: Some(passed), .. } if self.git.is_on_branch(passed) => {
                 Some((AttemptKey { task: record.id.clone(), attempt: *attempt }, passed.clone()))
@@ -318,6 +339,7 @@ impl World {
             _ => None,
         });
         for (key, commit) in landed.collect::<Vec<_>>() {
+            self.met.insert(coverage::DIED_BEFORE_LANDING);
             self.record(Event::TaskLanded { key, commit })?;
         }
         let alive = self.state.running().map(|(record, attempt)| AttemptKey { task: record.id.clone(), attempt });
@@ -328,13 +350,20 @@ impl World {
         let only = if self.class.is_wild() && self.random.u32(0..4) == 0 { self.some_task() } else { None };
         let (settings, worked_s) = (self.state.settings().clone(), self.worked);
         let only: Vec<TaskId> = only.into_iter().collect();
-        self.record(Event::RunResumed { settings, worked_s, only })
+        self.record(Event::RunResumed { settings, worked_s, only })?;
+        self.process.taking_up = false;
+        Ok(())
     }
 
+    /// A task, and rather one that something happens to.
     pub(super) fn some_task(&mut self) -> Option<TaskId> {
+        let is_at_it = |record: &&TaskRecord| record.state != TaskState::Waiting && !record.state.is_over();
+        let busy: Vec<TaskId> = self.state.tasks().iter().filter(is_at_it).map(|record| record.id.clone()).collect();
+        if !busy.is_empty() && self.random.u32(0..3) > 0 {
+            return Some(busy[self.random.usize(..busy.len())].clone());
+        }
         let tasks = self.state.tasks();
-        let at = self.random.usize(..tasks.len().max(1));
-        tasks.get(at).map(|record| record.id.clone())
+        tasks.get(self.random.usize(..tasks.len().max(1))).map(|record| record.id.clone())
     }
 
     fn assert_end(&self) {
@@ -342,6 +371,12 @@ impl World {
         assert!(over, "liveness: nothing is due and nothing is owed, and the run is {:?}", self.state.phase());
         assert!(self.clock.now() < Class::horizon(&self.checks), "liveness: the run ended after {} s only", self.clock.now());
         self.checks.at_the_end(&self.state, &self.git);
+        if !self.seed.is_multiple_of(8) {
+            return assert!(
+                RunState::fold(&self.journal).unwrap() == self.state,
+                "I10: the fold of the journal is not the state"
+            );
+        }
         let lines: Vec<String> = self.journal.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
         let read: Vec<Entry> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(RunState::fold(&read).unwrap() == self.state, "I10: the journal does not read back as the state");

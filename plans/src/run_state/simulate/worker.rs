@@ -94,7 +94,8 @@ impl World {
         let turns_left = if conduct == Conduct::Loops { 3 } else { self.random.u32(1..12) };
         let job = Job { base, spec, turns: 0, turns_left, conduct, stopping: false, reserved: 0, broke: false };
         self.process.crew.insert(key.clone(), job);
-        self.begin_turn(&key)
+        self.begin_turn(&key);
+        Ok(())
     }
 
     fn conduct(&mut self, tries: u32) -> Conduct {
@@ -106,21 +107,20 @@ impl World {
     }
 
     /// Reserves what a turn may take (invariant 9: before it is spent), or ends the attempt where that is not to be had.
-    fn begin_turn(&mut self, key: &AttemptKey) -> Step {
+    fn begin_turn(&mut self, key: &AttemptKey) {
         let spent = self.state.spending().tokens.total();
         let limit = self.state.settings().run_limits.tokens.unwrap_or(u64::MAX);
         let after = self.random.u64(20..150);
         let reserved = self.process.reserved;
-        let Some(job) = self.process.crew.get_mut(key) else { return Ok(()) };
+        let Some(job) = self.process.crew.get_mut(key) else { return };
         if spent + reserved + DEAREST > limit {
             job.broke = true;
             self.clock.put(1, Due::AttemptOver(key.clone()));
-            return Ok(());
+            return;
         }
         job.reserved = DEAREST;
         self.process.reserved += DEAREST;
         self.clock.put(after, Due::Turn(key.clone()));
-        Ok(())
     }
 
     pub(super) fn turn(&mut self, key: &AttemptKey) -> Step {
@@ -135,9 +135,10 @@ impl World {
         let (task, attempt) = (Some(key.task.clone()), Some(key.attempt));
         self.record(Event::TurnTaken(Turn { task, attempt, turn, tokens, model: "p/m".to_owned(), ..Turn::default() }))?;
         if !is_last {
-            return self.begin_turn(key);
+            self.begin_turn(key);
+        } else {
+            self.clock.put(if hangs { 1_800 } else { 1 }, Due::AttemptOver(key.clone()));
         }
-        self.clock.put(if hangs { 1_800 } else { 1 }, Due::AttemptOver(key.clone()));
         Ok(())
     }
 
@@ -146,7 +147,7 @@ impl World {
         let Some(job) = self.process.crew.get_mut(key).filter(|job| !job.stopping) else { return };
         job.stopping = true;
         self.process.reserved -= std::mem::take(&mut job.reserved);
-        let wins = job.turns_left <= 1 && self.random.bool();
+        let wins = self.random.u32(0..4) == 0;
         if wins {
             job.stopping = false;
             job.turns_left = 0;
@@ -177,7 +178,7 @@ impl World {
     /// The process is gone: what its workers have written is still in their worktrees.
     pub(super) fn leave_files(&mut self) {
         for (key, job) in std::mem::take(&mut self.process.crew) {
-            let half = Change { proved: false, right: false, ..self.change(&key, &job) };
+            let half = Change { proved: false, ..self.change(&key, &job) };
             self.keep(&key, &job, Some(half));
         }
     }
@@ -190,10 +191,10 @@ impl World {
         Change { key: key.clone(), spec: job.spec.clone(), files, right: true, proved: true, saw }
     }
 
-    /// What the harness observes, and what the attempt made.
+    /// What the harness observes, and what the attempt made. Half of it need not be red: nothing but the harness keeps it from landing.
     fn judge(&mut self, key: &AttemptKey, job: &Job) -> (Outcome, Option<Change>) {
         let made = self.change(key, job);
-        let half = Change { proved: false, right: false, ..made.clone() };
+        let half = Change { proved: false, ..made.clone() };
         let exhausted = |limit| (Outcome::Exhausted { limit, last: String::new() }, Some(half.clone()));
         if job.broke {
             return (Outcome::OverBudget, Some(half));

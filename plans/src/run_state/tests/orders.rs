@@ -1,8 +1,13 @@
 //! What is owed after a person's orders.
 
 use expect_test::expect;
+use shared::{Attempt, TaskId};
 
-use super::super::story::check;
+use super::super::{
+    RunState,
+    story::{check, check_with, plan, started},
+};
+use crate::event::{Approver, Author, Event, Settings};
 
 #[test]
 fn while_a_person_holds_the_run_nothing_begins_and_then_everything_does() {
@@ -173,4 +178,122 @@ fn a_run_that_is_reopened_for_one_task_tries_only_that_and_what_waits_for_it() {
         landed a        start b #1
     "#]],
     );
+}
+
+#[test]
+fn what_an_attempt_finishes_that_nobody_wants_any_more_is_not_taken() {
+    check(
+        "a",
+        1,
+        "retry a, done a, done a, landed a",
+        &expect![[r#"
+        -               start a #1
+        retry a         stop a #1
+        done a          start a #2
+        done a          land a
+        landed a        end the run as complete
+    "#]],
+    );
+}
+
+#[test]
+fn an_attempt_that_nobody_wants_any_more_costs_no_try() {
+    check(
+        "a",
+        1,
+        "retry a, fails a, fails a, fails a",
+        &expect![[r#"
+        -               start a #1
+        retry a         stop a #1
+        fails a         start a #2
+        fails a         start a #3
+        fails a         re-plan 1 for a
+    "#]],
+    );
+}
+
+#[test]
+fn a_wish_that_is_said_while_the_planner_thinks_is_for_the_next_re_plan() {
+    check(
+        "a; b",
+        2,
+        "blocked a, replan-now one, replan-now two, no-replan, no-replan",
+        &expect![[r#"
+        -               start a #1, start b #1
+        blocked a       re-plan 1 for a
+        replan-now one
+        replan-now two
+        no-replan       re-plan 2 for a as wanted: one
+        two
+        no-replan       re-plan 3 for a
+    "#]],
+    );
+}
+
+#[test]
+fn a_re_plan_that_is_cut_off_keeps_its_wish_and_counts_once() {
+    check(
+        "a; b",
+        1,
+        "replan-now one, halt, done a, resumed, no-replan, blocked a",
+        &expect![[r#"
+        -               start a #1
+        replan-now one  re-plan 1 for  as wanted: one
+        halt
+        done a          halt: no disk
+        resumed         land a, start b #1, re-plan 1 for  as wanted: one
+        no-replan
+        blocked a
+    "#]],
+    );
+}
+
+#[test]
+fn a_task_in_trouble_waits_for_the_re_plan_that_a_person_wants() {
+    let settings = Settings { replans: 0, ..Settings::default() };
+    check_with(
+        settings,
+        "a; b",
+        "pause, replan-now one, blocked a, unpause, revised a",
+        &expect![[r#"
+        -               start a #1, start b #1
+        pause
+        replan-now one
+        blocked a
+        unpause         re-plan 1 for a as wanted: one
+        revised a       start a #2
+    "#]],
+    );
+}
+
+#[test]
+fn an_order_that_makes_no_sense_is_refused_and_leaves_no_mark() {
+    let task = |id: &str| TaskId::new(id).unwrap();
+    let from = |task: &TaskId, attempt| Event::RetryRequested { task: task.clone(), from: Some(Attempt(attempt)) };
+    let refused = |state: &RunState, event: Event| {
+        let mut after = state.clone();
+        let why = after.apply(&event).unwrap_err().to_string();
+        assert_eq!(after, *state, "{event:?}");
+        why
+    };
+    let mut state = RunState::begin(&started(Settings::default())).unwrap();
+    let plan = Box::new(plan("a; b"));
+    state.apply(&Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: Vec::new() }).unwrap();
+    let steered = |id: &str| Event::Steered { task: task(id), text: "quick".to_owned() };
+    let early = refused(&state, steered("a"));
+    state.apply(&Event::PlanApproved { revision: 1, by: Approver::Policy }).unwrap();
+    let all = [
+        early,
+        refused(&state, steered("c")),
+        refused(&state, from(&task("a"), 1)),
+        refused(&state, Event::TaskCancelRequested { task: task("c") }),
+        refused(&state, Event::RunResumed { settings: Settings::default(), worked_s: 0, only: vec![task("c")] }),
+    ];
+    expect![[r#"
+        the run is Review, where `an order about a task` cannot happen
+        task `c` is not in the plan
+        there is no attempt a #1
+        task `c` is not in the plan
+        task `c` is not in the plan"#]]
+    .assert_eq(&all.join("\n"));
 }
