@@ -9,6 +9,7 @@ mod chaos;
 mod cli;
 mod crash;
 mod map;
+mod meanwhile;
 mod merge;
 mod models;
 mod plans;

@@ -94,7 +94,7 @@ async fn whatever_could_be_lost_is_a_reason_to_refuse() {
         ("echo x > new", "not committed: new"),
         ("echo x >> b; git add b", "staged"),
         ("git checkout -q --detach", "detached"),
-        ("printf '1\\n3\\n' > a; git commit -qam other", "the same lines of a"),
+        ("git rm -q a; git commit -qm other", "your branch deleted it, the result changed it"),
         (
             "git checkout -q -b other; echo 3 > b; git commit -qam o; git checkout -q main; git merge -q --no-ff --no-commit other",
             "a merge of yours",
