@@ -25,3 +25,4 @@ mod simulate;
 mod tidy;
 #[cfg(target_os = "linux")]
 mod toolchains;
+mod two_runs;

@@ -218,7 +218,7 @@ fn line_ends_hooks_filters_and_signing_that_are_configured_meanwhile_change_noth
     for script in [
         "git config core.autocrlf true",
         "printf '* text=auto\\n*.txt filter=up\\n' > .gitattributes; git config filter.up.clean 'tr a-z A-Z'",
-        "printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-commit; cp .git/hooks/pre-commit .git/hooks/reference-transaction; chmod +x .git/hooks/*",
+        "printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-commit; cp .git/hooks/pre-commit .git/hooks/commit-msg; chmod +x .git/hooks/*",
         "git config commit.gpgSign true; git config gpg.program false; git config user.signingKey none",
         "echo '*.txt' > .gitignore; echo '*' >> .git/info/exclude",
     ] {
@@ -241,18 +241,14 @@ fn a_worktree_that_the_person_deletes_costs_one_attempt_and_says_so() {
 
 #[test]
 fn a_repository_that_is_moved_halts_the_run_which_goes_on_where_it_is_now() {
-    let mut run = Run::standing();
-    let (from, to) = (run.s.repository().path().to_owned(), run.s.root().join("moved"));
-    std::fs::rename(&from, &to).expect("it is ours");
-    run.server.heal();
-    let out = run.alive.take().expect("it runs").wait();
+    let Run { server, s, alive } = Run::standing();
+    let to = s.root().join("moved");
+    let s = s.moved(&to);
+    server.heal();
+    let out = alive.expect("it runs").wait();
     assert_eq!(out.code, 1, "{}", out.all());
-    std::fs::create_dir_all(&from).expect("a folder");
-    let s = run.s.from(&to);
     let out = s.inspan(&["resume", "--yes"]);
     assert_eq!(out.code, 0, "{}", out.all());
-    std::fs::remove_dir_all(&from).expect("it is ours");
-    std::fs::rename(&to, &from).expect("it is ours");
     assert_eq!(s.result(), RESULT);
     assert!(s.history().events().any(|event| matches!(event, Event::RunEnded { status: RunStatus::Complete, .. })));
 }

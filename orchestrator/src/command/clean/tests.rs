@@ -1,6 +1,6 @@
 //! What of a run is needed.
 
-use plans::event::{Approver, Author, CommitId, RunStatus, Settings};
+use plans::event::{Approver, Author, CommitId, Event, RunStatus, Settings};
 use shared::{Attempt, AttemptKey, Outcome, TaskId};
 
 use super::worth::reason_to_keep;
