@@ -128,7 +128,7 @@ impl Tree {
         if now == git.tree(had.point()).await? {
             return Ok(Self { joined: None, first: tip, told: Vec::new() });
         }
-        if git.text(["merge-base", &head.0, &result.tip.0]).await.is_err() {
+        if is_another_project(git, had.point(), head).await? {
             let hint = "check out the branch that the run started from";
             return Err(refuse("the current branch and the run have no common history", hint));
         }
@@ -136,7 +136,7 @@ impl Tree {
         let joined = ladder::join(git, &sides).await?;
         let first = match &joined {
             Joined::Clean(clean) => clean.tree.clone(),
-            Joined::Conflicted(left) if left.may_be_proposed() => left.tree.clone(),
+            Joined::Conflicted(left) if may_be_proposed(left) => left.tree.clone(),
             Joined::Conflicted(left) => return Err(conflict(asked, left).await),
         };
         if first == now {
@@ -181,6 +181,20 @@ impl Tree {
             (None, Joined::Clean(clean)) => Ok(clean.tree.clone()),
         }
     }
+}
+
+/// Whether a branch shares neither history nor most of its files with what the run has seen.
+async fn is_another_project(git: &Git, one: &CommitId, other: &CommitId) -> Outcome<bool> {
+    if git.text(["merge-base", &one.0, &other.0]).await.is_ok() {
+        return Ok(false);
+    }
+    let (one, other) = tokio::try_join!(git.blobs(one), git.blobs(other))?;
+    Ok(2 * one.keys().filter(|path| other.contains_key(*path)).count() < one.len())
+}
+
+/// A gate can tell whether the merge of two pieces of code is right. Of prose and lists it cannot, and the person is there to ask.
+fn may_be_proposed(left: &Conflicted) -> bool {
+    left.may_be_proposed() && left.conflicts.iter().all(|conflict| merge::is_code(conflict.path.shown().as_str()))
 }
 
 /// Which files both have changed, and how they were merged.

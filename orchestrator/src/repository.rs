@@ -25,6 +25,9 @@ pub struct Repository {
     pub root: PathBuf,
     /// The object store and refs, shared by all linked worktrees.
     pub git: Git,
+    /// Which of its checkouts that is: its git directory within the common one, nothing for the main one. It stays the same where the
+    /// repository is moved.
+    pub checkout: String,
     /// HEAD.
     pub head: CommitId,
     /// The branch that is checked out; none when HEAD is detached.
@@ -67,6 +70,7 @@ impl Repository {
         }
         let root = ask("--show-toplevel").await.map_err(|_| Error::NoCheckout { path: from.to_owned() })?;
         let mut git = Git::new(PathBuf::from(ask("--git-common-dir").await?));
+        let checkout = git_dir.strip_prefix(git.dir()).unwrap_or(Path::new("")).display().to_string();
         git.ensure_identity().await?;
         let here = || Call::new().dir(from);
         let head = here().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).text().await;
@@ -74,7 +78,7 @@ impl Repository {
         let branch = here().args(["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
         let shallow = here().args(["rev-parse", "--is-shallow-repository"]).text().await? == "true";
         let submodules = submodules(&git, &head).await?;
-        Ok(Self { root: PathBuf::from(root), git, head, branch, submodules, shallow })
+        Ok(Self { root: PathBuf::from(root), git, checkout, head, branch, submodules, shallow })
     }
 
     /// Where Inspan keeps its state about this repository.

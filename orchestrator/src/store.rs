@@ -4,6 +4,7 @@
 //! <common git dir>/inspan/runs/<run>/
 //!     journal.db        what has happened
 //!     lease             which process is at it
+//!     checkout          which checkout of the repository it was begun in
 //!     surroundings.json what was known about the repository when it started
 //!     transcripts/<task>/<attempt>.jsonl
 //! ```
@@ -18,6 +19,8 @@ use crate::{
     journal::{Journal, JournalError},
     lease::Lease,
 };
+
+const CHECKOUT: &str = "checkout";
 
 /// All runs of one repository.
 #[derive(Debug, Clone)]
@@ -88,6 +91,13 @@ impl Store {
         runs
     }
 
+    /// The latest run that was begun in a checkout; where none was, the latest of all: whoever works in several is shown their own.
+    pub fn latest(&self, checkout: &str) -> Result<RunFolder, Error> {
+        let mut runs: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
+        let own = runs.iter().rposition(|folder| folder.checkout() == checkout);
+        own.map(|at| runs.swap_remove(at)).or_else(|| runs.pop()).ok_or(Error::NoRuns)
+    }
+
     /// The run of that name, of that unambiguous prefix, or the latest.
     pub fn find(&self, name: Option<&str>) -> Result<RunFolder, Error> {
         let Some(name) = name else { return self.latest() };
@@ -114,6 +124,17 @@ impl Store {
 }
 
 impl RunFolder {
+    /// Takes note of the checkout that the run is begun in.
+    pub fn begin_in(&self, checkout: &str) -> Result<(), Error> {
+        let path = self.path.join(CHECKOUT);
+        std::fs::write(&path, checkout).map_err(Error::disk(&path))
+    }
+
+    /// The checkout that the run was begun in, by its git directory within the common one: nothing for the main one.
+    pub fn checkout(&self) -> String {
+        std::fs::read_to_string(self.path.join(CHECKOUT)).unwrap_or_default()
+    }
+
     /// The transcript of an attempt.
     pub fn transcript(&self, key: &AttemptKey) -> PathBuf {
         self.path.join("transcripts").join(key.task.as_str()).join(format!("{}.jsonl", key.attempt))

@@ -1,6 +1,7 @@
 //! What is typed, what comes of it, and what is said.
 
 mod apply;
+mod attempts;
 mod clean;
 mod doctor;
 mod endpoint;

@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod edits;
 mod map;
+mod meanwhile;
 mod merge;
 mod models;
 mod plans;
@@ -25,3 +26,4 @@ mod simulate;
 mod tidy;
 #[cfg(target_os = "linux")]
 mod toolchains;
+mod two_runs;

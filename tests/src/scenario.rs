@@ -124,6 +124,14 @@ impl Scenario {
         self
     }
 
+    /// The person moves the repository to another folder, and types there from now on.
+    #[must_use]
+    pub fn moved(mut self, to: &Path) -> Self {
+        fs::rename(self.repository.path(), to).expect("it is ours");
+        (self.repository, self.directory) = (Repository::at(to), to.to_owned());
+        self
+    }
+
     /// The repository.
     pub fn repository(&self) -> &Repository {
         &self.repository

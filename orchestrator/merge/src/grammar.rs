@@ -29,7 +29,7 @@ fn ending(path: &str) -> &str {
 }
 
 /// Whether the file holds a program, in whatever language.
-pub(crate) fn is_code(path: &str) -> bool {
+pub fn is_code(path: &str) -> bool {
     Language::of(path).is_some() || CODE.contains(&ending(path).to_ascii_lowercase().as_str())
 }
 

@@ -36,5 +36,5 @@ use engine::merge_text;
 pub use account::{Account, Fate, Hunk, account};
 pub use candidates::{Candidate, candidates};
 pub use engine::merge;
-pub use grammar::parses;
+pub use grammar::{is_code, parses};
 pub use types::{Conflict, Conflicted, Labels, Merge, Merged, Rung, Versions};

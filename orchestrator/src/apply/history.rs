@@ -1,7 +1,7 @@
 //! What of a run a branch has already, and its commits made anew on another one.
 //!
-//! A branch has a step of the run if the step's commit is in its history, or a commit with that step's trailers is: one that a rebase has
-//! made anew, or that was made by an earlier `apply`. So a result that went on after it was brought in is brought in once more
+//! A branch has a step of the run if the step's commit is in its history, or a commit with that step's trailers is (one that a rebase has
+//! made anew, or that was made by an earlier `apply`), or if its change would change nothing there. So a result that went on after it was brought in is brought in once more
 //! without anything twice, whatever the person has done with their history meanwhile.
 //!
 //! **Invariant:** what counts as there is the run's beginning up to a step; a single step that was picked out of the middle does not.
@@ -53,7 +53,21 @@ pub async fn had(git: &Git, result: &Result<'_>, head: &str) -> Outcome<Had> {
     let missing: usize = missing.parse().unwrap_or(steps.len() - 1);
     let at = if in_history { (steps.len() - 1).saturating_sub(missing) } else { 0 };
     let named = if at + 1 == steps.len() { at } else { by_name(git, result, &steps, head).await? };
-    Ok(Had { steps, at: at.max(named), in_history: in_history && named <= at })
+    let found = by_content(git, &steps[at.max(named)..], head).await? + at.max(named);
+    Ok(Had { steps, at: found, in_history: in_history && found <= at })
+}
+
+/// How many of the next steps change nothing any more: whoever words a commit anew loses its trailers, and its change is there all the same.
+async fn by_content(git: &Git, steps: &[CommitId], head: &str) -> Outcome<usize> {
+    let Some(head) = git.commit(head).await else { return Ok(0) };
+    let now = git.tree(&head).await?;
+    for (count, pair) in steps.windows(2).enumerate() {
+        let sides = Sides { base: &pair[0], ours: &head, theirs: &pair[1], task: "the result" };
+        if !matches!(ladder::join(git, &sides).await?, Joined::Clean(clean) if clean.tree == now) {
+            return Ok(count);
+        }
+    }
+    Ok(steps.len() - 1)
 }
 
 /// The last step that commits of the branch name, by their trailers.

@@ -94,7 +94,7 @@ async fn whatever_could_be_lost_is_a_reason_to_refuse() {
         ("echo x > new", "not committed: new"),
         ("echo x >> b; git add b", "staged"),
         ("git checkout -q --detach", "detached"),
-        ("printf '1\\n3\\n' > a; git commit -qam other", "the same lines of a"),
+        ("git rm -q a; git commit -qm other", "your branch deleted it, the result changed it"),
         (
             "git checkout -q -b other; echo 3 > b; git commit -qam o; git checkout -q main; git merge -q --no-ff --no-commit other",
             "a merge of yours",
@@ -141,4 +141,73 @@ async fn what_was_committed_besides_the_uncommitted_changes_is_merged() {
     bench.sh("git add -A; git commit -qm mine; echo more >> b; git commit -qam more");
     bench.apply(How::Plain).await.unwrap();
     assert_eq!(bench.sh("cat a b new; git status --porcelain"), "1\nmine\n2\n1\nmore\nn");
+}
+
+impl Bench {
+    /// The run goes on: one more step on top of its tip.
+    fn goes_on(&mut self) {
+        let tip = &self.tip;
+        self.tip = CommitId(self.sh(&format!(
+            "export GIT_INDEX_FILE=.git/on; git read-tree {tip}; id=$(echo 3 | git hash-object -w --stdin)
+             git update-index --add --cacheinfo 100644,$id,third; git commit-tree $(git write-tree) -p {tip} -m third"
+        )));
+    }
+
+    fn history(&self) -> String {
+        self.sh("git log --format=%s | tr '\\n' ' '")
+    }
+}
+
+#[tokio::test]
+async fn history_that_was_made_anew_gets_what_the_run_has_changed_and_no_commit_twice() {
+    for (script, history) in [
+        ("echo 2 >> b; git commit -qa --amend -m amended", "landed amended"),
+        ("git rebase -q --force-rebase --root; git commit -q --amend -m rebased", "landed rebased"),
+        ("git checkout -q --orphan other; git rm -rqf .; echo x > x; git add x; git commit -qm root", ""),
+    ] {
+        let bench = bench("", false);
+        bench.sh(script);
+        let applied = bench.apply(How::Plain).await;
+        if history.is_empty() {
+            assert!(applied.unwrap_err().to_string().contains("no common history"));
+            continue;
+        }
+        applied.unwrap();
+        assert_eq!(bench.history(), history, "{script}");
+        assert_eq!(bench.sh("cat a new; git status --porcelain"), "1\n2\nn", "{script}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_went_on_after_it_was_applied_is_brought_in_from_there() {
+    for (first, meanwhile, second, history) in [
+        (How::Plain, "true", How::Plain, "third landed base"),
+        (How::Squash, "true", How::Plain, "third The goal base"),
+        (How::Squash, "echo 2 >> b; git commit -qam mine", How::Squash, "The goal mine The goal base"),
+        (How::Squash, "git commit -q --amend -m reworded", How::Plain, "third reworded base"),
+        (
+            How::Plain,
+            "git rebase -q --force-rebase --root; git commit -q --amend --reset-author -C HEAD",
+            How::Plain,
+            "third landed base",
+        ),
+    ] {
+        let mut bench = bench("", false);
+        bench.apply(first).await.unwrap();
+        bench.sh(meanwhile);
+        bench.goes_on();
+        bench.apply(second).await.unwrap();
+        assert_eq!(bench.history(), history, "{first:?} {meanwhile} {second:?}");
+        assert_eq!(bench.sh("cat a new third; git status --porcelain"), "1\n2\nn\n3");
+        bench.refuses(second, "has this result already").await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_committed_in_part_leaves_the_rest_uncommitted() {
+    let bench = bench("echo mine >> b; echo u > untracked", true);
+    bench.sh("git add untracked; git commit -qm part");
+    bench.apply(How::Plain).await.unwrap();
+    assert_eq!(bench.sh("cat a b new untracked; git status --porcelain"), "1\n2\n1\nmine\nn\nu\n M b");
+    assert_eq!(bench.history(), "landed part base");
 }

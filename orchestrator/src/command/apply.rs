@@ -27,6 +27,9 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
     let run = folder.run.to_string();
+    if args.run.run.is_none() && folder.checkout() != repository.checkout {
+        here.screen.say(&format!("Run {run} was begun in another checkout of this repository."));
+    }
     let lease = take_lease(&folder, Work::Apply)?;
     let entries = super::entries(&folder)?;
     let state = RunState::fold(&entries).map_err(RecordError::from)?;

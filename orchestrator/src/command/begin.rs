@@ -79,6 +79,7 @@ pub(super) async fn prepare(here: &Here, around: Surroundings, kind: Kind, goal:
     let git = around.repository.git.clone();
     let settled = async {
         let lease = take_lease(&folder, Work::Run)?;
+        folder.begin_in(&around.repository.checkout)?;
         let start = around.repository.starting_point(&folder.run, &around.config.secrecy).await?;
         let Surroundings { repository, config, format } = around;
         let (screen, folder) = (here.screen.clone(), folder.clone());

@@ -1,221 +1,333 @@
-//! `clean`: directories that nobody needs any more, and, where a run is named, all of a run whose result is in a branch.
+//! `clean`: what nobody needs any more is listed, with its size, and goes.
 //!
-//! **Invariant:** only what is safe elsewhere is removed: a worktree whose attempt has ended and was committed under its ref; a run
-//! that is over, whose result the person has and of which no attempt left more; or one that they give up in so many words.
+//! What counts as not needed: the directory of an attempt that has ended and whose tree is under its ref; attempts at tasks that have
+//! landed, once the result is in a branch of the person's; a whole run that is over, whose result they have and of which no attempt left
+//! more; a run that was rejected; and what they give up in so many words (`--give-up`). To cancel a task gives nothing up: what its
+//! worker has done is kept.
+//!
+//! **Invariant:** nothing of another repository, and nothing of a run that a process is at.
+//! **Invariant:** directories go by themselves; more goes only where the run is named, with `--yes`, or after a yes at the terminal.
+//! **Invariant:** the list is the same whether it is carried out or not.
+//! **Invariant:** a run goes by the renaming of its folder: what a crash leaves after that, the next `clean` finishes; before it,
+//! nothing has gone.
+//!
+//! What is needed is decided in `worth`, what is done in `removal`.
 
-use std::path::Path;
+mod removal;
+mod worth;
+
+use std::path::{Path, PathBuf};
 
 use plans::{
-    event::{Entry, Event},
+    event::Entry,
     run_state::{Phase, RunState},
-    task_state::TaskState,
 };
+use shared::RunId;
 
+use self::{
+    removal::Removal,
+    worth::{attempts_of_landed_tasks, left_more, reason_to_keep, was_applied},
+};
 use super::{Here, begin::take_lease};
 use crate::{
     cli::CleanArgs,
     config::Overrides,
     error::Error,
-    lease::Work,
+    lease::{Lease, Work},
     recorder::RecordError,
     repository::Repository,
     store::{RunFolder, Store},
     sweep::{Found, Sweep},
+    ui,
 };
+
+/// Something that was found.
+#[derive(Debug)]
+struct Item {
+    /// What is to be done about it; none where it is kept.
+    removal: Option<Removal>,
+    kind: &'static str,
+    bytes: u64,
+    what: String,
+}
+
+/// A run whose lease we have.
+struct Taken {
+    folder: RunFolder,
+    lease: Lease,
+}
+
+/// Looks, and carries out.
+struct Cleaner<'a> {
+    repository: &'a Repository,
+    worktrees: Option<PathBuf>,
+    args: &'a CleanArgs,
+    /// Held until the end: nobody takes a run up that is being cleared away.
+    leases: Vec<Lease>,
+    items: Vec<Item>,
+}
 
 /// `inspan clean`.
 pub(super) async fn clean(here: &Here, args: &CleanArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let config = here.config(&repository, Overrides::default())?;
     let worktrees = config.worktrees.clone().map(|folder| folder.join("worktrees"));
-    let folders = match &args.run.run {
-        Some(name) => vec![super::find(&repository, Some(name))?],
-        None => Store::new(&repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect(),
-    };
-    let cleaner = Cleaner { here, repository: &repository, dry: args.dry_run };
-    let mut needless = 0;
-    for folder in &folders {
-        let _lease = match take_lease(folder, Work::Clean) {
-            Ok(lease) => lease,
-            Err(busy) if args.run.run.is_some() => return Err(busy),
-            Err(_) => {
-                here.screen.say(&format!("Run {} is being worked on; it is left alone.", folder.run));
-                continue;
-            }
-        };
-        let entries = super::entries(folder)?;
-        let state = RunState::fold(&entries).map_err(RecordError::from)?;
-        if let Some(worktrees) = &worktrees {
-            needless += cleaner.worktrees(worktrees, folder, &state).await?;
+    let mut cleaner = Cleaner { repository: &repository, worktrees, args, leases: Vec::new(), items: Vec::new() };
+    cleaner.finish_what_was_begun();
+    match &args.run.run {
+        Some(name) => {
+            let folder = cleaner.named(name)?;
+            let lease = if folder.path.exists() { Some(take_lease(&folder, Work::Clean)?) } else { None };
+            cleaner.named_run(folder, lease).await?;
         }
-        if args.run.run.is_some() {
-            if !args.give_up {
-                let contained = cleaner.is_in_a_branch(&state).await?;
-                refuse_what_is_needed(folder, &state, contained || was_applied(&entries))?;
-            }
-            cleaner.run(folder).await?;
-        }
+        None => cleaner.all_runs().await?,
     }
-    if needless == 0 && args.run.run.is_none() {
-        here.screen.say("No directory is left over. `inspan clean RUN` removes a whole run whose result you have.");
+    for item in &cleaner.items {
+        ui::print(&line(item));
     }
-    Ok(0)
-}
-
-fn was_applied(entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| matches!(entry.event, Event::ResultApplied { .. }))
-}
-
-/// What makes a run worth keeping; `safe` says that its result is in a branch of the person's.
-fn reason_to_keep(state: &RunState, safe: bool) -> Option<&'static str> {
-    let never_tried = state.tasks().iter().chain(state.gone()).all(|record| record.attempts == 0);
-    if never_tried {
-        return None;
-    }
-    let unlanded = |state: &TaskState| !matches!(state, TaskState::Landed { .. });
-    let left = state.tasks().iter().any(|record| unlanded(&record.state) && record.left.is_some());
-    match state.phase() {
-        Phase::Rejected => None,
-        Phase::Over(_) if left => Some("holds what attempts left that did not land"),
-        Phase::Over(_) if state.landed().is_empty() || safe => None,
-        Phase::Over(_) => Some("has a result that is in no branch of yours"),
-        Phase::Planning | Phase::Review | Phase::Underway => Some("is not over: it can be resumed"),
-    }
-}
-
-fn refuse_what_is_needed(folder: &RunFolder, state: &RunState, safe: bool) -> Result<(), Error> {
-    let run = &folder.run;
-    let Some(why) = reason_to_keep(state, safe) else { return Ok(()) };
-    let next = match state.phase() {
-        Phase::Over(_) if !safe && !state.landed().is_empty() => format!("`inspan apply {run}` brings the result in"),
-        Phase::Over(_) => format!("`inspan status {run}` shows what is there, `inspan resume {run}` tries again"),
-        _ => format!("`inspan resume {run}` goes on with it, `inspan cancel {run}` ends it"),
-    };
-    let what = format!("run {run} {why}; it is kept");
-    Err(Error::Refused { what, hint: format!("{next}; `inspan clean {run} --give-up` removes it for good") })
-}
-
-struct Cleaner<'a> {
-    here: &'a Here,
-    repository: &'a Repository,
-    dry: bool,
+    cleaner.carry_out(here).await
 }
 
 impl Cleaner<'_> {
-    /// Says how many directories went, or would.
-    async fn worktrees(&self, worktrees: &Path, folder: &RunFolder, state: &RunState) -> Result<usize, Error> {
-        let mut needless = 0;
-        let sweep = Sweep { git: &self.repository.git, worktrees, run: &folder.run, state };
-        for found in sweep.look().await {
-            match found {
-                Found::Needless(path) => {
-                    needless += 1;
-                    self.here.screen.say(&format!("{} {}", self.verb(), path.display()));
-                    if !self.dry {
-                        sweep.remove(&path)?;
-                    }
+    fn runs(&self) -> PathBuf {
+        self.repository.state_dir().join("runs")
+    }
+
+    /// The run of that name; for what is damaged or has lost its folder the whole name is wanted.
+    fn named(&self, name: &str) -> Result<RunFolder, Error> {
+        match (Store::new(&self.repository.state_dir()).find(Some(name)), RunId::new(name)) {
+            (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up => {
+                Ok(RunFolder { path: self.runs().join(run.as_str()), run })
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Runs that an earlier `clean` had begun to remove.
+    fn finish_what_was_begun(&mut self) {
+        for path in
+            folders(&self.runs()).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == removal::GOING))
+        {
+            let Some(run) = path.file_stem().and_then(|name| RunId::new(name.to_str()?).ok()) else { continue };
+            let what = format!("{run}: what an earlier clean has left of it");
+            let removal = Some(Removal::Run { folder: RunFolder { run, path: path.clone() }, needs_consent: false });
+            self.items.push(Item { removal, kind: "run", bytes: size_of(&path), what });
+        }
+    }
+
+    async fn all_runs(&mut self) -> Result<(), Error> {
+        let known: Vec<RunFolder> =
+            Store::new(&self.repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect();
+        for path in folders(&self.runs()) {
+            let run = path.file_name().and_then(|name| RunId::new(name.to_str()?).ok());
+            if let Some(run) = run.filter(|run| known.iter().all(|folder| folder.run != *run)) {
+                let what = format!("{run}: its journal cannot be read; `inspan clean {run} --give-up` removes it");
+                self.items.push(Item { removal: None, kind: "run", bytes: size_of(&path), what });
+            }
+        }
+        for folder in known {
+            let lease = match take_lease(&folder, Work::Clean) {
+                Ok(lease) => lease,
+                Err(Error::Busy { held, .. }) => {
+                    let what = format!("{}: process {} is at it", folder.run, held.pid);
+                    self.items.push(Item { removal: None, kind: "run", bytes: 0, what });
+                    continue;
                 }
-                Found::Needed(path) => {
-                    let text =
-                        format!("Kept {}: its work is not committed; `inspan resume {}` saves it.", path.display(), folder.run);
-                    self.here.screen.say(&text);
+                Err(error) => return Err(error),
+            };
+            self.one_of_all(Taken { folder, lease }).await?;
+        }
+        Ok(())
+    }
+
+    async fn one_of_all(&mut self, Taken { folder, lease }: Taken) -> Result<(), Error> {
+        let run = folder.run.clone();
+        self.leases.push(lease);
+        let (entries, state) = match read(&folder) {
+            Ok(read) => read,
+            Err(error) => {
+                let what = format!("{run}: {error}; `inspan clean {run} --give-up` removes it");
+                self.items.push(Item { removal: None, kind: "run", bytes: size_of(&folder.path), what });
+                return Ok(());
+            }
+        };
+        let unsaved = self.directories(&folder, &state).await?;
+        let has = worth::has_result(&self.repository.git, &run, &state).await?;
+        let safe = has || was_applied(&entries);
+        let more = left_more(&self.repository.git, &state).await?;
+        let bytes = size_of(&folder.path);
+        let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
+        let why = if over { reason_to_keep(&state, safe, more) } else { Some("is not over: it can be resumed") };
+        let goal = state.goal().lines().next().unwrap_or_default().to_owned();
+        match why {
+            None if !unsaved => {
+                let removal = Some(Removal::Run { folder, needs_consent: true });
+                self.items.push(Item {
+                    removal,
+                    kind: "run",
+                    bytes,
+                    what: format!("{run}: {}, {goal}", worth::standing(&state)),
+                });
+            }
+            why => {
+                let why = why.unwrap_or("holds what could not be committed");
+                self.items.push(Item { removal: None, kind: "run", bytes, what: format!("{run}: {why}, {goal}") });
+                let names =
+                    if over && safe { attempts_of_landed_tasks(&self.repository.git, &run, &state).await? } else { Vec::new() };
+                if !names.is_empty() {
+                    let what = format!(
+                        "{run}: {} of attempts at tasks that landed and are in a branch of yours",
+                        count(names.len(), "ref")
+                    );
+                    self.items.push(Item { removal: Some(Removal::Refs(names)), kind: "refs", bytes: 0, what });
                 }
             }
         }
-        if !self.dry {
-            sweep.remove_empty();
-        }
-        Ok(needless)
+        Ok(())
     }
 
-    /// Whether a branch of the person's holds the result.
-    async fn is_in_a_branch(&self, state: &RunState) -> Result<bool, Error> {
-        let args = ["for-each-ref", "--format=%(refname:short)", "--contains", &state.tip().0, "refs/heads"];
-        let branches = self.repository.git.text(args).await?;
-        // A later run may have started from this one's result; its branch is none of the person's.
-        Ok(branches.lines().any(|branch| !branch.starts_with("inspan/")))
+    async fn named_run(&mut self, folder: RunFolder, lease: Option<Lease>) -> Result<(), Error> {
+        self.leases.extend(lease);
+        let run = folder.run.clone();
+        let bytes = size_of(&folder.path);
+        let told = match read(&folder) {
+            Ok((entries, state)) => {
+                let unsaved = self.directories(&folder, &state).await?;
+                if !self.args.give_up {
+                    let safe = was_applied(&entries) || worth::has_result(&self.repository.git, &run, &state).await?;
+                    let more = left_more(&self.repository.git, &state).await?;
+                    worth::refuse_what_is_needed(&run, &state, (safe, more, unsaved))?;
+                }
+                format!("{}, {}", worth::standing(&state), state.goal().lines().next().unwrap_or_default())
+            }
+            Err(error) if !self.args.give_up => return Err(error),
+            Err(_) => "its journal cannot be read".to_owned(),
+        };
+        let refs = self.repository.git.refs(&format!("refs/inspan/{run}/")).await?.len();
+        let what = format!("{run}: {told} ({}, journal and transcripts)", count(refs, "ref"));
+        let removal = Some(Removal::Run { folder, needs_consent: false });
+        self.items.push(Item { removal, kind: "run", bytes, what });
+        Ok(())
     }
 
-    async fn run(&self, folder: &RunFolder) -> Result<(), Error> {
-        let (git, run) = (&self.repository.git, &folder.run);
-        let mut refs: Vec<String> = git.refs(&format!("refs/inspan/{run}/")).await?.into_iter().map(|(name, _)| name).collect();
-        refs.push(format!("refs/heads/inspan/{run}"));
-        self.here.screen.say(&format!("{} run {run}: {} refs, its journal and its transcripts", self.verb(), refs.len()));
-        if self.dry {
-            return Ok(());
+    /// Lists the directories of a run; says whether one holds something that is nowhere else.
+    async fn directories(&mut self, folder: &RunFolder, state: &RunState) -> Result<bool, Error> {
+        let Some(worktrees) = self.worktrees.clone() else { return Ok(false) };
+        let sweep = Sweep { git: &self.repository.git, worktrees: &worktrees, run: &folder.run, state };
+        let mut unsaved = false;
+        for found in sweep.look().await {
+            let (path, needless) = match found {
+                Found::Needless(path) => (path, true),
+                Found::Needed(path) => (path, self.args.give_up),
+            };
+            unsaved |= !needless;
+            let kept = format!("{}: its work is not committed; `inspan resume {}` saves it", path.display(), folder.run);
+            let what = if needless { path.display().to_string() } else { kept };
+            let bytes = size_of(&path);
+            let removal = needless.then(|| Removal::Directory { run: folder.run.clone(), path });
+            self.items.push(Item { removal, kind: "worktree", bytes, what });
         }
-        for name in refs {
-            git.delete_ref(&name).await?;
-        }
-        std::fs::remove_dir_all(&folder.path).map_err(Error::disk(&folder.path))
+        Ok(unsaved)
     }
 
-    fn verb(&self) -> &'static str {
-        if self.dry { "Would remove" } else { "Removed" }
+    /// Removes what is to go, as far as there is consent.
+    async fn carry_out(self, here: &Here) -> Result<u8, Error> {
+        let all: Vec<&Item> = self.items.iter().filter(|item| item.removal.is_some()).collect();
+        if all.is_empty() {
+            here.screen.say("Nothing is left over.");
+            return Ok(0);
+        }
+        if self.args.dry_run {
+            here.screen.say(&format!("Would remove {}.", summary(&all)));
+            return Ok(0);
+        }
+        let asks = |item: &Item| item.removal.as_ref().is_some_and(Removal::needs_consent);
+        let consent = self.args.yes || !all.iter().any(|item| asks(item)) || ask(here, &all).await;
+        let going: Vec<&Item> = all.iter().copied().filter(|item| consent || !asks(item)).collect();
+        for removal in going.iter().filter_map(|item| item.removal.as_ref()) {
+            if let Some(kept) = removal.carry_out(&self.repository.git, self.worktrees.as_deref()).await? {
+                here.screen.say(&kept);
+            }
+        }
+        if !going.is_empty() {
+            here.screen.say(&format!("Removed {}.", summary(&going)));
+        }
+        if !consent {
+            here.screen.say("More than worktrees goes only with your consent: `inspan clean --yes` removes all that is listed, `inspan clean RUN` one run.");
+        }
+        Ok(0)
     }
+}
+
+fn read(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
+    let entries = super::entries(folder)?;
+    let state = RunState::fold(&entries).map_err(RecordError::from)?;
+    Ok((entries, state))
+}
+
+/// Whether the person at the terminal wants it all removed; nobody does where there is none.
+async fn ask(here: &Here, all: &[&Item]) -> bool {
+    if !here.screen.interactive {
+        return false;
+    }
+    here.screen.insist(&format!("Remove {}?  [y]es  [n]o, only worktrees", summary(all)));
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line).unwrap_or_default()
+    });
+    matches!(line.await.unwrap_or_default().trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+fn line(item: &Item) -> String {
+    let verb = if item.removal.is_some() { "remove" } else { "keep" };
+    format!("{verb:6}  {:8}  {:>9}  {}", item.kind, in_words(item.bytes), item.what)
+}
+
+/// `2 worktrees and run abc: 12.0 MiB`.
+fn summary(items: &[&Item]) -> String {
+    let of = |kind: &str| items.iter().filter(|item| item.kind == kind).count();
+    let runs = items.iter().filter(|item| item.kind == "run").map(|item| item.what.split(':').next().unwrap_or_default());
+    let mut parts = Vec::new();
+    if of("worktree") > 0 {
+        parts.push(count(of("worktree"), "worktree"));
+    }
+    if of("refs") > 0 {
+        parts.push("refs of attempts".to_owned());
+    }
+    parts.extend(runs.map(|run| format!("run {run}")));
+    format!("{} ({})", parts.join(", "), in_words(items.iter().map(|item| item.bytes).sum()))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn in_words(bytes: u64) -> String {
+    let mut left = bytes;
+    let mut rest = 0;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if left < 1024 || unit == "GiB" {
+            return if unit == "B" { format!("{left} B") } else { format!("{left}.{} {unit}", rest * 10 / 1024) };
+        }
+        (rest, left) = (left % 1024, left / 1024);
+    }
+    String::new()
+}
+
+/// What a folder takes on the disk, links not followed.
+fn size_of(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let walk = ignore::WalkBuilder::new(folder).standard_filters(false).build();
+    walk.filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).map(|data| data.blocks() * 512).sum()
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut all: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    all.sort();
+    all
 }
 
 #[cfg(test)]
-mod tests {
-    use plans::event::{Approver, Author, CommitId, RunStatus, Settings};
-    use shared::{Attempt, AttemptKey, Outcome, TaskId};
-
-    use super::*;
-
-    fn commit(letter: &str) -> CommitId {
-        CommitId(letter.repeat(40))
-    }
-
-    fn key() -> AttemptKey {
-        AttemptKey { task: TaskId::new("a").unwrap(), attempt: Attempt(1) }
-    }
-
-    /// A run of one task after as many of these steps.
-    fn run(steps: &[&str]) -> RunState {
-        let settings = Settings::default();
-        let first = Event::RunStarted {
-            goal: "g".to_owned(),
-            base: commit("b"),
-            head: commit("b"),
-            snapshot: false,
-            settings,
-            program: String::new(),
-        };
-        let mut state = RunState::begin(&first).unwrap();
-        for step in steps {
-            state.apply(&event(step)).unwrap();
-        }
-        state
-    }
-
-    fn event(step: &str) -> Event {
-        let text = "version = 1\ngoal = \"g\"\n[gate]\ncommands = [\"true\"]\n[[task]]\nid = \"a\"\ntitle = \"A\"\ninstructions = \"do\"\nwrite = [\"a\"]\n";
-        let plan = || Box::new(plans::file::parse_toml(text).unwrap());
-        let (key, why) = (key(), String::new());
-        match step {
-            "propose" => Event::PlanProposed { revision: 1, plan: plan(), author: Author::File, warnings: Vec::new() },
-            "approve" => Event::PlanApproved { revision: 1, by: Approver::Policy },
-            "reject" => Event::PlanRejected { revision: 1, why },
-            "start" => Event::AttemptStarted { key, base: commit("b"), continues: None, content: String::new() },
-            "fail" => Event::AttemptEnded { key, commit: Some(commit("f")), outcome: Outcome::Cancelled },
-            "fail empty" => Event::AttemptEnded { key, commit: None, outcome: Outcome::Cancelled },
-            "halt" => Event::RunHalted { why },
-            "cancel" => Event::CancelRequested,
-            "end" => Event::RunEnded { status: RunStatus::Cancelled, tip: commit("b") },
-            other => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn a_run_goes_only_once_nothing_of_it_is_needed() {
-        let kept = |steps: &[&str], safe| reason_to_keep(&run(steps), safe);
-        let tried = ["propose", "approve", "start", "fail"];
-        assert_eq!(kept(&["propose", "approve"], false), None, "no attempt was made");
-        assert_eq!(kept(&["propose", "reject"], false), None);
-        let halted = [&tried[..], &["halt"]].concat();
-        assert_eq!(kept(&halted, true), Some("is not over: it can be resumed"), "a tip that is the base is in main, too");
-        let over = [&tried[..], &["cancel", "end"]].concat();
-        assert_eq!(kept(&over, true), Some("holds what attempts left that did not land"));
-        assert_eq!(kept(&["propose", "approve", "start", "fail empty", "cancel", "end"], true), None);
-    }
-}
+mod tests;

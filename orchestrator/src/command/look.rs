@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use plans::{
     event::{CommitId, Entry, Event},
     render,
-    run_state::RunState,
+    run_state::{RunState, TaskRecord},
     spending::Spending,
     task_state::TaskState,
 };
-use shared::{Attempt, AttemptKey, TaskId};
+use shared::{Attempt, AttemptKey, RunId, TaskId};
 use worker::transcript;
 
 use super::{Here, entries};
@@ -18,6 +18,7 @@ use crate::{
     coordinator::ladder::Sides,
     error::Error,
     journal::remains,
+    kept::attempt_ref,
     lease::Lease,
     recorder::RecordError,
     repository::Repository,
@@ -78,7 +79,7 @@ fn state_of(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
 pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    let (_, state) = state_of(&folder)?;
+    let (all, state) = state_of(&folder)?;
     let mut account = None;
     let (from, to) = match &args.task {
         None => (state.base().0.clone(), state.tip().0.clone()),
@@ -92,14 +93,7 @@ pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
                     account = account_of(&repository, &folder, (&last, record.base.as_ref()), &commit.0).await?;
                     (format!("{commit}^"), commit.0.clone())
                 }
-                (attempt, _) => {
-                    let attempt = attempt.unwrap_or(record.attempts);
-                    let name = format!("refs/inspan/{}/{}/{attempt}", folder.run, record.id);
-                    let commit = repository.git.commit(&name).await.ok_or_else(|| {
-                        Error::Usage(format!("attempt {attempt} at {} left nothing: it has not started or not ended", record.id))
-                    })?;
-                    (format!("{commit}^"), commit.0)
-                }
+                (attempt, _) => attempt_of(here, &repository, (&folder.run, record, &all), attempt).await?,
             }
         }
     };
@@ -108,6 +102,43 @@ pub(super) async fn diff(here: &Here, args: &DiffArgs) -> Result<u8, Error> {
         ui::print(&account);
     }
     Ok(0)
+}
+
+/// What an attempt started from and what it left; where its ref is gone, as the journal knows it.
+async fn attempt_of(
+    here: &Here,
+    repository: &Repository,
+    (run, record, entries): (&RunId, &TaskRecord, &[Entry]),
+    attempt: Option<u32>,
+) -> Result<(String, String), Error> {
+    let attempt = Attempt(attempt.unwrap_or(record.attempts));
+    let key = AttemptKey { task: record.id.clone(), attempt };
+    let trail = record.trail.get(&attempt);
+    let left = match repository.git.commit(&attempt_ref(run, &key)).await {
+        None => trail.and_then(|trail| trail.left.clone()),
+        there => there,
+    };
+    let Some(left) = left else {
+        let what = format!("attempt {attempt} at {} left nothing: it has not started or not ended", record.id);
+        return Err(Error::Usage(what));
+    };
+    let base = trail.map_or_else(|| format!("{left}^"), |trail| trail.base.0.clone());
+    let went_on = |entry: &Entry| match &entry.event {
+        Event::AttemptStarted { key: started, continues: Some(from), .. } if *started == key && *from != attempt => Some(*from),
+        _ => None,
+    };
+    if let Some(from) = entries.iter().rev().find_map(went_on).filter(|from| {
+        let base_of = |attempt: &Attempt| record.trail.get(attempt).map(|trail| &trail.base);
+        base_of(from) == base_of(&attempt)
+    }) {
+        let name = |attempt| attempt_ref(run, &AttemptKey { task: record.id.clone(), attempt });
+        here.screen.say(&format!(
+            "It went on from #{from}, whose changes are in this, too; `git diff {} {}` shows its own.",
+            name(from),
+            name(attempt)
+        ));
+    }
+    Ok((base, left.0))
 }
 
 /// What became of the change that an attempt made from a base; none where it is gone.
@@ -162,6 +193,11 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let (folder, task) = run_and_task(&repository, args)?;
     let (all, state) = state_of(&folder).inspect_err(|error| print_remains(error, &folder))?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
+    if args.attempts {
+        let (git, run) = (&repository.git, &folder.run);
+        super::attempts::list(git, run, (&all, &state), (task.as_ref(), args.output_format)).await?;
+        return Ok(0);
+    }
     let mut taken = Taken::default();
     for entry in &all {
         let took = taken.when(&entry.event).map(|took| format!(" ({took})")).unwrap_or_default();

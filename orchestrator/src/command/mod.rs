@@ -2,6 +2,7 @@
 
 mod account;
 mod apply;
+mod attempts;
 mod begin;
 mod cancel;
 mod clean;
@@ -87,9 +88,13 @@ impl Here {
     }
 }
 
-/// The run that was named, or the latest.
+/// The run that was named, or the latest that was begun in this checkout; where none was, the latest of the repository.
 fn find(repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> {
-    Store::new(&repository.state_dir()).find(run)
+    let store = Store::new(&repository.state_dir());
+    match run {
+        Some(name) => store.find(Some(name)),
+        None => store.latest(&repository.checkout),
+    }
 }
 
 /// The flags of the command line as the configuration takes them.

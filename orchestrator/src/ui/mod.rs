@@ -4,6 +4,7 @@
 //! closed or not there makes no difference to it. **Invariant:** words of models and servers cannot drive a terminal: what no reader sees is
 //! shown as escapes there.
 
+pub mod attempts;
 pub mod bill;
 pub mod board;
 pub mod words;

@@ -148,7 +148,7 @@ fn a_hook_that_fails_cannot_leave_a_result_half_brought_in() {
 fn what_landed_of_an_incomplete_run_can_be_had_and_the_rest_is_named() {
     let s = Scenario::new(REPO);
     s.run_plan("a | write a.txt | run echo a > a.txt\n b | write b.txt | run exit 3", &[]).code(3);
-    s.inspan(&["apply"]).code(0).says("1 tasks did not land");
+    s.inspan(&["apply"]).code(0).says("1 task did not land");
     assert_eq!(s.repository().read("a.txt"), "a\n");
 }
 

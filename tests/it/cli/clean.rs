@@ -55,3 +55,72 @@ fn a_result_that_is_in_no_branch_is_kept_unless_it_is_given_up() {
     s.inspan(&["clean", &s.run_id(), "--give-up"]).code(0);
     assert_eq!(all_refs(&s), ["refs/heads/main"]);
 }
+
+/// The lines of the list, which are data.
+fn listed(s: &Scenario, args: &[&str]) -> String {
+    s.inspan(args).code(0).stdout
+}
+
+#[test]
+fn what_a_dry_run_lists_is_what_goes_line_by_line() {
+    let s = done();
+    s.inspan(&["apply"]).code(0);
+    s.run_plan("b | write b.txt | run echo b > b.txt; exit 3", &[]).code(3);
+    let before = listed(&s, &["clean", "--dry-run"]);
+    assert_eq!(listed(&s, &["clean", "--yes"]), before);
+    let verbs: Vec<&str> = before.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(verbs, ["remove", "keep"], "{before}");
+    assert!(before.contains("holds what attempts left that did not land"), "{before}");
+    assert_eq!(s.runs().len(), 1);
+    assert_eq!(s.attempts(), ["b/1"]);
+}
+
+#[test]
+fn whole_runs_go_only_with_consent_and_at_a_terminal_it_is_asked_for() {
+    let s = done();
+    s.inspan(&["apply"]).code(0);
+    s.inspan(&["clean"]).code(0).says("inspan clean --yes");
+    assert_eq!(s.runs().len(), 1);
+    for (answer, left) in [("n", 1), ("y", 0)] {
+        let mut terminal = s.terminal(&["clean"]);
+        terminal.wait_for("[y]es", 1).type_line(answer);
+        assert_eq!(terminal.end(), 0);
+        assert_eq!(s.runs().len(), left, "{answer}");
+    }
+    assert_eq!(all_refs(&s), ["refs/heads/main"]);
+}
+
+#[test]
+fn a_damaged_run_is_listed_and_kept_until_it_is_given_up() {
+    let s = done();
+    let run = s.run_id();
+    fs::write(s.run_folder().join("journal.db"), "no database").expect("it is ours");
+    let listed = listed(&s, &["clean", "--yes"]);
+    assert!(listed.contains("its journal cannot be read") && listed.starts_with("keep"), "{listed}");
+    s.inspan(&["clean", &run, "--give-up"]).code(0).says("Kept the branch");
+    assert!(s.runs().is_empty());
+}
+
+#[test]
+fn a_clean_that_was_cut_short_is_finished_by_the_next() {
+    let s = done();
+    s.inspan(&["apply"]).code(0);
+    let folder = s.run_folder();
+    fs::rename(&folder, folder.with_extension("going")).expect("it is ours");
+    s.inspan(&["clean"]).code(0).prints("an earlier clean");
+    assert_eq!(all_refs(&s), ["refs/heads/main"]);
+    assert!(s.runs().is_empty());
+}
+
+#[test]
+fn a_run_branch_with_commits_of_the_persons_outlives_its_run() {
+    let s = done();
+    s.inspan(&["apply"]).code(0);
+    let run = s.run_id();
+    let git = |args: &[&str]| s.repository().git(args);
+    git(&["switch", "--quiet", &format!("inspan/{run}")]);
+    s.repository().write("mine.txt", "mine\n").commit("Mine");
+    git(&["switch", "--quiet", "main"]);
+    s.inspan(&["clean", &run]).code(0).says("Kept the branch");
+    assert_eq!(git(&["log", "-1", "--format=%s", &format!("inspan/{run}")]), "Mine");
+}
