@@ -8,6 +8,8 @@ mod budget;
 mod chaos;
 mod cli;
 mod crash;
+mod faults;
+mod limits;
 mod map;
 mod merge;
 mod models;
