@@ -123,7 +123,7 @@ fn a_worker_that_fills_the_disk_is_no_reason_to_lose_another_ones_work() {
     disks.small(&worktrees(&s), 16_384);
     let greedy = "gate | true
         a | write a.txt | run echo a > a.txt
-        b | after a | write b.txt | run test ! -e \"$PLACE/greedy\" || cat /dev/zero > b.txt; echo b > b.txt";
+        b | after a | write b.txt | run test ! -e \"$PLACE/greedy\" || exec cat /dev/zero > b.txt; echo b > b.txt";
     let mark = s.meeting_place().join("greedy");
     std::fs::write(&mark, "").expect("a file can be written");
     let out = s.run_plan(greedy, &[]);

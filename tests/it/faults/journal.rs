@@ -100,17 +100,26 @@ fn a_killed_run_whose_log_is_garbage_is_damaged_and_not_begun_anew() {
 }
 
 #[test]
-fn a_journal_that_ends_before_what_its_branch_holds_is_not_gone_on_with() {
+fn a_journal_that_ends_before_what_its_branch_holds_says_so_and_nothing_that_landed_is_lost() {
     // The first process closes its journal; what the second writes is only in the log beside it.
     let s = scenario();
     let alive = held(&s);
     alive.interrupt();
     alive.wait().code(130);
-    let waits = s.meeting_place().join("reached");
-    fs::remove_file(&waits).expect("it is there");
-    super::let_go(&s);
-    s.inspan(&["resume", "--yes", "--quiet"]).code(0);
-    let whole = fs::read(journal(&s)).expect("it is there");
-    drop(whole);
-    assert_eq!(s.result(), RESULT);
+    fs::remove_file(s.meeting_place().join("reached")).expect("it is there");
+    fs::remove_file(s.meeting_place().join("hold")).expect("it is there");
+    let plan = "b.done";
+    let _ = plan;
+    let alive = s.start(&["resume", "--yes"]);
+    s.wait_until(|event| matches!(event, ::plans::event::Event::TaskLanded { .. }));
+    alive.kill();
+    let branch = format!("refs/heads/inspan/{}", s.run_id());
+    let landed = s.repository().git(&["rev-parse", &branch]);
+    for name in ["journal.db-wal", "journal.db-shm"] {
+        fs::remove_file(s.run_folder().join(name)).expect("the process was killed");
+    }
+    let out = s.inspan(&["resume", "--yes"]);
+    assert!(!out.all().contains("panicked"), "{}", out.all());
+    assert!(s.repository().git_can(&["merge-base", "--is-ancestor", &landed, &branch]), "{}", out.all());
+    assert_eq!(out.code, 99, "{}", out.all());
 }

@@ -27,6 +27,7 @@ fn with_too_few_open_files_a_run_ends_in_words_and_goes_on_with_more() {
 fn what_is_remembered_of_files_is_only_a_memory() {
     for harm in ["a folder", "garbage", "half a line"] {
         let s = scenario();
+        s.repository().write("lib.rs", "pub fn one() -> u32 {\n    1\n}\n").commit("Some code");
         s.run_plan(PLAN, &[]).code(0);
         let cache = s.repository().path().join(".git/inspan/survey.jsonl");
         assert!(cache.is_file(), "it is remembered");

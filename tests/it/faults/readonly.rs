@@ -27,11 +27,13 @@ fn records_that_cannot_be_written_begin_nothing() {
 #[cfg_attr(without_unshare, ignore = "needs user and mount namespaces")]
 #[test]
 fn objects_and_refs_that_cannot_be_written_begin_nothing() {
-    for place in ["mein Projekt/.git/refs", "mein Projekt/.git/objects"] {
+    let refs = ("mein Projekt/.git/refs", "unable to create directory", "ls -ld");
+    let objects = ("mein Projekt/.git/objects", "Read-only file system", "so that it can be written");
+    for (place, happened, to_do) in [refs, objects] {
         let (disks, s, place) = on_disk(place);
         // What is not committed yet has to be kept.
         s.repository().write("README", "hello\nmine\n");
-        says_what_to_do(s.run_plan(PLAN, &[]), "Read-only file system", "so that it can be written");
+        says_what_to_do(s.run_plan(PLAN, &[]), happened, to_do);
         disks.writable(&place);
         s.run_plan(PLAN, &[]).code(0);
     }
