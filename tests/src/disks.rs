@@ -78,6 +78,12 @@ impl Disks {
         self.sh("rm \"$0/filler\"", place);
     }
 
+    /// Makes it larger.
+    #[track_caller]
+    pub fn grow(&self, place: &Path, kilobytes: u32) {
+        self.sh(&format!("mount -o remount,size={kilobytes}k \"$0\""), place);
+    }
+
     /// What is there can only be read.
     #[track_caller]
     pub fn read_only(&self, place: &Path) {

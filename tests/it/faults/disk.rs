@@ -130,6 +130,8 @@ fn a_worker_that_fills_the_disk_is_no_reason_to_lose_another_ones_work() {
     assert!([1, 3].contains(&out.code) && !out.all().contains("panicked"), "{}", out.all());
     assert_eq!(result(&disks, &s), "## README\nhello\n## a.txt\na\n", "{}", out.all());
     std::fs::remove_file(&mark).expect("it is there");
+    // What it left could not be committed and stays where it is, so there has to be room elsewhere.
+    disks.grow(&worktrees(&s), 65_536);
     resumes(&s);
     assert_eq!(result(&disks, &s), RESULT);
 }
