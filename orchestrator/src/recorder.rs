@@ -65,6 +65,8 @@ impl Recorder {
 
     /// Takes up a run where its journal ends.
     pub fn take_up(folder: &Path, run: RunId, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
+        // A journal that has lost its events is damaged, and not to be begun anew.
+        Journal::read_only(folder, run.clone())?;
         let journal = Journal::open(folder, run)?;
         let entries = journal.after(0)?;
         let (state, worked) = (RunState::fold(&entries)?, time_at_work(&entries));

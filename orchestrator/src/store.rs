@@ -116,10 +116,10 @@ impl Store {
 }
 
 impl Store {
-    /// The latest run that reads. Where none does, why.
+    /// The latest run that reads; where none does, one that does not: whoever asks for it hears why.
     fn latest(&self) -> Result<RunFolder, Error> {
         let latest = self.list().pop().map(|(folder, _)| folder);
-        latest.map_or_else(|| Err(self.damaged().into_iter().next().map_or(Error::NoRuns, |(_, error)| error.into())), Ok)
+        latest.or_else(|| self.damaged().pop().map(|(folder, _)| folder)).ok_or(Error::NoRuns)
     }
 }
 

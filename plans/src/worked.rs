@@ -3,22 +3,32 @@
 //! A fold does not look at times ([`run_state`](crate::run_state)); the limit of minutes has to, and this is the only place.
 //!
 //! **Invariant:** a resumed run does not begin anew: what earlier processes took is in its `run_resumed`.
+//! **Invariant:** a clock that jumps, or a machine that sleeps, costs a run an hour at most: so much counts between two events, for hardly
+//! anything that a run waits for takes longer. A clock that goes back takes nothing and gives nothing back.
+//!
+//! A process that lives counts its own time by a clock that neither jumps nor goes on while the machine sleeps; this is for the next one.
 
 use std::time::Duration;
 
 use crate::event::{Entry, Event};
 
+/// What counts between two events at most.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
 /// How long the run was worked at, up to its last event. Of a process that was killed, what it took after its last event is unknown.
 pub fn time_at_work(entries: &[Entry]) -> Duration {
     let begins = |entry: &&Entry| matches!(entry.event, Event::RunStarted { .. } | Event::RunResumed { .. });
-    let (Some(begin), Some(last)) = (entries.iter().rev().find(begins), entries.last()) else { return Duration::ZERO };
-    let before = match begin.event {
+    let Some(at) = entries.iter().rposition(|entry| begins(&entry)) else { return Duration::ZERO };
+    let before = match entries[at].event {
         Event::RunResumed { worked_s, .. } => Duration::from_secs(worked_s),
         _ => Duration::ZERO,
     };
     let time = |entry: &Entry| humantime::parse_rfc3339(&entry.time).ok();
-    let span = time(last).zip(time(begin)).and_then(|(last, begin)| last.duration_since(begin).ok());
-    before + span.unwrap_or_default()
+    let between = |pair: &[Entry]| {
+        let span = time(&pair[1]).zip(time(&pair[0])).and_then(|(later, earlier)| later.duration_since(earlier).ok());
+        span.unwrap_or_default().min(LONGEST)
+    };
+    before + entries[at..].windows(2).map(between).sum::<Duration>()
 }
 
 #[cfg(test)]
@@ -56,6 +66,19 @@ mod tests {
         let all = [&first[..], &second[..]].concat();
         assert_eq!(time_at_work(&entries(&all)).as_secs(), 360);
         assert_eq!(time_at_work(&[]), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_machine_that_slept_for_a_night_costs_an_hour_at_most_and_a_clock_that_goes_back_only_what_was_between() {
+        let slept = [
+            ("20T10:00:00", started()),
+            ("20T10:10:00", Event::CancelRequested),
+            ("20T18:10:00", Event::CancelRequested),
+            ("20T18:15:00", Event::CancelRequested),
+            ("20T12:00:00", Event::CancelRequested),
+            ("20T12:05:00", Event::CancelRequested),
+        ];
+        assert_eq!(time_at_work(&entries(&slept)).as_secs() / 60, 10 + 60 + 5 + 5);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod chaos;
 mod cli;
 mod crash;
 mod edits;
+mod faults;
+mod limits;
 mod map;
 mod meanwhile;
 mod merge;
@@ -24,6 +26,5 @@ mod scopes;
 mod secrets;
 mod simulate;
 mod tidy;
-#[cfg(target_os = "linux")]
 mod toolchains;
 mod two_runs;

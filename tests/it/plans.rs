@@ -54,6 +54,7 @@ fn a_plan_is_drafted_linted_shown_and_written_and_can_be_run_from_its_file() {
           up to 4 workers at once, 2 attempts at a task, 3 re-plans
           each attempt, where its task says nothing else: 80 turns, 30 minutes
           the whole run: no limit
+          nothing begins with less than 512 MiB free on a disk
           expected with scripted-http/test-model: about 299.0k tokens; its price is not known
 
 

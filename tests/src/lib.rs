@@ -14,6 +14,8 @@
 
 mod binary;
 pub mod branch;
+#[cfg(target_os = "linux")]
+mod disks;
 mod fingerprint;
 #[cfg(target_os = "linux")]
 pub mod hostile;
@@ -27,6 +29,8 @@ mod scenario;
 mod terminal;
 
 pub use binary::inspan;
+#[cfg(target_os = "linux")]
+pub use disks::Disks;
 pub use fingerprint::Fingerprint;
 pub use journal::{History, read_journal};
 pub use outcome::Outcome;

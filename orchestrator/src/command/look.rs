@@ -241,6 +241,7 @@ fn print_remains(error: &Error, folder: &RunFolder) {
             ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
         }
     }
+    ui::print(&format!("          events from {next} on do not read, if there were any"));
 }
 
 fn is_success(event: &Event) -> bool {

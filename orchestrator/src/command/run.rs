@@ -142,7 +142,8 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
         }
         (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),
         (RunStatus::Incomplete, false) => format!(
-            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again."
+            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again; a new \
+             run may have more attempts and re-plans (`[run] attempts`, `[run] replans`)."
         ),
         (RunStatus::OverBudget, false) => {
             format!("\nWhat landed is tested. {apply} `inspan resume {run}` with a larger limit goes on.")

@@ -8,6 +8,7 @@ const KNOWN: &[(&[&str], &str)] = &[
     (
         &[
             "No space left on device",
+            "Out of diskspace",
             "database or disk is full",
             "Disk quota exceeded",
             "os error 28",
@@ -30,8 +31,15 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (&["Cannot allocate memory", "os error 12)"], "there is not enough memory: end what else runs, or take fewer `--workers`"),
     (
-        &["Permission denied", "unable to open database file", "Operation not permitted", "insufficient permission"],
-        "see whose that path is and what you may do there (`ls -ld`)",
+        &[
+            "Permission denied",
+            "unable to open database file",
+            "Operation not permitted",
+            "insufficient permission",
+            "unable to create directory",
+            "Not a directory",
+        ],
+        "see what that path is, whose, and what you may do there (`ls -ld`); worktrees can be elsewhere (`[paths] worktrees`)",
     ),
     (
         &["Input/output error", "disk I/O error"],

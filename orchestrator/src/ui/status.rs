@@ -67,6 +67,9 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     if let Some(why) = state.halted().or(state.over_budget()) {
         say(&format!("stopped  {why}"));
     }
+    for (task, why) in state.exhausted() {
+        say(&format!("limit    {task}: {why}"));
+    }
     for red in state.known_red() {
         say(&format!("red      `{}` failed before the run and still does ({})", red.command, red.ended));
     }

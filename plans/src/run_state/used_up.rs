@@ -3,9 +3,10 @@
 //! Whoever is refused a request knows only that it was. Both of the limits that requests are held to are in the settings, and what was
 //! taken is in the state; the one of which less is left is the one that was lacking.
 
-use shared::{Limits, usage::short};
+use shared::{Limit, Limits, Outcome, TaskId, usage::short};
 
-use super::RunState;
+use super::{RunState, TaskRecord};
+use crate::{event::TaskEnd, evidence::Setback, task_state::TaskState};
 
 impl RunState {
     /// What was lacking when a request of a worker's or the planner's did not fit any more.
@@ -24,6 +25,35 @@ impl RunState {
             Some((_, words)) => format!("{words}, and the next request could pass it"),
             None => "the run's budget is used up".to_owned(),
         }
+    }
+
+    /// Tasks that ended at a limit: which, and what allows more.
+    pub fn exhausted(&self) -> Vec<(TaskId, String)> {
+        let words = |record: &TaskRecord| Some((record.id.clone(), self.exhausted_in_words(record)?));
+        self.tasks.iter().filter_map(words).collect()
+    }
+
+    fn exhausted_in_words(&self, record: &TaskRecord) -> Option<String> {
+        let is_over = matches!(record.state, TaskState::Ended { end: TaskEnd::Exhausted });
+        let last = record.setbacks.last().filter(|_| is_over)?;
+        let Setback::Ended(Outcome::Exhausted { limit, .. }) = &last.setback else { return None };
+        let own = self.plan.as_ref()?.get(&record.id)?.limits.or(self.settings.task_limits);
+        let (held_to, key, flag) = match limit {
+            Limit::Turns => (own.turns.map(|turns| format!("{turns} turns")), "turns", None),
+            Limit::Tokens => (own.tokens.map(|tokens| format!("{} tokens", short(tokens))), "tokens", Some("--max-tokens")),
+            Limit::Cost => (own.cost.map(|cost| cost.to_string()), "cost_usd", Some("--max-cost")),
+            Limit::Minutes => (own.minutes.map(|minutes| format!("{minutes} minutes")), "minutes", None),
+            Limit::Context | Limit::Finishes | Limit::Repetition | Limit::Silence => return None,
+        };
+        Some(match (held_to, flag) {
+            (Some(held_to), _) => format!(
+                "an attempt has {held_to}; in a new run `limits = {{ {key} = … }}` of the task, or `[task] {key}` in inspan.toml, allows more"
+            ),
+            (None, Some(flag)) => {
+                format!("its share of what the run has left is used up; `inspan resume` with a larger {flag} allows more")
+            }
+            (None, None) => return None,
+        })
     }
 }
 

@@ -163,6 +163,7 @@ fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
           up to 4 workers at once, 2 attempts at a task, 0 re-plans
           each attempt, where its task says nothing else: 80 turns, 30 minutes
           the whole run: no limit
+          nothing begins with less than 512 MiB free on a disk
 
         Warnings
 
@@ -264,6 +265,7 @@ fn without_a_terminal_and_without_yes_the_plan_waits_and_is_exit_4() {
           up to 4 workers at once, 2 attempts at a task, 0 re-plans
           each attempt, where its task says nothing else: 80 turns, 30 minutes
           the whole run: no limit
+          nothing begins with less than 512 MiB free on a disk
 
         Warnings
 

@@ -69,6 +69,8 @@ fn config_shows_where_each_value_comes_from_and_hides_keys() {
         run.max_cost_usd           = -                                 not set
         run.max_tokens             = -                                 not set
         run.max_minutes            = -                                 not set
+        run.max_disk_mb            = -                                 not set
+        run.min_free_mb            = 512                               default
         run.attempts               = 5                                 ROOT/config.toml:2
         run.conflict_attempts      = 3                                 default
         run.replans                = 7                                 INSPAN_REPLANS
