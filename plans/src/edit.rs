@@ -10,6 +10,7 @@
 //! Not here: when a plan is edited, how often, and who has to agree (`run_state`, and the orchestrator).
 
 mod apply;
+mod blind;
 mod diff;
 mod forgive;
 mod read;
@@ -31,6 +32,7 @@ use crate::{
 };
 
 pub use apply::apply;
+pub use blind::refuse_blind;
 pub use diff::diff;
 pub use read::read_edits;
 pub use replace::replace;

@@ -9,7 +9,10 @@
 mod session;
 mod tools;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kameo::{
     Actor,
@@ -95,6 +98,8 @@ pub struct Mend {
     pub tip: CommitId,
     /// What has landed or is landing: not to be changed.
     pub settled: BTreeSet<TaskId>,
+    /// Tasks that came to the same end twice, and to which.
+    pub repeating: BTreeMap<TaskId, String>,
     /// How every task stands, and what stopped those in trouble.
     pub evidence: String,
     /// What a person said of an earlier answer.
@@ -132,8 +137,8 @@ impl Desk {
     }
 
     async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
-        let (desk, plan, landed) = (self.clone(), mend.plan.clone(), mend.settled.clone());
-        let judge = move |arguments: &Value| desk.judge_edits(&plan, &landed, arguments);
+        let (desk, plan, landed, repeating) = (self.clone(), mend.plan.clone(), mend.settled.clone(), mend.repeating.clone());
+        let judge = move |arguments: &Value| desk.judge_edits(&plan, (&landed, &repeating), arguments);
         let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
         let tool = tools::edit_plan();
         self.converse(&mend.tip, Conversation { errand, tool, judge: Box::new(judge) }).await
@@ -143,8 +148,14 @@ impl Desk {
         self.site.rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
     }
 
-    fn judge_edits(&self, plan: &Plan, landed: &BTreeSet<TaskId>, arguments: &Value) -> Judged<Mended> {
+    fn judge_edits(
+        &self,
+        plan: &Plan,
+        (landed, repeating): (&BTreeSet<TaskId>, &BTreeMap<TaskId, String>),
+        arguments: &Value,
+    ) -> Judged<Mended> {
         let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
+        edit::refuse_blind(plan, &edits, repeating).map_err(|problems| say(&problems))?;
         let mended = self.site.rules.mended(plan, &edits, landed, &self.site.survey);
         mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
     }
