@@ -72,8 +72,7 @@ fn reports(tree: &Path, globs: &[Glob], began: SystemTime) -> Vec<String> {
     let mut folders = VecDeque::from([(PathBuf::new(), 0_usize)]);
     let mut left = MOST_ENTRIES;
     while let Some((path, depth)) = folders.pop_front() {
-        let here = if path.as_os_str().is_empty() { Path::new(".") } else { &path };
-        let Ok(folder) = root.folder(here) else { continue };
+        let Ok(folder) = root.folder(&path) else { continue };
         for (name, kind) in folder.entries().unwrap_or_default() {
             left = left.saturating_sub(1);
             if left == 0 || found.len() == MOST_REPORTS {
