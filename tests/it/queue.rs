@@ -57,7 +57,7 @@ fn of_a_batch_one_that_is_red_alone_is_refused_and_the_others_land() {
          b | write bad | run {WAIT}; touch bad
          c | write c | run {WAIT}; touch c"
     );
-    run_as_batch(&s, &plan, 3).code(3).says("b #1 is red: gate: `test ! -e bad` exit 1");
+    run_as_batch(&s, &plan, 3).code(3).says("b #1 is red alone: gate: `test ! -e bad` exit 1");
     assert_eq!(s.result(), "## README\nhello\n## a\n\n## c\n\n## first\n\n");
     let refused: Vec<_> = s.history().events().filter(|event| matches!(event, Event::LandingRefused { .. })).cloned().collect();
     let [Event::LandingRefused { verdict, .. }] = refused.as_slice() else { panic!("{refused:?}") };

@@ -59,7 +59,8 @@ fn trouble(text: &mut String, state: &RunState, record: &TaskRecord) {
         return say(text, format_args!("\n## `{}` is in trouble", record.id));
     };
     let setback = &last.setback;
-    say(text, format_args!("\n## `{}` is in trouble: {}", record.id, setback.class()));
+    let class = state.class_of(setback);
+    say(text, format_args!("\n## `{}` is in trouble: {class}", record.id));
     say(text, format_args!("{}", setback.headline()));
     let failing = setback.failing();
     names(text, state, &failing);
@@ -67,7 +68,7 @@ fn trouble(text: &mut String, state: &RunState, record: &TaskRecord) {
     tried(text, record);
     pair(text, state, record);
     say(text, format_args!("What fits:"));
-    for strategy in strategies(setback.class()) {
+    for strategy in strategies(class) {
         say(text, format_args!("- {strategy}"));
     }
     if record.repeats() {

@@ -33,7 +33,7 @@ use crate::{
     approval::{Request, Standing},
     edit::{self, Change, PlanEdit},
     event::{CommitId, RedVerdict, RunStatus, Settings},
-    evidence::{Class, Evidence},
+    evidence::{Class, Evidence, Setback},
     spending::Spending,
     task_state::TaskState,
 };
@@ -385,6 +385,18 @@ impl RunState {
         let (on_base, flaky) = (all(&|name| self.is_red_on_base(name)), all(&|name| self.flaky_tests.contains(name)));
         let red_before = if on_base { verdict.red_before.or(Some(true)) } else { verdict.red_before };
         RedVerdict { red_before, flaky, ..verdict }
+    }
+
+    /// The class of a setback in the light of the run: what failed under a worker with nothing but what failed before the run, or comes and
+    /// goes, is not its fault either.
+    pub fn class_of(&self, setback: &Setback) -> Class {
+        let (class, failing) = (setback.class(), setback.failing());
+        let all = |is_known: &dyn Fn(&str) -> bool| !failing.is_empty() && failing.iter().all(|failing| is_known(&failing.name));
+        match setback {
+            Setback::Ended(_) if class == Class::RedAlone && all(&|name| self.flaky_tests.contains(name)) => Class::Flaky,
+            Setback::Ended(_) if class == Class::RedAlone && all(&|name| self.is_red_on_base(name)) => Class::RedOnBase,
+            _ => class,
+        }
     }
 
     /// Tasks whose last two attempts came to the same end, each with how that reads: nobody tries them again as they are.
