@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use plans::Task;
+use plans::{Task, evidence::OwnProof};
 use shared::{RepoPath, Secrecy};
 use tokio_util::sync::CancellationToken;
 use worker::{
@@ -105,8 +105,8 @@ impl Inspection {
                 return Err(Error::Interrupted);
             }
             if !end.succeeded() {
-                let said = format!("the verification `{command}` fails ({}):\n{}", end.status, self.shell.output_of(&end));
-                return Ok(Verdict::Refused(said));
+                let (ended, output) = (end.status.to_string(), self.shell.output_of(&end));
+                return Ok(Verdict::Refused(OwnProof { command, ended: &ended, output: &output }.in_words()));
             }
         }
         Ok(Verdict::Accepted)

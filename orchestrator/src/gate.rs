@@ -7,12 +7,22 @@
 //! to a tree and to all commands of its proof, in their order.
 //! **Invariant:** what the machine lacks is no verdict; see [`Trouble`].
 //!
+//! A red is read to its end, not only what is shown of it: what fails has a name there, or in a report that the command wrote.
+//!
 //! What is done about a red is in `coordinator`.
 
-use std::{ffi::OsStr, time::Duration};
+mod reports;
 
-use plans::event::{CommitId, Proof, RedVerdict};
-use shared::{Network, TaskId};
+use std::{
+    ffi::OsStr,
+    time::{Duration, SystemTime},
+};
+
+use plans::{
+    event::{CommitId, Proof, RedVerdict},
+    failures::Failures,
+};
+use shared::{Glob, Network, TaskId};
 use tokio_util::sync::CancellationToken;
 use worker::{
     process::{CommandEnd, Shell, Status, end_strays},
@@ -20,7 +30,7 @@ use worker::{
 };
 
 use crate::{
-    coordinator::trouble::{Failure, Trouble, classify, is_full, is_on_path},
+    coordinator::trouble::{Failure, Trouble, classify, is_full, is_on_path, is_taken},
     error::Error,
     quarters::Holder,
     site::Site,
@@ -32,6 +42,8 @@ pub struct Gate {
     worktree: Worktree,
     shell: Shell,
     mark: String,
+    /// Where commands leave reports, beside the usual places.
+    reports: Vec<Glob>,
 }
 
 /// What is to be proved about a tree.
@@ -86,7 +98,7 @@ impl Gate {
         let env = site.environment.of_gate(site.run(), worktree.folder(), &mark);
         let holder = Holder { worktree: &worktree, env, writes: Writes::Tree, network: Network::default() };
         let shell = site.quarters.shell(&site.repository.git, holder);
-        Ok(Self { worktree, shell, mark })
+        Ok(Self { worktree, shell, mark, reports: site.reports.clone() })
     }
 
     /// Forgets what the commands of one proof have left at home, or running in a session.
@@ -98,6 +110,7 @@ impl Gate {
     pub async fn run(&self, commit: &CommitId, claim: &Claim, cancel: &CancellationToken) -> Result<Said, Error> {
         let shell = self.shell_in(claim.network);
         self.worktree.check_out(commit).await?;
+        let began = SystemTime::now();
         let end = shell.run(&claim.command, claim.timeout, cancel).await;
         end_strays(&self.mark);
         match &end.status {
@@ -105,30 +118,43 @@ impl Gate {
             // That says nothing about the commit, and nobody is to blame.
             Status::NotStarted(why) => Err(not_started(&claim.command, why)),
             _ if end.succeeded() => Ok(Said::Green),
-            _ => Ok(self.failed(claim, &end, &shell)),
+            _ => {
+                let failures = self.failures(&end, began).await;
+                Ok(self.failed(claim, &end, (&shell, failures)))
+            }
         }
     }
 
-    fn failed(&self, claim: &Claim, end: &CommandEnd, shell: &Shell) -> Said {
+    /// What fails by name, out of all that was said and of the reports that were written.
+    async fn failures(&self, end: &CommandEnd, began: SystemTime) -> Failures {
+        let (output, tree, globs) = (end.output.clone(), self.worktree.tree(), self.reports.clone());
+        // A red without names is a red all the same.
+        tokio::task::spawn_blocking(move || reports::failures(&output, &tree, &globs, began)).await.unwrap_or_default()
+    }
+
+    fn failed(&self, claim: &Claim, end: &CommandEnd, (shell, failures): (&Shell, Failures)) -> Said {
         let output = shell.output_of(end);
         let path = shell.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
         let has_tool = |name: &str| is_on_path(path.unwrap_or(OsStr::new("/usr/bin:/bin")), name);
         let disk_is_full = is_full(self.worktree.folder());
         let (command, status) = (claim.command.as_str(), &end.status);
-        let failure = Failure { proof: claim.proof, command, status, output: &output, disk_is_full, has_tool: &has_tool };
+        let failure = Failure {
+            proof: claim.proof,
+            command,
+            status,
+            output: &output,
+            network: claim.network,
+            disk_is_full,
+            has_tool: &has_tool,
+            is_taken: &is_taken,
+        };
         match classify(&failure) {
             Some(trouble) => Said::Nothing(Silence {
                 why: trouble.in_words(command, &status.to_string()),
                 may_be_the_tree: matches!(trouble, Trouble::TimedOut | Trouble::OutOfMemory),
             }),
             None => Said::Red(Red {
-                verdict: RedVerdict {
-                    proof: claim.proof,
-                    command: claim.command.clone(),
-                    ended: status.to_string(),
-                    output,
-                    red_before: None,
-                },
+                verdict: RedVerdict::new(claim.proof, command, status.to_string(), output).showing(failures),
                 // Whatever took all of its time will take it again.
                 may_be_flaky: *status != Status::TimedOut,
             }),

@@ -14,7 +14,7 @@ use worker::{
 };
 
 use crate::{
-    config::Config,
+    config::{Config, Role},
     dispatcher::{Dispatcher, DispatcherArgs, Ending, Interrupt, Policy, ReviewPolicy},
     environment::Environment,
     error::Error,
@@ -74,6 +74,7 @@ pub fn settings(config: &Config, no_gate: bool, planner: bool) -> Settings {
         speculate: config.landing.speculate,
         max_disk: run.max_disk,
         min_free: run.min_free,
+        escalation: config.lineup(Role::Escalation).is_ok_and(|lineup| !lineup.is_empty()),
     }
 }
 
@@ -178,6 +179,7 @@ impl Launch {
             rules,
             approvals: Arc::new(self.config.approvals.clone()),
             generated: self.config.generated.clone(),
+            reports: self.config.gate.reports.clone(),
             company: Company { warmth: Some(Arc::default()), ..Company::default() },
             board: Arc::new(Board::default()),
             chores: tokio_util::task::TaskTracker::new(),

@@ -12,7 +12,7 @@ use plans::{
     event::{CommitId, Event, Settings},
     run_state::RunState,
 };
-use shared::{AttemptKey, RunId, Secrecy, Tariff};
+use shared::{AttemptKey, Glob, RunId, Secrecy, Tariff};
 use tokio_util::task::TaskTracker;
 use worker::{actor::Company, model::Model, process::end_strays};
 
@@ -76,6 +76,8 @@ pub struct Site {
     pub approvals: Arc<Rules>,
     /// Files that a command makes from others.
     pub generated: Vec<Generated>,
+    /// Where the gate's commands leave reports, beside the usual places.
+    pub reports: Vec<Glob>,
     /// What all workers share.
     pub company: Company,
     /// What is going on right now, for the screen.

@@ -95,12 +95,13 @@ impl Store {
     pub fn latest(&self, checkout: &str) -> Result<RunFolder, Error> {
         let mut runs: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
         let own = runs.iter().rposition(|folder| folder.checkout() == checkout);
-        own.map(|at| runs.swap_remove(at)).or_else(|| runs.pop()).ok_or(Error::NoRuns)
+        let latest = own.map(|at| runs.swap_remove(at)).or_else(|| runs.pop());
+        // Where none reads, one that does not: whoever asks for it hears why.
+        latest.or_else(|| self.damaged().pop().map(|(folder, _)| folder)).ok_or(Error::NoRuns)
     }
 
-    /// The run of that name, of that unambiguous prefix, or the latest.
-    pub fn find(&self, name: Option<&str>) -> Result<RunFolder, Error> {
-        let Some(name) = name else { return self.latest() };
+    /// The run of that name, or of that unambiguous prefix.
+    pub fn find(&self, name: &str) -> Result<RunFolder, Error> {
         // Also one whose journal does not read: what is asked of it then says so.
         let mut runs: Vec<RunFolder> = self.folders().filter(|folder| folder.run.as_str().starts_with(name)).collect();
         runs.sort_by(|a, b| a.run.cmp(&b.run));
@@ -112,14 +113,6 @@ impl Store {
                 Err(Error::AmbiguousRun { name: name.to_owned(), runs })
             }
         }
-    }
-}
-
-impl Store {
-    /// The latest run that reads; where none does, one that does not: whoever asks for it hears why.
-    fn latest(&self) -> Result<RunFolder, Error> {
-        let latest = self.list().pop().map(|(folder, _)| folder);
-        latest.or_else(|| self.damaged().pop().map(|(folder, _)| folder)).ok_or(Error::NoRuns)
     }
 }
 

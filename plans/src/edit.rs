@@ -10,6 +10,7 @@
 //! Not here: when a plan is edited, how often, and who has to agree (`run_state`, and the orchestrator).
 
 mod apply;
+mod blind;
 mod diff;
 mod forgive;
 mod progress;
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub use apply::apply;
+pub use blind::refuse_blind;
 pub use diff::diff;
 pub use progress::Progress;
 pub use read::read_edits;

@@ -7,17 +7,22 @@
 //! file that could be gone. Times are for people; the fold does not look at them.
 
 mod named;
+mod verdict;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use shared::{Attempt, AttemptKey, Glob, Outcome, RepoPath, RunId, TaskId};
 
 pub use crate::settings::Settings;
 use crate::{
     approval::{Decider, Decision, Subject},
+    evidence::Class,
+    failures::FailingTest,
     plan::Plan,
     spending::Turn,
 };
-pub use named::{Approver, Author, Proof, RedVerdict, RunStatus, TaskEnd};
+pub use named::{Approver, Author, Proof, RunStatus, TaskEnd};
+pub use verdict::{RedVerdict, Suspect};
 
 /// The version of the journal's lines that this program writes.
 pub const VERSION: u32 = 1;
@@ -53,6 +58,17 @@ pub struct Entry {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Entry {
+    /// As a line of `--output-format json`: with the class of the setback that it tells of, which follows from the event.
+    pub fn line(&self) -> String {
+        let line = serde_json::to_string(self).unwrap_or_default();
+        match (Class::of(&self.event), line.strip_suffix('}')) {
+            (Some(class), Some(members)) => format!("{members},\"class\":{}}}", json!(class)),
+            _ => line,
+        }
+    }
 }
 
 /// What happened.
@@ -242,6 +258,9 @@ pub enum Event {
         tasks: Vec<TaskId>,
         /// What it said when it failed.
         output: String,
+        /// What failed then, by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failing: Vec<FailingTest>,
     },
     /// Two tasks are green alone and red together. Nobody is blamed: the one that has not landed starts again after the other.
     TasksClashed {

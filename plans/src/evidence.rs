@@ -1,17 +1,32 @@
 //! Why an attempt did not land, as a value, and how that reads to the planner and to the next worker.
 //!
+//! Every setback has one [`Class`], which says what kind of answer fits it, and one [`Signature`], which says whether the same has been seen
+//! before. The planner is shown both, the failing tests by name and the [`suspects`], and of the log only a few lines.
+//!
 //! Not here: telling whose fault a red is (flaky, red before, together red): the coordinator does. Evidence says what was observed.
 
-use std::fmt::Write as _;
+mod account;
+mod class;
+mod own_proof;
+mod signature;
+mod strategies;
+pub mod suspects;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
-use shared::{Attempt, Outcome, RepoPath, TaskId};
+use shared::{Attempt, Limit, Outcome, RepoPath, TaskId};
 
 use crate::{
-    approval::{Request, Subject},
     event::{Proof, RedVerdict, TaskEnd},
-    run_state::{RunState, TaskRecord},
+    failures::{self, FailingTest},
 };
+
+pub use account::{account, retold};
+pub use class::Class;
+pub use own_proof::OwnProof;
+pub use signature::Signature;
+pub use strategies::strategies;
 
 /// One attempt that did not land.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,26 +86,25 @@ impl Setback {
         matches!(self, Setback::Ended(Outcome::Failed { .. } | Outcome::Exhausted { .. }))
     }
 
-    /// One line for a table or a list.
+    /// One line for a table or a list: what class it is of, and what was seen.
     pub fn headline(&self) -> String {
+        let class = self.class();
         match self {
             Setback::Conflicted { paths, with, .. } => {
                 let tasks = if with.is_empty() { "the run branch".to_owned() } else { join(with) };
                 format!("conflict with {tasks} in {}", join(paths))
             }
-            Setback::Red(red) => {
-                let before = if red.red_before == Some(true) { ", which is red without this task, too" } else { "" };
-                format!("{}: `{}` {}{before}", red.proof, red.command, red.ended)
-            }
-            Setback::Clashed { with, verdict } => {
-                format!("green alone, red together with {with}: {}: `{}` {}", verdict.proof, verdict.command, verdict.ended)
+            Setback::Red(red) => format!("{class}: {}", red_in_words(red)),
+            Setback::Clashed { with, verdict } => format!("green alone, red together with {with}: {}", red_in_words(verdict)),
+            Setback::Ended(Outcome::Exhausted { limit: Limit::Finishes, last }) if class == Class::RedAlone => {
+                format!("{class}: {}, until {}", first_line(last).trim_end_matches(':'), Limit::Finishes)
             }
             Setback::Ended(outcome) => match outcome {
                 Outcome::Done { .. } => "done".to_owned(),
-                Outcome::Blocked { report } => format!("blocked: {}", first_line(&report.summary)),
-                Outcome::Exhausted { limit, .. } => format!("reached {limit}"),
-                Outcome::Failed { why } | Outcome::Unavailable { why } => first_line(why).to_owned(),
-                Outcome::ScopeViolation { paths } => format!("changed files outside its scope: {}", join(paths)),
+                Outcome::Blocked { report } => format!("{class}: {}", first_line(&report.summary)),
+                Outcome::Exhausted { limit, .. } => format!("{class}: reached {limit}"),
+                Outcome::Failed { why } | Outcome::Unavailable { why } => format!("{class}: {}", first_line(why)),
+                Outcome::ScopeViolation { paths } => format!("{class}: changed files outside its scope: {}", join(paths)),
                 Outcome::OverBudget => "the run's budget is used up".to_owned(),
                 Outcome::Cancelled => "stopped".to_owned(),
                 Outcome::Superseded => "stopped, for the plan has changed".to_owned(),
@@ -99,18 +113,43 @@ impl Setback {
         }
     }
 
-    /// All that was observed, for the planner and for the next worker.
+    /// All that was observed, for a person who asks for it.
     pub fn in_full(&self) -> String {
-        let headline = self.headline();
-        let detail = match self {
+        let (headline, detail) = (self.headline(), self.detail());
+        if detail.trim().is_empty() || headline.ends_with(detail.trim()) {
+            headline
+        } else {
+            format!("{headline}\n{}", detail.trim_end())
+        }
+    }
+
+    /// What a command, a merge or a worker said at length.
+    fn detail(&self) -> &str {
+        match self {
             Setback::Conflicted { detail, .. } => detail.as_str(),
             Setback::Red(red) | Setback::Clashed { verdict: red, .. } => red.output.as_str(),
             Setback::Ended(Outcome::Exhausted { last, .. }) => last.as_str(),
-            Setback::Ended(Outcome::Failed { why }) if why != &headline => why.as_str(),
+            Setback::Ended(Outcome::Failed { why }) => why.as_str(),
             Setback::Ended(Outcome::Blocked { report }) => report.summary.as_str(),
             Setback::Ended(_) => "",
-        };
-        if detail.trim().is_empty() { headline } else { format!("{headline}\n{}", detail.trim_end()) }
+        }
+    }
+
+    /// What the coordinator has found red, if that is what stopped it.
+    pub fn verdict(&self) -> Option<&RedVerdict> {
+        match self {
+            Setback::Red(verdict) | Setback::Clashed { verdict, .. } => Some(verdict),
+            Setback::Conflicted { .. } | Setback::Ended(_) => None,
+        }
+    }
+
+    /// What fails, by name. Of what ran under a worker the text is all there is.
+    pub fn failing(&self) -> Vec<FailingTest> {
+        match self {
+            Setback::Red(red) | Setback::Clashed { verdict: red, .. } => red.failing.clone(),
+            Setback::Ended(Outcome::Exhausted { .. } | Outcome::Failed { .. }) => failures::read(self.detail(), &[]).failing,
+            Setback::Conflicted { .. } | Setback::Ended(_) => Vec::new(),
+        }
     }
 
     /// Whether the run branch had moved on so that the change does not fit any more: in text, or in what it means.
@@ -124,65 +163,12 @@ impl Setback {
     }
 }
 
-/// How every task stands, and all that was observed of those in trouble: what the planner is shown.
-pub fn account(state: &RunState) -> String {
-    let mut text = String::from("Tasks:\n");
-    for record in state.tasks() {
-        let report = record.report.as_ref().filter(|_| record.state.name() == "landed").map(|report| first_line(&report.summary));
-        let said = report.map(|said| format!(": {said}")).unwrap_or_default();
-        writeln!(text, "- `{}` is {}{said}", record.id, record.state.name()).expect("writing to a string");
-    }
-    for record in state.in_trouble() {
-        writeln!(text, "\n## `{}` is in trouble", record.id).expect("writing to a string");
-        for evidence in &record.setbacks[record.setbacks.len().saturating_sub(SHOWN)..] {
-            writeln!(text, "Attempt {}: {}", evidence.attempt, evidence.setback.in_full()).expect("writing to a string");
-        }
-        write_pair(&mut text, state, record);
-    }
-    write_known_red(&mut text, state);
-    write_refused(&mut text, state);
-    text
-}
-
-/// Both sides of a clash in their own words: neither is wrong by itself, so the plan has to bring them together.
-fn write_pair(text: &mut String, state: &RunState, record: &TaskRecord) {
-    let Some(Setback::Clashed { with, .. }) = record.setbacks.last().map(|evidence| &evidence.setback) else { return };
-    for id in [with, &record.id] {
-        let Some(report) = state.task(id).and_then(|record| record.report.as_ref()) else { continue };
-        let said = if report.hand_off.trim().is_empty() { &report.summary } else { &report.hand_off };
-        writeln!(text, "What `{id}` hands on: {}", said.trim()).expect("writing to a string");
-    }
-}
-
-fn write_known_red(text: &mut String, state: &RunState) {
-    if state.known_red().is_empty() {
-        return;
-    }
-    writeln!(text, "\n## Red since before the run; no task is held back by it").expect("writing to a string");
-    for red in state.known_red() {
-        writeln!(text, "- `{}` {}", red.command, red.ended).expect("writing to a string");
-    }
-}
-
-/// What was asked for and refused: the plan may have to give it.
-fn write_refused(text: &mut String, state: &RunState) {
-    let refused = |request: &&Request| request.answer.as_ref().is_some_and(|answer| !answer.granted);
-    let lines: Vec<String> = state.requests().iter().filter(refused).map(refusal_in_words).collect();
-    if lines.is_empty() {
-        return;
-    }
-    writeln!(text, "\n## Asked for and refused").expect("writing to a string");
-    for line in &lines[lines.len().saturating_sub(2 * SHOWN)..] {
-        writeln!(text, "- {line}").expect("writing to a string");
-    }
-}
-
-fn refusal_in_words(request: &Request) -> String {
-    let reason = match &request.what {
-        Subject::Scope(_) => format!(" (its reason: {})", first_line(&request.reason)),
-        Subject::Command(_) | Subject::Write(_) => String::new(),
-    };
-    format!("{}{reason}", request.in_words())
+/// `gate: `make` exit 2, failing: money::adds, money::holds`.
+fn red_in_words(red: &RedVerdict) -> String {
+    let names: Vec<&str> = red.failing.iter().map(|failing| failing.name.as_str()).collect();
+    let failing = if names.is_empty() { String::new() } else { format!(", failing: {}", join(&names)) };
+    let before = if red.red_before == Some(true) { ", which is red without this task, too" } else { "" };
+    format!("{}: `{}` {}{before}{failing}", red.proof, red.command, red.ended)
 }
 
 /// How many attempts at a task, and how many names in a list, are shown.

@@ -14,6 +14,7 @@ pub mod edit;
 pub mod estimate;
 pub mod event;
 pub mod evidence;
+pub mod failures;
 pub mod file;
 pub mod lint;
 mod overlap;

@@ -39,6 +39,9 @@ pub struct Settings {
     /// So many bytes of every disk that it writes to have to be free before anything new begins.
     #[serde(default = "usual_room")]
     pub min_free: u64,
+    /// Whether a stronger model is configured for tasks that have failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalation: bool,
 }
 
 fn usual_batch() -> u32 {
@@ -70,6 +73,7 @@ impl Default for Settings {
             speculate: usual_speculation(),
             max_disk: None,
             min_free: usual_room(),
+            escalation: false,
         }
     }
 }

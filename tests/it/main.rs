@@ -26,5 +26,6 @@ mod scopes;
 mod secrets;
 mod simulate;
 mod tidy;
+#[cfg(target_os = "linux")]
 mod toolchains;
 mod two_runs;

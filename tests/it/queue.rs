@@ -57,7 +57,7 @@ fn of_a_batch_one_that_is_red_alone_is_refused_and_the_others_land() {
          b | write bad | run {WAIT}; touch bad
          c | write c | run {WAIT}; touch c"
     );
-    run_as_batch(&s, &plan, 3).code(3).says("b #1 is red: gate: `test ! -e bad` exit 1");
+    run_as_batch(&s, &plan, 3).code(3).says("b #1 is red alone: gate: `test ! -e bad` exit 1");
     assert_eq!(s.result(), "## README\nhello\n## a\n\n## c\n\n## first\n\n");
     let refused: Vec<_> = s.history().events().filter(|event| matches!(event, Event::LandingRefused { .. })).cloned().collect();
     let [Event::LandingRefused { verdict, .. }] = refused.as_slice() else { panic!("{refused:?}") };
@@ -117,7 +117,7 @@ fn a_gate_that_a_task_mends_has_to_stay_green_from_then_on() {
     let plan = "gate | test -e mended
         a | write mended | run touch mended
         b | after a | shared mended | write b | run rm mended; touch b";
-    s.run_plan(plan, &[]).code(3).says("b #1 is red: gate: `test -e mended` exit 1");
+    s.run_plan(plan, &[]).code(3).says("b #1 is red alone: gate: `test -e mended` exit 1");
     assert_eq!(s.state().known_red(), []);
     assert!(s.history().events().any(|event| matches!(event, Event::RunEnded { status: RunStatus::Incomplete, .. })));
 }
@@ -217,7 +217,7 @@ fn what_was_proved_on_top_of_a_batch_that_does_not_land_is_proved_again() {
     let plan = format!(
         "gate | {GATE} | test ! -e bad\n first | write first bad | run touch first bad\n a | write a | run {WAIT}; touch a"
     );
-    run_ahead(&s, &plan, "a").code(3).says("first #1 is red: gate: `test ! -e bad` exit 1");
+    run_ahead(&s, &plan, "a").code(3).says("first #1 is red alone: gate: `test ! -e bad` exit 1");
     assert_eq!(s.result(), "## README\nhello\n## a\n\n");
     assert_eq!(branch::subjects(&s), "Do a");
     let back = s.history().count(|event| matches!(event, Event::LandingPutBack { key, .. } if key.task.as_str() == "a"));

@@ -1,5 +1,8 @@
 //! What went wrong goes to the planner as evidence, and its edits lead to a whole result.
 
+mod classes;
+mod runners;
+
 use ::plans::event::Event;
 use expect_test::expect;
 use serde_json::{Value, json};

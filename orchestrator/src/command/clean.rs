@@ -95,7 +95,7 @@ impl Cleaner<'_> {
 
     /// The run of that name; for what is damaged or has lost its folder the whole name is wanted.
     fn named(&self, name: &str) -> Result<RunFolder, Error> {
-        match (Store::new(&self.repository.state_dir()).find(Some(name)), RunId::new(name)) {
+        match (Store::new(&self.repository.state_dir()).find(name), RunId::new(name)) {
             (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up => {
                 Ok(RunFolder { path: self.runs().join(run.as_str()), run })
             }

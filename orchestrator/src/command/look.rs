@@ -205,7 +205,7 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
             continue;
         }
         match args.output_format {
-            OutputFormat::Json => ui::print(&serde_json::to_string(entry).unwrap_or_default()),
+            OutputFormat::Json => ui::print(&entry.line()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
                     ui::print(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));

@@ -92,7 +92,7 @@ impl Here {
 fn find(repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> {
     let store = Store::new(&repository.state_dir());
     match run {
-        Some(name) => store.find(Some(name)),
+        Some(name) => store.find(name),
         None => store.latest(&repository.checkout),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 pub(super) async fn recorded(here: &Here, args: &RunArgs) -> Result<Option<RunFolder>, Error> {
     let Some(name) = &args.replay else { return Ok(None) };
     let repository = here.repository().await?;
-    Store::new(&repository.state_dir()).find(Some(name)).map(Some)
+    Store::new(&repository.state_dir()).find(name).map(Some)
 }
 
 /// The model that answers from it, as `--model` has it.

@@ -210,6 +210,16 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("gate.timeout", Kind::Duration, "INSPAN_GATE_TIMEOUT", Some(r#""20m""#), "How long each of these commands may take."),
     such_as(
+        r#"["build/reports/*.xml"]"#,
+        key(
+            "gate.reports",
+            Kind::Globs,
+            "INSPAN_GATE_REPORTS",
+            None,
+            "Where test runners leave reports in the form of JUnit, beside the usual places: what fails is named from them.",
+        ),
+    ),
+    such_as(
         r#"[{ files = "api/*.pb.go", command = "make api" }]"#,
         Key {
             variable: None,

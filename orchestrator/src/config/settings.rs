@@ -74,6 +74,8 @@ pub struct GateSettings {
     pub commands: Option<Vec<String>>,
     /// For each command.
     pub timeout: Duration,
+    /// Where its commands leave reports in the form of JUnit, beside the usual places.
+    pub reports: Vec<Glob>,
 }
 
 /// How finished tasks come to the run branch.
@@ -151,6 +153,7 @@ pub(super) fn gate(settings: &Settings) -> GateSettings {
     GateSettings {
         commands: list(settings, "gate.commands"),
         timeout: duration(settings, "gate.timeout").unwrap_or(Duration::from_secs(20 * 60)),
+        reports: list(settings, "gate.reports").unwrap_or_default().iter().filter_map(|text| Glob::new(text).ok()).collect(),
     }
 }
 

@@ -8,10 +8,16 @@
 //!
 //! The partner is the first task, in landing order, with which the command fails; it is found by halving.
 //!
+//! What is said of a red names, beside whoever is to blame, the tasks whose changes its stack traces lead to: a clash with what landed long ago
+//! shows there first.
+//!
 //! **Invariant:** the partner of a clash has landed, or lands with this very batch.
 
-use plans::event::CommitId;
-use shared::TaskId;
+use plans::{
+    event::{CommitId, RedVerdict},
+    evidence::suspects::{Changed, suspects},
+};
+use shared::{RepoPath, TaskId};
 
 use super::{
     Fate, Landing, Lane,
@@ -23,6 +29,7 @@ use super::{
 use crate::{
     error::Error,
     gate::{Claim, Red},
+    git::Git,
 };
 
 /// What became of a task, or that the machine kept it from being told.
@@ -58,6 +65,41 @@ pub(super) struct Inquiry<'a, 'b> {
 impl Inquiry<'_, '_> {
     /// Judges the layer at this place, which is red on top of the green ones below it.
     pub(super) async fn judge(&mut self, at: usize, fault: Fault) -> Result<Judgement, Error> {
+        Ok(match self.find(at, fault).await? {
+            Judgement::Fate(Fate::Red(verdict)) => Judgement::Fate(Fate::Red(self.with_suspects(at, verdict).await?)),
+            Judgement::Fate(Fate::Clashed { with, verdict }) => {
+                Judgement::Fate(Fate::Clashed { with, verdict: self.with_suspects(at, verdict).await? })
+            }
+            other => other,
+        })
+    }
+
+    /// Who has changed what the failure leads to: the landing itself, what lies below it in the stack, and what landed last.
+    async fn with_suspects(&self, at: usize, verdict: RedVerdict) -> Result<RedVerdict, Error> {
+        const MOST: usize = 64;
+        let (batch, layers, git) = (self.stack.batch, &self.stack.layers, &self.lane.site.repository.git);
+        let files = verdict.files();
+        if files.is_empty() {
+            return Ok(verdict);
+        }
+        let below = layers[..at].iter().map(|layer| (&layer.landing.key.task, &layer.candidate.commit));
+        let landed: Vec<_> = batch.landed.iter().map(|(task, commit)| (task, commit)).chain(below).collect();
+        let mut changed = Vec::new();
+        for (task, commit) in &landed[landed.len().saturating_sub(MOST)..] {
+            changed
+                .push(Changed { task: (*task).clone(), paths: Self::changed_between(git, &format!("{commit}^"), commit).await? });
+        }
+        let landing = layers[at].landing;
+        let paths = Self::changed_between(git, &landing.base.0, &landing.commit).await?;
+        let suspects = suspects(&files, &changed, &Changed { task: landing.key.task.clone(), paths });
+        Ok(RedVerdict { suspects, ..verdict })
+    }
+
+    async fn changed_between(git: &Git, from: &str, to: &CommitId) -> Result<Vec<RepoPath>, Error> {
+        Ok(git.changes(from, &to.0).await?.iter().map(|change| change.path.shown().clone()).collect())
+    }
+
+    async fn find(&mut self, at: usize, fault: Fault) -> Result<Judgement, Error> {
         let (landing, batch) = (self.stack.layers[at].landing, self.stack.batch);
         // The proof of a task that has landed was green with it.
         if let Some(owner) = fault.claim.of.as_ref().filter(|owner| batch.landed.iter().any(|(task, _)| task == *owner)) {

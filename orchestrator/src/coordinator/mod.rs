@@ -48,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 pub use base::{BaseJudged, ProveBase};
 pub use batch::{Batch, Chain, Fate, Judged, LandedProof, Passed};
 pub use landing::Landing;
-pub use proof::{Candidate, Finding, Prover, distinct};
+pub use proof::{Candidate, Finding, Flake, Prover, distinct};
 pub use verdicts::Verdicts;
 
 use crate::{error::Error, gate::Gate, journal::Fence, site::Site};

@@ -10,7 +10,10 @@
 
 use std::collections::BTreeSet;
 
-use plans::event::{CommitId, Proof};
+use plans::{
+    event::{CommitId, Proof},
+    failures::FailingTest,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::verdicts::{Known, Verdicts};
@@ -54,6 +57,8 @@ pub struct Flake {
     pub command: String,
     /// What it said when it failed.
     pub output: String,
+    /// What failed then, by name.
+    pub failing: Vec<FailingTest>,
 }
 
 /// Somebody who proves trees, one after another.
@@ -140,10 +145,10 @@ impl<'a> Prover<'a> {
             && red.may_be_flaky
             && !self.is_known_red(claim)
         {
-            let output = red.verdict.output.clone();
+            let (output, failing) = (red.verdict.output.clone(), red.verdict.failing.clone());
             said = self.gate.run(&candidate.commit, claim, &self.cancel).await?;
             if said == Said::Green {
-                self.flakes.push(Flake { command: claim.command.clone(), output });
+                self.flakes.push(Flake { command: claim.command.clone(), output, failing });
             }
         }
         Ok(said)

@@ -3,12 +3,17 @@
 //! **Invariant:** a proof that cannot be told from a red is a red: what is taken for trouble halts the run, and a person has to look. Of a
 //! batch, what passes in time without the task with which the gate does not still lands.
 //!
+//! Words alone are no proof of trouble: a test may say `Address already in use` of two servers of its own. So what is said is held against the
+//! machine itself wherever that can be asked (the disk, the PATH, the port), and what cannot be asked has to name what only the machine has
+//! (a registry whose name is not found by a command that may reach the network, the system's own table of files).
+//!
 //! A task's own verification that takes too long or uses too much memory is the task's affair; only the gate, which belongs to nobody,
 //! has its limits blamed on nobody.
 
-use std::{ffi::OsStr, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{ffi::OsStr, io::ErrorKind, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
 
 use plans::event::Proof;
+use shared::Network;
 use worker::process::Status;
 
 /// What kept a command from saying anything about the tree.
@@ -22,6 +27,12 @@ pub enum Trouble {
     OutOfMemory,
     /// A program is not installed.
     MissingTool(String),
+    /// A registry's name leads nowhere, for a command that may reach the network.
+    NoNetwork(String),
+    /// Somebody else on this machine has the port.
+    PortTaken(u16),
+    /// The machine has no more open files or watches of files.
+    OutOfFiles,
 }
 
 /// A command that failed, and what is known about the machine.
@@ -34,10 +45,14 @@ pub struct Failure<'a> {
     pub status: &'a Status,
     /// What it said.
     pub output: &'a str,
+    /// What it could reach.
+    pub network: Network,
     /// Whether hardly anything is left of the disk that it ran on.
     pub disk_is_full: bool,
     /// Whether a program of that name is found on its PATH.
     pub has_tool: &'a dyn Fn(&str) -> bool,
+    /// Whether a port is taken, now that the command is over.
+    pub is_taken: &'a dyn Fn(u16) -> bool,
 }
 
 const DISK: &[&str] =
@@ -51,6 +66,41 @@ const MEMORY: &[&str] = &[
     "virtual memory exhausted",
     "os error 12)",
 ];
+
+/// What only the whole system runs out of; a process that opens too many files is the repository's affair.
+const FILES: &[&str] =
+    &["Too many open files in system", "os error 23)", "ENFILE", "System limit for number of file watchers reached"];
+/// How a name that leads nowhere is told.
+const UNKNOWN_HOST: &[&str] = &[
+    "Could not resolve host",
+    "Couldn't resolve host",
+    "failed to lookup address",
+    "Temporary failure in name resolution",
+    "Name or service not known",
+    "nodename nor servname provided",
+    "no such host",
+    "server misbehaving",
+    "EAI_AGAIN",
+    "ENOTFOUND",
+    "Failed to resolve",
+];
+/// Where packages come from. A test that looks for a host which is not there says so of another one.
+const REGISTRIES: &[&str] = &[
+    "crates.io",
+    "static.crates.io",
+    "registry.npmjs.org",
+    "registry.yarnpkg.com",
+    "pypi.org",
+    "files.pythonhosted.org",
+    "proxy.golang.org",
+    "sum.golang.org",
+    "repo.maven.apache.org",
+    "repo1.maven.org",
+    "plugins.gradle.org",
+    "rubygems.org",
+    "github.com",
+];
+const PORT_TAKEN: &[&str] = &["Address already in use", "address already in use", "EADDRINUSE"];
 
 /// Whether a failure is the machine's.
 pub fn classify(failure: &Failure<'_>) -> Option<Trouble> {
@@ -67,8 +117,34 @@ pub fn classify(failure: &Failure<'_>) -> Option<Trouble> {
         // The kernel takes the sandbox along with what is in it.
         Status::Limited(why) if why.contains("memory") || why.contains("the sandbox itself") => Some(Trouble::OutOfMemory),
         Status::Exited(126 | 127) => missing_tool(failure).map(Trouble::MissingTool),
-        _ => says(MEMORY).then_some(Trouble::OutOfMemory),
+        _ if says(MEMORY) => Some(Trouble::OutOfMemory),
+        _ if says(FILES) => Some(Trouble::OutOfFiles),
+        _ => of_network(failure),
     }
+}
+
+/// What a command that has the host's network meets there. One that has none, or its own, has nobody else's ports and was never promised a
+/// registry: a task that needs a package which is not there has to hear of it.
+fn of_network(failure: &Failure<'_>) -> Option<Trouble> {
+    if failure.network != Network::Host {
+        return None;
+    }
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+    let registry = |line: &str| REGISTRIES.iter().find(|name| line.contains(*name)).filter(|_| has(line, UNKNOWN_HOST));
+    let port = |line: &str| port_in(line).filter(|port| has(line, PORT_TAKEN) && (failure.is_taken)(*port));
+    failure.output.lines().find_map(|line| {
+        let unreachable = registry(line).map(|name| Trouble::NoNetwork((*name).to_owned()));
+        unreachable.or_else(|| port(line).map(Trouble::PortTaken))
+    })
+}
+
+/// The port in `listen EADDRINUSE: address already in use 127.0.0.1:8080`: the last number behind a colon.
+fn port_in(line: &str) -> Option<u16> {
+    let number = |part: &str| {
+        let end = part.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse::<u16>().ok().filter(|port| *port > 0)
+    };
+    line.rsplit(':').find_map(number)
 }
 
 /// The program that the command itself names and nobody has. A path names a file of the repository, which a task can take away, and what a
@@ -101,6 +177,19 @@ impl Trouble {
             Trouble::OutOfMemory => format!(
                 "there was not enough memory for the gate's `{command}` ({ended}); end what else runs, or raise `[sandbox] memory_mb`"
             ),
+            Trouble::NoNetwork(registry) => format!(
+                "the gate's `{command}` could not find {registry} ({ended}): this machine has no network, or no name service; mend that, or \
+                 have the gate do with what is there (`--offline`, a vendored copy)"
+            ),
+            Trouble::PortTaken(port) => format!(
+                "the gate's `{command}` needs port {port}, which another program on this machine has ({ended}); end that, or have the \
+                 tests take any free port"
+            ),
+            Trouble::OutOfFiles => {
+                format!(
+                    "this machine has no more open files or file watches for the gate's `{command}` ({ended}); end what holds them, or raise its limits"
+                )
+            }
             Trouble::MissingTool(tool) => {
                 format!("the gate's `{command}` needs `{tool}`, which is not installed ({ended}); install it, or mend the gate")
             }
@@ -112,6 +201,11 @@ impl Trouble {
 pub fn is_on_path(path: &OsStr, name: &str) -> bool {
     let is_program = |file: &Path| file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
     std::env::split_paths(path).any(|folder| is_program(&folder.join(name)))
+}
+
+/// Whether somebody listens at a port of this machine.
+pub fn is_taken(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
 /// Whether less is left of a disk than a build needs to say anything.
@@ -128,7 +222,44 @@ mod tests {
 
     fn check(proof: Proof, command: &str, status: &Status, output: &str) -> Option<Trouble> {
         let has_tool = |name: &str| ["make", "sh", "npm"].contains(&name);
-        classify(&Failure { proof, command, status, output, disk_is_full: output.contains("(full)"), has_tool: &has_tool })
+        let network = if output.contains("(host)") { Network::Host } else { Network::default() };
+        let disk_is_full = output.contains("(full)");
+        let is_taken = |port: u16| port == 8080;
+        classify(&Failure { proof, command, status, output, network, disk_is_full, has_tool: &has_tool, is_taken: &is_taken })
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_told_from_what_a_test_says_of_itself() {
+        let none = |name: &str| Some(Trouble::NoNetwork(name.to_owned()));
+        for (output, expected) in [
+            ("(host)\ncurl: (6) Could not resolve host: index.crates.io", none("crates.io")),
+            (
+                "(host)\nnpm error request to https://registry.npmjs.org/x failed, reason: getaddrinfo EAI_AGAIN registry.npmjs.org",
+                none("registry.npmjs.org"),
+            ),
+            ("(host)\ngo: x: dial tcp: lookup proxy.golang.org: no such host", none("proxy.golang.org")),
+            // It was never promised a network: a task has added a package that is not there.
+            ("curl: (6) Could not resolve host: index.crates.io", None),
+            // A test of its own.
+            ("(host)\nassert failed: Could not resolve host: nowhere.invalid", None),
+            ("(host)\nsee https://crates.io", None),
+            ("(host)\nError: listen EADDRINUSE: address already in use 127.0.0.1:8080", Some(Trouble::PortTaken(8080))),
+            // Nobody has it now: two servers of the tests' own.
+            ("(host)\nError: listen EADDRINUSE: address already in use 127.0.0.1:9090", None),
+            ("Error: listen EADDRINUSE: address already in use 127.0.0.1:8080", None),
+            ("(host)\nAddress already in use (os error 98)", None),
+            ("open: Too many open files in system", Some(Trouble::OutOfFiles)),
+            // One process that opens too many is the repository's affair.
+            ("Too many open files (os error 24)", None),
+        ] {
+            assert_eq!(check(Proof::Gate, "make", &Status::Exited(1), output), expected, "{output}");
+            assert_eq!(check(Proof::Task, "make", &Status::Exited(1), output), None, "{output}");
+        }
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        assert!(is_taken(port));
+        drop(held);
+        assert!(!is_taken(port));
     }
 
     #[test]

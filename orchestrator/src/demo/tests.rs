@@ -133,13 +133,8 @@ fn a_path_with_blanks_or_quotes_is_one_word_for_a_shell() {
 
 #[test]
 fn the_story_is_what_the_journal_says() {
-    let verdict = RedVerdict {
-        proof: Proof::Gate,
-        command: "make test".to_owned(),
-        ended: "exit 2".to_owned(),
-        output: "compiling\n  error: no such thing\nend".to_owned(),
-        red_before: Some(false),
-    };
+    let output = "compiling\n  error: no such thing\nend";
+    let verdict = RedVerdict { red_before: Some(false), ..RedVerdict::new(Proof::Gate, "make test", "exit 2", output) };
     let commit = |name: &str| CommitId(name.repeat(40));
     let done = |key| Event::AttemptEnded { key, commit: Some(commit("d")), outcome: Outcome::Done { report: Report::default() } };
     let paths = vec![RepoPath::new("crates/shop/src/lib.rs").unwrap()];

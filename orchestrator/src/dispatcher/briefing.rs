@@ -40,7 +40,7 @@ impl Dispatcher {
             received: self.handed_over(state.landed().iter().filter(|id| task.depends_on.contains(id))),
             around: self.around(task),
             notes: self.notes(key),
-            history: history.map(|evidence| format!("attempt {}: {}", evidence.attempt, evidence.setback.in_full())).collect(),
+            history: history.map(plans::evidence::retold).collect(),
             limits: task.limits.or(state.settings().task_limits),
         }
     }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     coordinator::{
-        BaseJudged, Batch, Coordinator, Fate, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, Passed,
+        BaseJudged, Batch, Coordinator, Fate, Flake, Judged, Land, LandedProof, Landing, LandingStep, Lane, MoveBranch, Passed,
         ProveBase,
     },
     error::Error,
@@ -177,8 +177,8 @@ impl Dispatcher {
     pub(super) async fn judged(&mut self, judged: Box<Judged>, me: &ActorRef<Self>) -> Result<(), Error> {
         let tasks: Vec<TaskId> = judged.keys().into_iter().map(|key| key.task).collect();
         for flake in &judged.flakes {
-            let (command, output) = (flake.command.clone(), flake.output.clone());
-            self.record(&Event::FlakySeen { command, tasks: tasks.clone(), output })?;
+            let Flake { command, output, failing } = flake.clone();
+            self.record(&Event::FlakySeen { command, tasks: tasks.clone(), output, failing })?;
         }
         if judged.passed.is_empty() {
             self.set_back(*judged)?;
@@ -200,7 +200,10 @@ impl Dispatcher {
             let onto = onto.clone();
             self.record(&match fate {
                 Fate::Conflicted { paths, with, detail } => Event::LandingConflicted { key, onto, paths, with, detail },
-                Fate::Red(verdict) => Event::LandingRefused { key, onto, verdict },
+                Fate::Red(verdict) => {
+                    let verdict = self.state().in_view_of_the_run(verdict);
+                    Event::LandingRefused { key, onto, verdict }
+                }
                 Fate::Clashed { with, verdict } => Event::TasksClashed { key, onto, with, verdict },
                 Fate::PutBack(why) => Event::LandingPutBack { key, why },
             })?;
@@ -233,7 +236,8 @@ impl Dispatcher {
             }
         };
         for flake in judged.flakes {
-            self.record(&Event::FlakySeen { command: flake.command, tasks: Vec::new(), output: flake.output })?;
+            let Flake { command, output, failing } = flake;
+            self.record(&Event::FlakySeen { command, tasks: Vec::new(), output, failing })?;
         }
         match judged.trouble {
             Some(why) => self.record(&Event::RunHalted { why }),

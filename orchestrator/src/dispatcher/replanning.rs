@@ -39,7 +39,8 @@ impl Dispatcher {
         let state = self.state();
         let (planner, me) = (self.planner.clone(), me.clone());
         let Some(plan) = state.plan().cloned() else { return };
-        let mend = Mend { plan, tip: tip(state), progress: state.progress(), evidence: plans::evidence::account(state), comment };
+        let (evidence, repeating) = (plans::evidence::account(state), state.repeating());
+        let mend = Mend { plan, tip: tip(state), progress: state.progress(), repeating, evidence, comment };
         tokio::spawn(async move {
             let result = match planner {
                 Some(planner) => planner.ask(mend).await.map_err(said),
@@ -69,7 +70,8 @@ impl Dispatcher {
         let state = self.state();
         let Some(plan) = state.plan() else { return Err(Vec::new()) };
         match proposal {
-            Proposal::Edits(edits) => self.site.rules.mended(plan, &edits, &state.progress(), &self.site.survey),
+            Proposal::Edits(edits) => edit::refuse_blind(plan, &edits, &state.repeating())
+                .and_then(|()| self.site.rules.mended(plan, &edits, &state.progress(), &self.site.survey)),
             Proposal::Whole(new) => edit::replace(plan, *new, &state.settled()),
         }
     }

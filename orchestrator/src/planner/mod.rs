@@ -9,7 +9,7 @@
 mod session;
 mod tools;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kameo::{
     Actor,
@@ -25,6 +25,7 @@ use plans::{
     file,
 };
 use serde_json::Value;
+use shared::TaskId;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use worker::model::Model;
@@ -94,6 +95,8 @@ pub struct Mend {
     pub tip: CommitId,
     /// How far the tasks have come: what has landed or is landing is not to be changed.
     pub progress: edit::Progress,
+    /// Tasks that came to the same end twice, and to which.
+    pub repeating: BTreeMap<TaskId, String>,
     /// How every task stands, and what stopped those in trouble.
     pub evidence: String,
     /// What a person said of an earlier answer.
@@ -131,8 +134,8 @@ impl Desk {
     }
 
     async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
-        let (desk, plan, progress) = (self.clone(), mend.plan.clone(), mend.progress.clone());
-        let judge = move |arguments: &Value| desk.judge_edits(&plan, &progress, arguments);
+        let (desk, plan, progress, repeating) = (self.clone(), mend.plan.clone(), mend.progress.clone(), mend.repeating.clone());
+        let judge = move |arguments: &Value| desk.judge_edits(&plan, (&progress, &repeating), arguments);
         let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
         let tool = tools::edit_plan();
         self.converse(&mend.tip, Conversation { errand, tool, judge: Box::new(judge) }).await
@@ -142,8 +145,14 @@ impl Desk {
         self.site.rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
     }
 
-    fn judge_edits(&self, plan: &Plan, progress: &edit::Progress, arguments: &Value) -> Judged<Mended> {
+    fn judge_edits(
+        &self,
+        plan: &Plan,
+        (progress, repeating): (&edit::Progress, &BTreeMap<TaskId, String>),
+        arguments: &Value,
+    ) -> Judged<Mended> {
         let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
+        edit::refuse_blind(plan, &edits, repeating).map_err(|problems| say(&problems))?;
         let mended = self.site.rules.mended(plan, &edits, progress, &self.site.survey);
         mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
     }

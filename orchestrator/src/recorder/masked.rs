@@ -98,13 +98,8 @@ mod tests {
             "version = 1\ngoal = 'g {key}'\n[[task]]\nid = 't'\ntitle = 't'\ninstructions = 'i {key}'\nwrite = ['a']\nverify = ['test {key}']\n"
         );
         let plan = Box::new(file::parse_toml(&plan).unwrap());
-        let verdict = RedVerdict {
-            proof: Proof::Gate,
-            command: "c".into(),
-            ended: "exit 1".into(),
-            output: format!("said {key}"),
-            red_before: None,
-        };
+        let failing = plans::failures::read(&format!("FAILED a.py::t - {key}"), &[]).failing;
+        let verdict = RedVerdict { failing, ..RedVerdict::new(Proof::Gate, "c", "exit 1", format!("said {key}")) };
         let asked = Subject::Command(format!("curl -H {key}"));
         let always = Decision::Always(vec![Standing::Commands(format!("curl -H {key}"))]);
         let why = Outcome::Failed { why: format!("said {key}") };
@@ -115,7 +110,15 @@ mod tests {
             (Event::ApprovalAsked { key: of.clone(), what: asked.clone(), why: "w".into() }, 0),
             (Event::ApprovalDecided { key: of.clone(), what: asked, decision: always, by: Decider::Person, why: "w".into() }, 0),
             (Event::RunHalted { why: format!("no {key}") }, 0),
-            (Event::FlakySeen { command: format!("test {key}"), tasks: vec![of.task.clone()], output: format!("no {key}") }, 1),
+            (
+                Event::FlakySeen {
+                    command: format!("test {key}"),
+                    tasks: vec![of.task.clone()],
+                    output: format!("no {key}"),
+                    failing: vec![],
+                },
+                1,
+            ),
         ] {
             let masked = masked(&event, &Secrecy::default()).unwrap();
             let text = serde_json::to_string(&*masked).unwrap();

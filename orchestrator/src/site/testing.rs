@@ -56,6 +56,7 @@ impl Ground {
             rules: PlanRules::default(),
             approvals: Arc::default(),
             generated: Vec::new(),
+            reports: Vec::new(),
             company: worker::actor::Company::default(),
             board: Arc::default(),
             chores: tokio_util::task::TaskTracker::new(),

@@ -111,7 +111,7 @@ impl View {
         }
         match self.show.format {
             Format::Json => {
-                print(&serde_json::to_string(entry).unwrap_or_default());
+                print(&entry.line());
                 // What was decided because nobody is there is said as well.
                 if let Some(line) = words::line(entry).filter(|_| is_for_want_of_a_person(&entry.event)) {
                     self.show.screen.say(&line);

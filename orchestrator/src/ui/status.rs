@@ -138,6 +138,7 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
             "by_attempt": record.by_attempt.iter().map(|(attempt, spending)| (attempt.to_string(), bill::json(spending))).collect::<Map<_, _>>(),
             "commit": match &record.state { TaskState::Landed { commit } => Some(commit), _ => None },
             "why": record.why,
+            "class": record.setbacks.last().map(|evidence| evidence.setback.class()),
         })
     };
     let request = |request: &Request| {

@@ -45,7 +45,7 @@ pub fn line(entry: &Entry) -> Option<String> {
             let (paths, with) = (paths.clone(), with.clone());
             format!("{key}: {}", Setback::Conflicted { paths, with, detail: String::new() }.headline())
         }
-        Event::LandingRefused { key, verdict, .. } => format!("{key} is red: {}", Setback::Red(verdict.clone()).headline()),
+        Event::LandingRefused { key, verdict, .. } => format!("{key} is {}", Setback::Red(verdict.clone()).headline()),
         Event::TasksClashed { key, with, verdict, .. } => {
             format!("{key} is {}", Setback::Clashed { with: with.clone(), verdict: verdict.clone() }.headline())
         }

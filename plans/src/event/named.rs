@@ -26,21 +26,6 @@ pub enum Approver {
     Policy,
 }
 
-/// A command that failed on a tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RedVerdict {
-    /// Which proof it belongs to.
-    pub proof: Proof,
-    /// The command.
-    pub command: String,
-    /// How it ended: `exit 101`, `timed out after 20m`.
-    pub ended: String,
-    /// The end of its output.
-    pub output: String,
-    /// Whether it fails on the tip without this task, too. None where that was not asked.
-    pub red_before: Option<bool>,
-}
-
 /// What a command proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -87,6 +87,7 @@ impl RunState {
             tip: base.clone(),
             red: None,
             flaky: Vec::new(),
+            flaky_tests: std::collections::BTreeSet::new(),
             replans: 0,
             replans_wanted: 0,
             replan_wanted: None,
@@ -250,7 +251,10 @@ impl RunState {
 
     fn start(&mut self, key: &AttemptKey, base: &CommitId, content: &str) -> Result<(), IllegalEvent> {
         self.step(&key.task, Step::Start(key.attempt))?;
+        let can_escalate = self.can_escalate(&key.task);
         let record = self.record(&key.task)?;
+        let redone = record.setbacks.last().is_some_and(|last| last.setback.is_conflict()) && record.conflicts > 0;
+        record.escalated |= can_escalate && record.tries > 0 && !redone;
         if record.attempts != key.attempt.0 {
             (record.turns, record.left) = (0, None);
         }
@@ -455,7 +459,7 @@ pub(super) fn renew(record: &mut TaskRecord) {
     if let Ok(state) = record.state.clone().next(Step::Renew) {
         record.state = state;
     }
-    (record.tries, record.conflicts, record.continuation, record.finished) = (0, 0, None, None);
+    (record.tries, record.conflicts, record.continuation, record.finished, record.escalated) = (0, 0, None, None, false);
 }
 
 fn drop_from_plan(mut record: TaskRecord, author: Author) -> TaskRecord {

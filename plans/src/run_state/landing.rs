@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a task keeps its place in the queue until it has landed or was set back: a batch that is put back is in order.
 //! **Invariant:** a command that failed on the base is forgiven only until it has passed on the tip once.
+//! **Invariant:** what has come to the same end twice, by its signature, is not tried a third time in the same way: it goes to the planner, and
+//! where there is none, once to the stronger model.
 //! **Invariant:** a clash blames nobody: it costs a try at conflicts, and puts an order between the two into the plan.
 
 use shared::{AttemptKey, TaskId};
@@ -10,7 +12,7 @@ use super::{Continuation, IllegalEvent, RunState};
 use crate::{
     Plan,
     event::{CommitId, Event},
-    evidence::{Evidence, Setback},
+    evidence::{Class, Evidence, Setback},
     schedule,
     task_state::Step,
 };
@@ -35,7 +37,12 @@ impl RunState {
             }
             Event::TaskLanded { key, commit } => self.land(key, commit)?,
             Event::BaseProved { red } => self.red = Some(red.clone()),
-            Event::FlakySeen { command, .. } if !self.flaky.contains(command) => self.flaky.push(command.clone()),
+            Event::FlakySeen { command, failing, .. } => {
+                if !self.flaky.contains(command) {
+                    self.flaky.push(command.clone());
+                }
+                self.flaky_tests.extend(failing.iter().map(|failing| failing.name.clone()));
+            }
             _ => {}
         }
         Ok(())
@@ -56,13 +63,19 @@ impl RunState {
         let settings = self.settings.clone();
         let planner_left = self.replans_left() > 0;
         let is_agent = self.is_agent(&key.task);
+        let can_escalate = self.can_escalate(&key.task);
         let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
         let conflict = setback.is_conflict();
         let (tries, conflicts) = (record.tries + u32::from(!conflict), record.conflicts + u32::from(conflict));
+        let repeats = record.setbacks.last().is_some_and(|last| last.setback.signature() == setback.signature());
+        // After a conflict in text the next attempt begins from another tip, and what is flaky is nobody's.
+        let is_new = !repeats || matches!(setback.class(), Class::Flaky | Class::Conflict);
         let again = if conflict {
-            conflicts < settings.conflict_attempts
+            conflicts < settings.conflict_attempts && is_new
         } else {
-            tries < settings.attempts && (setback.may_pass_again() || (matches!(setback, Setback::Red(_)) && !planner_left))
+            let may = setback.may_pass_again() || (matches!(setback, Setback::Red(_)) && !planner_left);
+            let differs = is_new || (!planner_left && can_escalate && !record.escalated);
+            tries < settings.attempts && may && differs
         };
         let step = if again { Step::TryAgain(key.attempt) } else { Step::GiveUp(key.attempt, setback.end()) };
         self.step_any(&key.task, step)?;
@@ -72,6 +85,12 @@ impl RunState {
         record.continuation = (again && conflict && is_agent).then_some(Continuation::AfterConflict(key.attempt));
         record.setbacks.push(Evidence { attempt: key.attempt, setback });
         Ok(())
+    }
+
+    /// Whether a stronger model may come in for a task.
+    pub(super) fn can_escalate(&self, task: &TaskId) -> bool {
+        let names_none = |plan: &Plan| plan.get(task).is_some_and(|task| task.model.is_none());
+        self.settings.escalation && self.is_agent(task) && self.plan.as_ref().is_some_and(names_none)
     }
 
     /// The plan says from now on what has been seen: the one goes before the other.

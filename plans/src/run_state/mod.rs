@@ -33,7 +33,7 @@ use crate::{
     approval::{Request, Standing},
     edit::{self, Change, PlanEdit, Progress},
     event::{CommitId, RedVerdict, RunStatus, Settings},
-    evidence::Evidence,
+    evidence::{Class, Evidence, Setback},
     spending::Spending,
     task_state::TaskState,
 };
@@ -94,6 +94,8 @@ pub struct TaskRecord {
     pub wanted_from: Option<Attempt>,
     /// Where each attempt started and what it left.
     pub trail: BTreeMap<Attempt, Trail>,
+    /// Whether the stronger model has been at it since it was last begun anew, if there is one.
+    pub escalated: bool,
     /// The attempt that finished last and has not been judged red or conflicting since: taken rather than done again.
     pub finished: Option<Attempt>,
 }
@@ -131,8 +133,15 @@ impl TaskRecord {
             words: Vec::new(),
             wanted_from: None,
             trail: BTreeMap::new(),
+            escalated: false,
             finished: None,
         }
+    }
+
+    /// Whether its last two attempts came to the same end, by their signatures: the same try once more is no use.
+    pub fn repeats(&self) -> bool {
+        let [.., before, last] = self.setbacks.as_slice() else { return false };
+        last.setback.class() != Class::Flaky && before.setback.signature() == last.setback.signature()
     }
 }
 
@@ -188,6 +197,8 @@ pub struct RunState {
     red: Option<Vec<RedVerdict>>,
     /// Commands that failed and passed on the same tree, in the order in which they were seen first.
     flaky: Vec<String>,
+    /// What failed then, by name.
+    flaky_tests: BTreeSet<String>,
     replans: u32,
     /// How many of them a person wanted.
     replans_wanted: u32,
@@ -364,6 +375,44 @@ impl RunState {
     /// Commands that failed and then passed on the same tree.
     pub fn flaky(&self) -> &[String] {
         &self.flaky
+    }
+
+    /// Tests that failed and then passed on the same tree.
+    pub fn flaky_tests(&self) -> &BTreeSet<String> {
+        &self.flaky_tests
+    }
+
+    /// Whether a test failed before the run.
+    pub fn is_red_on_base(&self, name: &str) -> bool {
+        self.known_red().iter().any(|red| red.failing.iter().any(|failing| failing.name == name))
+    }
+
+    /// A verdict in the light of what this run has seen: whether all that fails failed before it, or is flaky.
+    pub fn in_view_of_the_run(&self, verdict: RedVerdict) -> RedVerdict {
+        let all = |is_known: &dyn Fn(&str) -> bool| {
+            !verdict.failing.is_empty() && verdict.failing.iter().all(|failing| is_known(&failing.name))
+        };
+        let (on_base, flaky) = (all(&|name| self.is_red_on_base(name)), all(&|name| self.flaky_tests.contains(name)));
+        let red_before = if on_base { verdict.red_before.or(Some(true)) } else { verdict.red_before };
+        RedVerdict { red_before, flaky, ..verdict }
+    }
+
+    /// The class of a setback in the light of the run: what failed under a worker with nothing but what failed before the run, or comes and
+    /// goes, is not its fault either.
+    pub fn class_of(&self, setback: &Setback) -> Class {
+        let (class, failing) = (setback.class(), setback.failing());
+        let all = |is_known: &dyn Fn(&str) -> bool| !failing.is_empty() && failing.iter().all(|failing| is_known(&failing.name));
+        match setback {
+            Setback::Ended(_) if class == Class::RedAlone && all(&|name| self.flaky_tests.contains(name)) => Class::Flaky,
+            Setback::Ended(_) if class == Class::RedAlone && all(&|name| self.is_red_on_base(name)) => Class::RedOnBase,
+            _ => class,
+        }
+    }
+
+    /// Tasks whose last two attempts came to the same end, each with how that reads: nobody tries them again as they are.
+    pub fn repeating(&self) -> BTreeMap<TaskId, String> {
+        let repeats = self.tasks.iter().filter(|record| record.repeats());
+        repeats.filter_map(|record| Some((record.id.clone(), record.setbacks.last()?.setback.headline()))).collect()
     }
 
     /// Tasks that wait for the planner.

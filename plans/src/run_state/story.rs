@@ -111,8 +111,7 @@ fn say(owed: &Owed) -> String {
 
 /// A command of the gate that fails.
 pub(super) fn red(command: &str) -> RedVerdict {
-    let (proof, command, ended, output) = (Proof::Gate, command.to_owned(), "exit 1".to_owned(), String::new());
-    RedVerdict { proof, command, ended, output, red_before: None }
+    RedVerdict::new(Proof::Gate, command, "exit 1", "")
 }
 
 fn alive(state: &RunState, task: &str) -> AttemptKey {

@@ -172,7 +172,7 @@ impl World {
         let passed: Vec<Event> = first.verdict.passed.iter().map(gate_passed).collect();
         first.is_moving = !is_empty;
         if first.verdict.flaky {
-            self.record(Event::FlakySeen { command: "make".to_owned(), tasks, output: String::new() })?;
+            self.record(Event::FlakySeen { command: "make".to_owned(), tasks, output: String::new(), failing: Vec::new() })?;
         }
         if is_empty {
             self.set_back()?;

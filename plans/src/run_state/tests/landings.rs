@@ -68,11 +68,11 @@ fn a_batch_that_is_put_back_is_taken_up_in_its_order_before_what_finished_later(
 }
 
 #[test]
-fn a_clash_blames_nobody_and_comes_to_the_planner_only_after_the_tries_at_conflicts() {
+fn a_clash_blames_nobody_and_comes_to_the_planner_when_the_same_two_clash_again() {
     check(
         "a; b",
         2,
-        "done a, landed a, done b, clash b a, done b, clash b a, done b, clash b a, revised b",
+        "done a, landed a, done b, clash b a, done b, clash b a, revised b",
         &expect![[r#"
             -               start a #1, start b #1
             done a          land a
@@ -80,10 +80,8 @@ fn a_clash_blames_nobody_and_comes_to_the_planner_only_after_the_tries_at_confli
             done b          land b
             clash b a       start b #2 after conflict of #1
             done b          land b
-            clash b a       start b #3 after conflict of #2
-            done b          land b
             clash b a       re-plan 1 for b
-            revised b       start b #4
+            revised b       start b #3
         "#]],
     );
 }
@@ -188,10 +186,15 @@ fn a_clash_puts_an_order_into_the_plan_and_the_evidence_names_the_pair() {
         - `a` is landed: a is done
         - `b` is in trouble
 
-        ## `b` is in trouble
-        Attempt 1: green alone, red together with a: gate: `make` exit 1
+        ## `b` is in trouble: red together
+        green alone, red together with a: gate: `make` exit 1
+        What was tried:
+        - attempt 1: green alone, red together with a: gate: `make` exit 1 (signature 3a494768e455cb2a)
         What `a` hands on: a is done
         What `b` hands on: b is done
+        What fits:
+        - where both mean to change one thing, `merge` what has not landed into one joint task, or `rewrite` this one to build on the other's work
+        - where the other has landed, `add` a task that brings the two together and `order` it before this one
     "#]]
     .assert_eq(&crate::evidence::account(&state));
 }
