@@ -30,18 +30,21 @@ pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), 
         recorder.record(&Event::AttemptEnded { key, commit, outcome })?;
     }
     save_the_rest(site, recorder.state()).await;
-    finish_landing(recorder, site).await
+    finish_landing(recorder, site).await?;
+    reconcile::restore(recorder, site).await
 }
 
 /// Attempts that could not be saved and that nobody goes on with are tried once more. What cannot be saved now either stays where it is.
 async fn save_the_rest(site: &Site, state: &RunState) {
-    for record in state.tasks().iter().filter(|record| record.attempts > 0) {
+    for record in state.tasks().iter().chain(state.gone()) {
         let task = state.plan().and_then(|plan| plan.get(&record.id));
         let goes_on = record.state == TaskState::Waiting && task.is_some_and(|task| task.worker == WorkerKind::Agent);
-        let key = AttemptKey { task: record.id.clone(), attempt: Attempt(record.attempts) };
-        let unsaved = Worktree::is_unsaved(&Worktree::folder_of(&site.worktrees, site.run(), &key));
-        if let Some(base) = record.base.as_ref().filter(|_| unsaved && !goes_on) {
-            take_in(site, &key, base).await;
+        for (attempt, trail) in &record.trail {
+            let key = AttemptKey { task: record.id.clone(), attempt: *attempt };
+            let unsaved = Worktree::is_unsaved(&Worktree::folder_of(&site.worktrees, site.run(), &key));
+            if unsaved && !(goes_on && attempt.0 == record.attempts) {
+                take_in(site, &key, &trail.base).await;
+            }
         }
     }
 }
@@ -163,6 +166,8 @@ async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Erro
     }
     Ok(())
 }
+
+mod reconcile;
 
 #[cfg(test)]
 mod tests;

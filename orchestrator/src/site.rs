@@ -29,7 +29,7 @@ use crate::{
     repository::Repository,
     store::RunFolder,
     survey::SymbolMap,
-    sweep::{Found, Sweep},
+    sweep::Sweep,
     ui::{
         board::Board,
         review::{Sheet, Team},
@@ -191,21 +191,13 @@ impl Site {
         self.chores.wait().await;
     }
 
-    /// Removes what a run that is over needs no more. What cannot be removed now, `inspan clean` removes later.
+    /// Removes what a run that is over needs no more.
     pub async fn take_down(&self, state: &RunState) {
         let kept = kept::expected(self.run(), state);
         if let Err(error) = kept::put_back(&self.repository.git, self.run(), kept).await {
             tracing::warn!(%error, "refs that somebody deleted could not be made again");
         }
-        let sweep = Sweep { git: &self.repository.git, worktrees: &self.worktrees, run: self.run(), state };
-        for found in sweep.look().await {
-            if let Found::Needless(folder) = found
-                && let Err(error) = sweep.remove(&folder)
-            {
-                tracing::warn!(%error, "a directory could not be removed; `inspan clean` tries again");
-            }
-        }
-        sweep.remove_empty();
+        Sweep { git: &self.repository.git, worktrees: &self.worktrees, run: self.run(), state }.carry_out().await;
     }
 
     /// Ends whatever still runs in a holder's name: its commands, and calls of git whose harness was killed.

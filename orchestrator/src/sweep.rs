@@ -67,6 +67,18 @@ impl Sweep<'_> {
         found
     }
 
+    /// Removes all that is needless. What cannot be removed now, `inspan clean` removes later.
+    pub async fn carry_out(&self) {
+        for found in self.look().await {
+            if let Found::Needless(folder) = found
+                && let Err(error) = self.remove(&folder)
+            {
+                tracing::warn!(%error, "a directory could not be removed; `inspan clean` tries again");
+            }
+        }
+        self.remove_empty();
+    }
+
     /// Removes one directory that is needless.
     pub fn remove(&self, folder: &Path) -> Result<(), Error> {
         let (repository, base) = (self.git.dir().to_owned(), CommitId(String::new()));

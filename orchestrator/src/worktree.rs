@@ -45,7 +45,7 @@ mod pipes;
 mod rights;
 
 pub use owner::{Owner, mark};
-use owner::{RECORD, is_ours, read_owner};
+use owner::{RECORD, is_ours};
 
 /// A directory with the files of one commit.
 #[derive(Debug, Clone)]
@@ -78,7 +78,11 @@ impl Worktree {
     /// The directory of an attempt as an earlier process left it, if its ownership record says so. Its files are taken as they are;
     /// an index that cannot be read is made again.
     pub async fn reopen(git: &Git, folder: PathBuf, owner: Owner) -> Result<Option<Self>, Error> {
-        let Some(found) = read_owner(&folder).filter(|found| found.is_same(&owner)) else { return Ok(None) };
+        let Some(found) = owner::found_or_mended(&folder, &owner).filter(|found| found.is_same(&owner)) else { return Ok(None) };
+        if !folder.join("tree").exists() {
+            // Somebody has removed its files: nothing in it could go on.
+            return Ok(None);
+        }
         let worktree = Self { git: git.clone(), folder, owner };
         worktree.is_in_place()?;
         if found.repository != worktree.owner.repository {

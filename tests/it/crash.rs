@@ -29,7 +29,7 @@ use std::{
 use story::Story;
 
 /// How many points at events are tried where not all are.
-const BY_DEFAULT: usize = 24;
+const BY_DEFAULT: usize = 20;
 
 /// The points between events, and how often a run comes by them at least.
 const NAMED: [(&str, u32); 8] = [
@@ -76,11 +76,11 @@ fn killed_at_any_event_a_run_comes_to_the_same_end() {
     let story = Story::new();
     let events = story.undisturbed();
     let all: Vec<Vec<String>> =
-        (2..=events).flat_map(|seq| [format!("{seq}-"), seq.to_string()]).map(|point| vec![point]).collect();
+        (1..=events).flat_map(|seq| [format!("{seq}-"), seq.to_string()]).skip(1).map(|point| vec![point]).collect();
     let step = if is_full() { 1 } else { all.len().div_ceil(BY_DEFAULT) };
     let points: Vec<Vec<String>> = all.into_iter().step_by(step).collect();
     let died = try_all(&points);
-    tell(&format!("of the {} points at {events} events", 2 * (events - 1)), points.len(), died);
+    tell(&format!("of the {} points at {events} events", 2 * events - 1), points.len(), died);
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn killed_between_two_effects_a_run_comes_to_the_same_end() {
 
 #[test]
 fn killed_again_while_it_is_resumed_a_run_comes_to_the_same_end() {
-    let seeds = if is_full() { 100 } else { 6 };
+    let seeds = if is_full() { 100 } else { 4 };
     let points: Vec<Vec<String>> = (0..seeds).map(random_kills).collect();
     let died = try_all(&points);
     tell("double and triple kills", points.len(), died);
 }
 
-/// Two or three points: `+7` is the seventh event that a process writes.
+/// Two or three points: `+7` is the seventh event that a process writes. Before its first event there is no run yet.
 fn random_kills(seed: u64) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let count = random.usize(2..=3);
@@ -109,7 +109,7 @@ fn random_kills(seed: u64) -> Vec<String> {
             let (name, _) = NAMED[random.usize(..NAMED.len())];
             format!("{name}:{}", random.u32(1..=3))
         }
-        1 => format!("+{}-", random.u64(1..25)),
+        1 => format!("+{}-", random.u64(2..25)),
         _ => format!("+{}", random.u64(1..25)),
     };
     (0..count).map(point).collect()

@@ -25,6 +25,7 @@ use crate::{
     repository::Repository,
     salvage,
     store::RunFolder,
+    sweep::Sweep,
 };
 
 /// `inspan resume`.
@@ -57,6 +58,7 @@ async fn take_up(
     let config = here.config(&repository, overrides(&how.limits, how.yes, how.review))?;
     let lease = take_lease(&folder, Work::Run)?;
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
+    clear_up_after(recorder.state(), &repository, &config, &folder).await;
     refuse_what_is_over(recorder.state(), folder.run.as_str())?;
     refuse(recorder.state(), folder.run.as_str())?;
     let models = Models::connect(&config, &repository.root)?;
@@ -112,6 +114,14 @@ fn choice(journaled: &Settings, config: &Config, flags: &LimitArgs) -> TierChoic
     // To go without one takes the flag each time.
     let before = Tier::named(&journaled.sandbox).filter(|tier| !is_named && *tier != Tier::None);
     before.map_or(config.sandbox.tier, TierChoice::Only)
+}
+
+/// A process that was killed when all was done has left its directories.
+async fn clear_up_after(state: &RunState, repository: &Repository, config: &Config, folder: &RunFolder) {
+    if let (Phase::Over(RunStatus::Complete), Some(worktrees)) = (state.phase(), &config.worktrees) {
+        let worktrees = worktrees.join("worktrees");
+        Sweep { git: &repository.git, worktrees: &worktrees, run: &folder.run, state }.carry_out().await;
+    }
 }
 
 fn refuse_what_is_over(state: &RunState, run: &str) -> Result<(), Error> {

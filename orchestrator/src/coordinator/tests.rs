@@ -258,3 +258,34 @@ async fn a_run_branch_that_somebody_deleted_is_made_again_and_one_with_their_com
     let LandingStep::Broken { error: Error::Refused { what, .. }, .. } = step else { panic!("{step:?}") };
     assert!(what.contains("moved by somebody else"), "{what}");
 }
+
+#[tokio::test]
+async fn a_process_that_was_fenced_off_does_not_move_the_branch() {
+    let mut bench = Bench::new().await;
+    let site = &bench.ground.site;
+    let recorder = bench.ground.recorder();
+    let commit = bench.ground.commit("made", "echo b > src/b").await;
+    site.repository.git.swap_ref(&site.branch_ref(), &bench.ground.base, None).await.unwrap();
+    let (sender, heard) = mpsc::unbounded_channel();
+    let lane = Lane::new(site.clone(), bench.ground.base.clone(), CancellationToken::new()).within(recorder.fence());
+    let tell = Dispatcher::spawn(Dispatcher(sender)).recipient();
+    // Another process takes the run.
+    let other = crate::journal::Journal::open(&site.folder.path, site.run().clone()).unwrap();
+    (bench.coordinator, bench.heard) = (Coordinator::spawn(Coordinator::new(lane, tell)), heard);
+    let LandingStep::Broken { error, .. } = bench.move_branch(commit).await else { panic!("it moved") };
+    assert!(error.to_string().contains("another process has taken the run over"), "{error}");
+    let site = &bench.ground.site;
+    assert_eq!(site.repository.git.commit(&site.branch_ref()).await.as_ref(), Some(&bench.ground.base));
+    drop(other);
+}
+
+#[tokio::test]
+async fn a_branch_that_is_where_it_is_to_go_has_moved() {
+    let mut bench = Bench::new().await;
+    let commit = bench.ground.commit("made", "echo b > src/b").await;
+    let site = &bench.ground.site;
+    // A call of git whose process was killed has done its work after that.
+    site.repository.git.swap_ref(&site.branch_ref(), &commit, None).await.unwrap();
+    let step = bench.move_branch(commit).await;
+    assert!(matches!(step, LandingStep::Moved(_)), "{step:?}");
+}

@@ -12,6 +12,8 @@ use crate::{
     sweep::{Found, Sweep},
 };
 
+mod reconciled;
+
 const PLAN: &str = r#"
     version = 1
     goal = "g"

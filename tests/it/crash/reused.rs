@@ -62,10 +62,24 @@ fn work_of_another_model_is_done_again() {
 }
 
 #[test]
+fn a_ref_that_was_removed_meanwhile_is_made_again_and_its_work_lands() {
+    let server = server();
+    let s = stopped_before_it_landed(&server);
+    let name = format!("refs/inspan/{}/a/1", s.run_id());
+    s.repository().git(&["update-ref", "-d", &name]);
+    s.inspan(&["resume", "--yes", "--dangerously-no-sandbox"]).code(0);
+    assert_eq!((reused(&s), attempts_at_a(&s)), (1, 1), "{}", s.history().outline());
+    assert!(s.repository().git_can(&["rev-parse", "--verify", &name]));
+}
+
+#[test]
 fn work_whose_commit_is_gone_is_done_again() {
     let server = server();
     let s = stopped_before_it_landed(&server);
-    s.repository().git(&["update-ref", "-d", &format!("refs/inspan/{}/a/1", s.run_id())]);
+    for name in s.repository().refs(&format!("refs/inspan/{}/", s.run_id())).iter().filter(|name| !name.ends_with("_base")) {
+        s.repository().git(&["update-ref", "-d", name]);
+    }
+    s.repository().git(&["gc", "--quiet", "--prune=now"]);
     s.inspan(&["resume", "--yes", "--dangerously-no-sandbox"]).code(0);
     assert_eq!((reused(&s), attempts_at_a(&s)), (0, 2), "{}", s.history().outline());
     assert!(s.result().contains("## b.txt\na\n"), "{}", s.result());
