@@ -4,6 +4,7 @@
 //! <common git dir>/inspan/runs/<run>/
 //!     journal.db        what has happened
 //!     lease             which process is at it
+//!     control           where it hears orders, while one is
 //!     surroundings.json what was known about the repository when it started
 //!     transcripts/<task>/<attempt>.jsonl
 //! ```
