@@ -24,11 +24,15 @@ fn makes(path: &str) -> [Turn; 2] {
     [write(path, "made\n"), finish("Did it.")]
 }
 
+/// Whoever edits may name a model that is configured for something.
+const MODELS: &str =
+    "[models]\nplanner = \"scripted-http/usual\"\nworker = \"scripted-http/usual\"\nresolver = \"scripted-http/strong\"";
+
 /// Runs a plan that is mended once, to its whole end; the difference with its cause is the same in the journal, as JSON and in the log.
 fn check(s: Scenario, plan_text: &str, change: &Value, workers: impl FnOnce(Script) -> Script, expected: &Expect) -> Scenario {
     let script = Script::new().planner(1, [plan(plan_text)]).planner(2, [edits(change)]);
     let server = ModelServer::start(workers(script));
-    let s = s.model(&server);
+    let s = s.model(&server).env("INSPAN_MODEL", "").config(MODELS);
     let out = s.inspan(&["run", "Make it", "--yes", "--workers", "2", "--output-format", "json"]).code(0);
     let difference = |event: &Event| match event {
         Event::PlanRevised { difference, .. } => Some(difference.clone()),
@@ -232,10 +236,21 @@ fn a_task_that_is_rewritten_for_another_model_is_done_by_that_model() {
                           "because": "the usual model did not manage" }]);
     let s = check(
         Scenario::new("## README\nhello\n"),
-        "a | write a.txt\n b | model scripted-http/strong | write b.txt",
+        "a | write a.txt",
         &change,
-        |script| script.worker("a", 1, [blocked("I cannot")]).worker("a", 2, makes("a.txt")).worker("b", 1, makes("b.txt")),
-        &expect![[r#""#]],
+        |script| script.worker("a", 1, [blocked("I cannot")]).worker("a", 2, makes("a.txt")),
+        &expect![[r#"
+            rewrite: the usual model did not manage
+
+            ~ task a
+                instructions:
+                  - Do all of a.
+                  + Do it, and well.
+                model:
+                  + scripted-http/strong
+            ---
+            Do a
+        "#]],
     );
     let by = |attempt| {
         let of = |event: &Event| match event {
@@ -246,7 +261,7 @@ fn a_task_that_is_rewritten_for_another_model_is_done_by_that_model() {
         };
         s.history().events().find_map(of).expect("it took a turn")
     };
-    assert_eq!((by(1).as_str(), by(2).as_str()), ("scripted-http/test-model", "scripted-http/strong"));
+    assert_eq!((by(1).as_str(), by(2).as_str()), ("scripted-http/usual", "scripted-http/strong"));
 }
 
 #[test]
@@ -294,6 +309,7 @@ fn edits_that_do_not_fit_how_far_the_plan_has_come_go_back_all_at_once_with_what
         - error[landed] edits[0].task: `first` has landed and stays as it is; add a task that depends on it
         - error[contradiction] edits[1].task: edits[2] takes `a` out of the plan; keep one of the two edits
         - error[duplicate-id] edits[3].new.id: `first` is in the plan already and stays as it is; choose another id
-        - error[no-change] edits[4].write: `b` may write all of this already; use `retry` if it is to be tried again as it is"#]].assert_eq(&server.asked_by_planner(2)[1].last());
+        - error[no-change] edits[4].write: `b` may write all of this already; use `retry` if it is to be tried again as it is"#]]
+    .assert_eq(&server.asked_by_planner(2)[1].last());
     assert_eq!(branch::subjects(&s), "Do first\nDo b");
 }
