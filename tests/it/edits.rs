@@ -24,11 +24,15 @@ fn makes(path: &str) -> [Turn; 2] {
     [write(path, "made\n"), finish("Did it.")]
 }
 
+/// Whoever edits may name a model that is configured for something.
+const MODELS: &str =
+    "[models]\nplanner = \"scripted-http/usual\"\nworker = \"scripted-http/usual\"\nresolver = \"scripted-http/strong\"";
+
 /// Runs a plan that is mended once, to its whole end; the difference with its cause is the same in the journal, as JSON and in the log.
 fn check(s: Scenario, plan_text: &str, change: &Value, workers: impl FnOnce(Script) -> Script, expected: &Expect) -> Scenario {
     let script = Script::new().planner(1, [plan(plan_text)]).planner(2, [edits(change)]);
     let server = ModelServer::start(workers(script));
-    let s = s.model(&server);
+    let s = s.model(&server).env("INSPAN_MODEL", "").config(MODELS);
     let out = s.inspan(&["run", "Make it", "--yes", "--workers", "2", "--output-format", "json"]).code(0);
     let difference = |event: &Event| match event {
         Event::PlanRevised { difference, .. } => Some(difference.clone()),
@@ -76,7 +80,18 @@ fn a_running_task_that_is_dropped_is_stopped_its_work_is_kept_and_what_waits_for
         |script| {
             script.worker("a", 1, a).worker("a", 2, makes("a.txt")).worker("slow", 1, slow).worker("next", 1, makes("next.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            drop: nobody needs it
+            retry: slow was in its way
+
+            - task slow: Do slow
+            ~ task next
+                depends_on:
+                  - slow
+            ---
+            Do a
+            Do next
+        "#]],
     );
     assert_eq!(ended(&s, "slow #1"), "Superseded");
     let kept = s.repository().files_at(&format!("refs/inspan/{}/slow/1", s.run_id()));
@@ -96,7 +111,31 @@ fn a_task_in_trouble_that_is_split_is_done_in_parts_and_what_waits_for_it_waits_
             let script = script.worker("a", 1, [write("one.txt", "half\n"), blocked("it is too much")]);
             script.worker("a-one", 1, makes("one.txt")).worker("a-two", 1, makes("two.txt")).worker("b", 1, makes("b.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            split: it was too much for one
+
+            - task a: Do a
+            + task a-one: Do a-one
+                instructions:
+                  + Do all of a-one.
+                write:
+                  + one.txt
+            + task a-two: Do a-two
+                instructions:
+                  + Do all of a-two.
+                depends_on:
+                  + a-one
+                write:
+                  + two.txt
+            ~ task b
+                depends_on:
+                  - a
+                  + a-two
+            ---
+            Do a-one
+            Do a-two
+            Do b
+        "#]],
     );
 }
 
@@ -112,7 +151,25 @@ fn two_tasks_that_are_merged_are_done_as_one_in_the_scope_of_both() {
             let both = [write("a.txt", "made\n"), write("b.txt", "made\n"), finish("Did both.")];
             script.worker("a", 1, [blocked("it takes b")]).worker("both", 1, both).worker("c", 1, makes("c.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            merge: each needs the other's type
+
+            - task a: Do a
+            - task b: Do b
+            + task both: Do both
+                instructions:
+                  + Do a and b together.
+                write:
+                  + a.txt
+                  + b.txt
+            ~ task c
+                depends_on:
+                  - b
+                  + both
+            ---
+            Do both
+            Do c
+        "#]],
     );
 }
 
@@ -127,7 +184,16 @@ fn a_task_that_is_put_in_order_starts_again_from_what_it_was_missing() {
             let again = [command("cat b.txt"), write("a.txt", "made\n"), finish("Did it.")];
             script.worker("a", 1, [blocked("b.txt is missing")]).worker("a", 2, again).worker("b", 1, makes("b.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            order: a reads what b writes
+
+            ~ task a
+                depends_on:
+                  + b
+            ---
+            Do b
+            Do a
+        "#]],
     );
 }
 
@@ -146,7 +212,20 @@ fn a_task_whose_wish_for_scope_was_refused_is_widened_in_an_order_with_the_owner
             let again = [command("echo more >> b.txt"), write("a.txt", "made\n"), finish("Did it.")];
             script.worker("a", 1, [ask, blocked("b.txt is needed")]).worker("a", 2, again).worker("b", 1, makes("b.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            order: b owns the file and comes first
+            widen: it has to name the new type there
+
+            ~ task a
+                depends_on:
+                  + b
+                write:
+                    a.txt
+                  + b.txt
+            ---
+            Do b
+            Do a
+        "#]],
     );
     assert!(s.result().contains("## b.txt\nmade\nmore\n"), "{}", s.result());
 }
@@ -157,10 +236,21 @@ fn a_task_that_is_rewritten_for_another_model_is_done_by_that_model() {
                           "because": "the usual model did not manage" }]);
     let s = check(
         Scenario::new("## README\nhello\n"),
-        "a | write a.txt\n b | model scripted-http/strong | write b.txt",
+        "a | write a.txt",
         &change,
-        |script| script.worker("a", 1, [blocked("I cannot")]).worker("a", 2, makes("a.txt")).worker("b", 1, makes("b.txt")),
-        &expect![[r#""#]],
+        |script| script.worker("a", 1, [blocked("I cannot")]).worker("a", 2, makes("a.txt")),
+        &expect![[r#"
+            rewrite: the usual model did not manage
+
+            ~ task a
+                instructions:
+                  - Do all of a.
+                  + Do it, and well.
+                model:
+                  + scripted-http/strong
+            ---
+            Do a
+        "#]],
     );
     let by = |attempt| {
         let of = |event: &Event| match event {
@@ -171,7 +261,7 @@ fn a_task_that_is_rewritten_for_another_model_is_done_by_that_model() {
         };
         s.history().events().find_map(of).expect("it took a turn")
     };
-    assert_eq!((by(1).as_str(), by(2).as_str()), ("scripted-http/test-model", "scripted-http/strong"));
+    assert_eq!((by(1).as_str(), by(2).as_str()), ("scripted-http/usual", "scripted-http/strong"));
 }
 
 #[test]
@@ -184,7 +274,13 @@ fn a_task_that_is_retried_has_its_attempts_again_and_a_number_of_its_own() {
         |script| {
             script.worker("a", 1, [write("a.txt", "half\n"), blocked("the registry is down")]).worker("a", 2, makes("a.txt"))
         },
-        &expect![[r#""#]],
+        &expect![[r#"
+            retry: the registry was down
+
+
+            ---
+            Do a
+        "#]],
     );
     assert_eq!(s.attempts(), ["a/1", "a/2"]);
 }
@@ -208,6 +304,12 @@ fn edits_that_do_not_fit_how_far_the_plan_has_come_go_back_all_at_once_with_what
     let server = ModelServer::start(script);
     let s = Scenario::new("## README\nhello\n").model(&server);
     s.inspan(&["run", "Make it", "--yes"]).code(0);
-    expect![[r#""#]].assert_eq(&server.asked_by_planner(2)[1].last());
+    expect![[r#"
+        The plan is refused. Mend all of these, then submit the whole again:
+        - error[landed] edits[0].task: `first` has landed and stays as it is; add a task that depends on it
+        - error[contradiction] edits[1].task: edits[2] takes `a` out of the plan; keep one of the two edits
+        - error[duplicate-id] edits[3].new.id: `first` is in the plan already and stays as it is; choose another id
+        - error[no-change] edits[4].write: `b` may write all of this already; use `retry` if it is to be tried again as it is"#]]
+    .assert_eq(&server.asked_by_planner(2)[1].last());
     assert_eq!(branch::subjects(&s), "Do first\nDo b");
 }

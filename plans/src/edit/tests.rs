@@ -415,16 +415,12 @@ fn edits_that_contradict_each_other_or_change_nothing_are_refused_all_at_once() 
     check(
         &["money"],
         &json!([
-            { "edit": "retry", "task": "api", "because": "b" },
-            { "edit": "drop", "task": "api", "because": "b" },
+            { "edit": "retry", "task": "api", "because": "b" }, { "edit": "drop", "task": "api", "because": "b" },
             { "edit": "merge", "tasks": ["api", "ui"], "into": new_task("money", "x", &[]), "because": "b" },
             { "edit": "rewrite", "task": "ui", "title": "t", "because": "b" },
-            { "edit": "order", "before": "api", "after": "docs", "because": "b" },
-            { "edit": "order", "before": "docs", "after": "docs", "because": "b" },
-            { "edit": "order", "before": "ui", "after": "docs", "because": "b" },
+            { "edit": "order", "before": "api", "after": "docs", "because": "b" }, { "edit": "order", "before": "docs", "after": "docs", "because": "b" },
             { "edit": "widen", "task": "docs", "write": ["docs/**"], "because": "b" },
-            { "edit": "split", "task": "docs", "because": "b",
-              "into": [new_task("docs", "docs/a", &[]), new_task("money", "docs/b", &[])] },
+            { "edit": "split", "task": "docs", "because": "b", "into": [new_task("docs", "docs/a", &[]), new_task("money", "docs/b", &[])] },
         ]),
         &expect![[r#"
             error[contradiction] edits[0].task: edits[1] takes `api` out of the plan; keep one of the two edits
@@ -432,8 +428,8 @@ fn edits_that_contradict_each_other_or_change_nothing_are_refused_all_at_once() 
             error[contradiction] edits[3].task: edits[2] takes `ui` out of the plan; keep one of the two edits
             error[contradiction] edits[4].before: edits[1] takes `api` out of the plan; keep one of the two edits
             error[no-change] edits[5].after: `docs` cannot wait for itself; name two tasks
-            error[no-change] edits[7].write: `docs` may write all of this already; use `retry` if it is to be tried again as it is
-            error[duplicate-id] edits[8].into[1].id: `money` is in the plan already and stays as it is; choose another id
+            error[no-change] edits[6].write: `docs` may write all of this already; use `retry` if it is to be tried again as it is
+            error[duplicate-id] edits[7].into[1].id: `money` is in the plan already and stays as it is; choose another id
         "#]],
     );
 }

@@ -134,10 +134,10 @@ impl World {
         let (turn, hangs) = (job.turns, job.conduct == Conduct::Hangs);
         let (task, attempt) = (Some(key.task.clone()), Some(key.attempt));
         self.record(Event::TurnTaken(Turn { task, attempt, turn, tokens, model: "p/m".to_owned(), ..Turn::default() }))?;
-        if !is_last {
-            self.begin_turn(key);
-        } else {
+        if is_last {
             self.clock.put(if hangs { 1_800 } else { 1 }, Due::AttemptOver(key.clone()));
+        } else {
+            self.begin_turn(key);
         }
         Ok(())
     }
