@@ -92,10 +92,9 @@ impl Store {
     }
 
     /// The latest run that was begun in a checkout; where none was, the latest of all: whoever works in several is shown their own.
-    pub fn latest(&self, checkout: &str) -> Result<RunFolder, Error> {
-        let mut runs: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
-        let own = runs.iter().rposition(|folder| folder.checkout() == checkout);
-        own.map(|at| runs.swap_remove(at)).or_else(|| runs.pop()).ok_or(Error::NoRuns)
+    pub fn latest_of(&self, checkout: &str) -> Result<RunFolder, Error> {
+        let own = self.list().into_iter().map(|(folder, _)| folder).rfind(|folder| folder.checkout() == checkout);
+        own.map_or_else(|| self.latest(), Ok)
     }
 
     /// The run of that name, of that unambiguous prefix, or the latest.

@@ -93,7 +93,7 @@ fn find(repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> 
     let store = Store::new(&repository.state_dir());
     match run {
         Some(name) => store.find(Some(name)),
-        None => store.latest(&repository.checkout),
+        None => store.latest_of(&repository.checkout),
     }
 }
 
