@@ -17,7 +17,11 @@ fn with_too_few_open_files_a_run_ends_in_words_and_goes_on_with_more() {
         if out.code != 0 {
             let out = says_what_to_do(out, "", "");
             assert!(out.stderr.contains("ulimit -n"), "{files}: {}", out.all());
-            if s.runs().is_empty() { drop(s.run_plan(PLAN, &[]).code(0)) } else { resumes(&s) }
+            if s.runs().is_empty() {
+                s.run_plan(PLAN, &[]).code(0);
+            } else {
+                resumes(&s);
+            }
         }
         assert_eq!(s.result(), RESULT, "{files}");
     }
@@ -69,9 +73,9 @@ fn a_home_directory_that_is_none_halts_the_run_and_says_where_worktrees_could_be
     let elsewhere = s.root().join("elsewhere");
     let s = s.env("INSPAN_WORKTREES", elsewhere);
     if s.runs().is_empty() {
-        drop(s.run_plan(PLAN, &[]).code(0))
+        s.run_plan(PLAN, &[]).code(0);
     } else {
-        resumes(&s)
+        resumes(&s);
     }
     assert_eq!(s.result(), RESULT);
 }

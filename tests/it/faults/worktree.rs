@@ -10,8 +10,11 @@ use tests::Scenario;
 
 use super::{RESULT, held, let_go, resumes, scenario};
 
-/// What is done to the folder of an attempt.
-const HARMS: [(&str, fn(&Path)); 7] = [
+/// Something that is done to the folder of an attempt.
+type Harm = fn(&Path);
+
+/// What is done, in words.
+const HARMS: [(&str, Harm); 7] = [
     ("all of it is gone", |folder| fs::remove_dir_all(folder).expect("it is there")),
     ("its files are gone", |folder| fs::remove_dir_all(folder.join("tree")).expect("it is there")),
     ("its .git is gone", |folder| fs::remove_file(folder.join("tree/.git")).expect("it is there")),
