@@ -143,6 +143,7 @@ fn replans_are_bounded_and_then_the_run_ends_incomplete_with_its_evidence() {
     let script = Script::new()
         .planner(1, [plan(PLAN)])
         .planner(2, [edits(&json!([{ "edit": "retry", "task": "a", "because": "once more" }]))])
+        .planner(3, [edits(&json!([{ "edit": "rewrite", "task": "a", "instructions": "Otherwise.", "because": "again" }]))])
         .worker("a", 1, red_first());
     let server = ModelServer::start(script);
     let s = Scenario::new(REPO).model(&server).config("[run]\nreplans = 2");
@@ -175,13 +176,12 @@ fn refused_edits_go_back_with_all_problems() {
 
 #[test]
 fn a_replan_that_waits_for_a_review_without_a_terminal_comes_to_nothing() {
-    let script = Script::new().planner(1, [edits(&json!([{ "edit": "retry", "task": "a", "because": "once more" }]))]).worker(
-        "a",
-        1,
-        red_first(),
-    );
+    let script = Script::new()
+        .planner(1, [edits(&json!([{ "edit": "retry", "task": "a", "because": "once more" }]))])
+        .planner(2, [edits(&json!([{ "edit": "rewrite", "task": "a", "instructions": "Otherwise.", "because": "again" }]))])
+        .worker("a", 1, red_first());
     let server = ModelServer::start(script);
-    let s = Scenario::new(REPO).model(&server);
+    let s = Scenario::new(REPO).model(&server).config("[run]\nreplans = 2");
     let path = s.plan(PLAN);
     let out = s.inspan(&["run", "--plan", &path, "--review", "always"]).code(4).says("inspan review");
     assert!(out.stderr.contains("--yes"), "{}", out.all());

@@ -27,6 +27,8 @@ mod rustc;
 mod tests;
 mod unittest;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use shared::RepoPath;
 
@@ -120,6 +122,7 @@ pub fn read(output: &str, roots: &[&str]) -> Failures {
         Box::<places::Places>::default(),
     ];
     for line in lines::of(lines::ends(output, MOST_BYTES)) {
+        let line = within(line, roots);
         for reader in &mut readers {
             reader.line(&line, &mut found);
         }
@@ -128,6 +131,15 @@ pub fn read(output: &str, roots: &[&str]) -> Failures {
         reader.end(&mut found);
     }
     found.finish()
+}
+
+/// A line whose paths are those of the repository: a folder it stands in may have blanks in its name, where a word would end.
+fn within<'t>(line: Cow<'t, str>, roots: &[&str]) -> Cow<'t, str> {
+    let named = |root: &&&str| root.len() > 1 && line.contains(**root);
+    match roots.iter().find(named) {
+        Some(root) => Cow::Owned(line.replace(&format!("{}/", root.trim_end_matches('/')), "")),
+        None => line,
+    }
 }
 
 /// Reads a report in the form of JUnit; what is none is empty.

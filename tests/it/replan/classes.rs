@@ -25,6 +25,13 @@ fn started(script: Script, repo: &str, config: &str) -> (Scenario, ModelServer) 
     (s, server)
 }
 
+/// Commands know the meeting place.
+fn meeting(s: Scenario) -> Scenario {
+    let s = s.with_meeting_place();
+    let place = s.meeting_place();
+    s.env("MEET", place).config("[env]\npass = [\"MEET\"]")
+}
+
 /// What the planner was shown in its conversation of this number.
 fn shown(server: &ModelServer, conversation: u32) -> String {
     server.asked_by_planner(conversation).first().expect("the planner was asked").last().to_owned()
@@ -169,7 +176,7 @@ fn red_on_the_base_is_no_tasks_fault_and_is_mended_first_as_a_task_of_its_own() 
 
 #[test]
 fn flaky_passes_without_blame_and_its_tests_are_remembered_by_name() {
-    let s = Scenario::new("## README\nhello\n").with_meeting_place();
+    let s = meeting(Scenario::new("## README\nhello\n"));
     let gate =
         "test ! -e a -o -e \"$MEET/ran\" || { touch \"$MEET/ran\"; echo 'FAILED tests/test_f.py::test_now_and_then'; exit 1; }";
     let out = s.run_plan(&format!("gate | {gate}\n a | write a | run touch a"), &["--output-format", "json"]).code(0);
@@ -183,7 +190,7 @@ fn flaky_passes_without_blame_and_its_tests_are_remembered_by_name() {
 #[test]
 fn infrastructure_halts_with_an_instruction_and_burns_no_attempt() {
     let server = ModelServer::start(Script::new().worker("a", 1, wrote("a.txt")));
-    let s = Scenario::new("## README\nhello\n").model(&server).with_meeting_place();
+    let s = meeting(Scenario::new("## README\nhello\n").model(&server));
     let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = held.local_addr().expect("it has one").port();
     let gate = format!(
@@ -209,8 +216,8 @@ fn scope_is_told_with_its_files_and_widened() {
     let script = Script::new()
         .planner(1, [plan("gate | true\n a | write a.txt | run echo 1 > a.txt; echo 1 > other.txt")])
         .planner(2, [edits(&widen)]);
-    let (s, server) = started(script, "## README\nhello\n## other.txt\nx\n## a.txt\ny\n", "[sandbox]\ntier = \"none\"");
-    s.inspan(&["run", "Do it", "--yes"]).code(0);
+    let (s, server) = started(script, "## README\nhello\n## other.txt\nx\n## a.txt\ny\n", "");
+    s.inspan(&["run", "Do it", "--yes", "--dangerously-no-sandbox"]).code(0);
     tells(&shown(&server, 2), &["`a` is in trouble: scope", "changed files outside its scope: other.txt", "`widen` it"]);
 }
 
@@ -238,7 +245,7 @@ fn a_conflict_is_told_with_its_lines_and_put_in_order() {
     let order = json!([{ "edit": "order", "before": "a", "after": "b", "because": "both change the line" }, retry("b")]);
     let line = |text: &str| vec![command(&format!("echo {text} > line")), finish("Changed it.")];
     let script = Script::new()
-        .planner(1, [plan("gate | true\n a | write a.txt | shared line\n b | write b.txt | shared line")])
+        .planner(1, [plan("gate | test $(wc -l < line) = 1\n a | write a.txt | shared line\n b | write b.txt | shared line")])
         .planner(2, [edits(&order)])
         .worker("a", 1, line("one"))
         .worker("b", 1, line("two"))
