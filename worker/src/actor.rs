@@ -1,7 +1,7 @@
 //! One attempt behind a mailbox.
 //!
-//! The actor is a thin shell: the loop runs in a task of its own, so that steering and cancelling are heard at once, however long a
-//! model thinks or a command runs.
+//! The actor is a thin shell: the loop runs in a task of its own, so that cancelling is heard at once, however long a model thinks or
+//! a command runs.
 //!
 //! **Invariant:** `done` hears exactly once how the attempt ended, also when it panicked or the actor was killed, by a send that waits
 //! for room rather than one that may be lost. After that the actor stops itself.
@@ -20,26 +20,24 @@ use kameo::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{AttemptKey, Brief, Limits, Money, Outcome, Report, Secrecy, Tokens};
-use tokio::sync::mpsc;
+use shared::{AttemptKey, Brief, Money, Outcome, Report, Secrecy, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     agent::{Agent, AgentEnd, Conversation, Terminal, Totals},
     budget::Budget,
     context,
+    hold::{Hold, LiveLimits},
     model::{Label, Model, Role},
     observe::Observer,
     prefix::{
         Kin,
         warmth::{Cold, Warmth},
     },
+    steering::{self, Voice},
     tool::Toolbox,
     transcript::{self, Transcript},
 };
-
-/// How many words of the person may wait for the next turn.
-const STEERING: usize = 64;
 
 /// What an attempt begins with.
 #[derive(Debug, Clone)]
@@ -81,7 +79,11 @@ pub struct WorkerArgs {
     /// Where the transcript is written; the file must not exist yet, unless it is the one that is continued.
     pub transcript: PathBuf,
     /// What the attempt may spend.
-    pub limits: Limits,
+    pub limits: LiveLimits,
+    /// Whether a person holds the run.
+    pub hold: Hold,
+    /// What the person says to it.
+    pub voice: Voice,
     /// Stops the attempt from outside, as [`Cancel`] does.
     pub cancel: CancellationToken,
     /// Who hears how it ended.
@@ -119,17 +121,12 @@ impl AttemptOver {
     }
 }
 
-/// A word from the person, heard before the next turn.
-#[derive(Debug, Clone)]
-pub struct Steer(pub String);
-
 /// Stop soon; what was done so far stays in the worktree.
 #[derive(Debug, Clone, Copy)]
 pub struct Cancel;
 
 /// One attempt.
 pub struct Worker {
-    steer: mpsc::Sender<String>,
     cancel: CancellationToken,
     /// However the actor goes, the loop goes with it.
     _guard: DropGuard,
@@ -140,20 +137,9 @@ impl Actor for Worker {
     type Error = Infallible;
 
     async fn on_start(args: WorkerArgs, actor: ActorRef<Self>) -> Result<Self, Infallible> {
-        let (steer, steered) = mpsc::channel(STEERING);
         let cancel = args.cancel.child_token();
-        tokio::spawn(attempt(args, steered, cancel.clone(), actor));
-        Ok(Self { steer, _guard: cancel.clone().drop_guard(), cancel })
-    }
-}
-
-impl Message<Steer> for Worker {
-    type Reply = ();
-
-    async fn handle(&mut self, Steer(text): Steer, _: &mut Context<Self, ()>) {
-        if self.steer.try_send(text).is_err() {
-            tracing::warn!("a worker got more words than it has turns to hear them; one was left out");
-        }
+        tokio::spawn(attempt(args, cancel.clone(), actor));
+        Ok(Self { _guard: cancel.clone().drop_guard(), cancel })
     }
 }
 
@@ -165,16 +151,16 @@ impl Message<Cancel> for Worker {
     }
 }
 
-async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: CancellationToken, actor: ActorRef<Worker>) {
+async fn attempt(args: WorkerArgs, cancel: CancellationToken, actor: ActorRef<Worker>) {
     let (key, done) = (args.brief.key.clone(), args.done.clone());
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open(&args)));
     let (outcome, totals) = match opened {
         Ok(Ok(mut talk)) => {
             let run = async {
                 let warmth = args.company.warmth.clone();
-                let agent = agent(args);
+                let (agent, mut voice) = agent(args);
                 warm(warmth, &agent, &talk, &cancel).await;
-                agent.run(&mut talk, &mut steered, &cancel).await
+                agent.run(&mut talk, &mut voice.meanwhile, &cancel).await
             };
             let run = AssertUnwindSafe(run).catch_unwind().await;
             (run.map_or_else(|panic| panicked(&*panic), outcome), talk.totals())
@@ -192,16 +178,18 @@ async fn attempt(args: WorkerArgs, mut steered: mpsc::Receiver<String>, cancel: 
 fn open(args: &WorkerArgs) -> io::Result<Conversation> {
     let secrecy = || Arc::clone(&args.secrecy);
     let fresh = |messages| Ok::<_, io::Error>(Conversation::new(messages, Transcript::create(&args.transcript)?, secrecy()));
-    match &args.opening {
-        Opening::Fresh { repository_brief } => fresh(context::opening(repository_brief, &args.brief)),
+    let mut talk = match &args.opening {
+        Opening::Fresh { repository_brief } => fresh(context::opening(repository_brief, &args.brief))?,
         Opening::Continue { transcript, notice } => {
             let same = *transcript == args.transcript;
             let resumed = || Conversation::resume(transcript, args.model.price(), secrecy());
             let mut talk = if same { resumed()? } else { fresh(transcript::read(transcript)?)? };
             talk.say(notice);
-            Ok(talk)
+            talk
         }
-    }
+    };
+    args.voice.before.iter().for_each(|word| talk.say(&steering::in_words(word)));
+    Ok(talk)
 }
 
 /// Before the first of many requests that begin alike.
@@ -211,12 +199,13 @@ async fn warm(warmth: Option<Arc<Warmth>>, agent: &Agent, talk: &Conversation, c
     warmth.of(Cold { model, shared, tools: &agent.toolbox.specs(), budget, label, cancel }).await;
 }
 
-fn agent(args: WorkerArgs) -> Agent {
-    let WorkerArgs { brief: Brief { run, key, .. }, model, summariser, company, toolbox, budget, observer, limits, .. } = args;
+fn agent(args: WorkerArgs) -> (Agent, Voice) {
+    let WorkerArgs { brief: Brief { run, key, .. }, model, summariser, company, toolbox, budget, observer, .. } = args;
+    let (limits, hold, voice) = (args.limits, args.hold, args.voice);
     let label = Label { run, role: Role::Worker, task: Some(key.task), attempt: key.attempt.0, turn: 0 };
     let max_tokens = model.max_output();
     let (terminal, kin) = (Terminal::FINISH, Some(company.kin));
-    Agent { model, toolbox, budget, observer, limits, label, max_tokens, terminal, summariser, kin }
+    (Agent { model, toolbox, budget, observer, limits, hold, label, max_tokens, terminal, summariser, kin }, voice)
 }
 
 /// What `finish` hands over.

@@ -25,7 +25,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use shared::{Limit, Limits, Price, Purpose, Repairs, Tokens};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use conversation::{Conversation, Totals};
@@ -37,13 +37,19 @@ use self::{
 };
 use crate::{
     budget::{Ask, Budget, OverBudget, Reservation, Settlement},
-    context::summary::PERSON,
+    hold::{Hold, LiveLimits},
     model::{Answer, Delta, Label, Message, Model, ModelError, Request, estimate_tokens, meter::Meter},
     observe::{Observer, Progress},
     prefix::Kin,
+    steering,
     tool::{ToolOutcome, ToolSpec, Toolbox},
     transcript::Paid,
 };
+
+const CHANGED_LIMITS: &str = "A person has changed your limits: what you were told of them before holds no longer.";
+
+const NOT_YET: &str =
+    "Not ended yet: the person who leads this run has said something meanwhile, which follows. Heed it, then call";
 
 const LAST_WORD: &str =
     "The budget of the whole run is almost used up: this may be your last answer. Bring your work to an end now";
@@ -59,7 +65,9 @@ pub struct Agent {
     /// Who watches.
     pub observer: Arc<dyn Observer>,
     /// The attempt's own limits.
-    pub limits: Limits,
+    pub limits: LiveLimits,
+    /// Whether a person holds the run: then the next turn waits.
+    pub hold: Hold,
     /// Whose attempt it is; the turn is filled in for each request.
     pub label: Label,
     /// The longest answer that is asked for.
@@ -122,6 +130,8 @@ struct Session<'a> {
     tools: Vec<ToolSpec>,
     patience: Patience,
     warned: bool,
+    /// The limits as it knows them.
+    limits: Limits,
     /// Whether it was told that the run's budget is almost used up.
     told: bool,
     /// Whether its beginning was held against that of its kin.
@@ -142,6 +152,7 @@ impl Agent {
             tools: self.toolbox.specs(),
             patience: Patience::default(),
             warned: false,
+            limits: self.limits.now(),
             told: false,
             is_known: false,
             window: self.model.context_window(),
@@ -158,20 +169,13 @@ impl Agent {
         tokio::select! {
             biased;
             end = &mut turns => end,
-            () = self.deadline() => {
+            () = self.hold.minutes_pass(&self.limits, Duration::ZERO) => {
                 stop.cancel();
                 match turns.await {
                     AgentEnd::Cancelled if !cancel.is_cancelled() => exhausted(Limit::Minutes),
                     end => end,
                 }
             }
-        }
-    }
-
-    async fn deadline(&self) {
-        match self.limits.minutes {
-            Some(minutes) => sleep(Duration::from_secs(60 * u64::from(minutes))).await,
-            None => std::future::pending().await,
         }
     }
 
@@ -184,6 +188,7 @@ impl Agent {
     }
 
     async fn turn(&self, session: &mut Session<'_>) -> Result<(), AgentEnd> {
+        self.wait_while_held(session).await;
         session.listen();
         self.make_room(session).await?;
         let answer = match self.answer(session).await {
@@ -192,6 +197,14 @@ impl Agent {
         };
         let outcomes = self.act(&answer, &session.tools, session.stop).await;
         self.observe(session, &answer, outcomes)
+    }
+
+    /// The turn in flight has come to its end; the next one begins when the person lets the run go on, or stops it.
+    async fn wait_while_held(&self, session: &Session<'_>) {
+        if self.hold.is_on() {
+            self.observer.saw(Progress::Held);
+            session.stop.run_until_cancelled(self.hold.over()).await;
+        }
     }
 
     async fn answer(&self, session: &mut Session<'_>) -> Result<Answer, AgentEnd> {
@@ -204,7 +217,8 @@ impl Agent {
         if session.stop.is_cancelled() {
             return Err(AgentEnd::Cancelled);
         }
-        let (limits, price, window, max_tokens) = (self.limits, self.model.price(), session.window, self.max_tokens);
+        session.look_at(self.limits.now());
+        let (limits, price, window, max_tokens) = (session.limits, self.model.price(), session.window, self.max_tokens);
         let means = Means { limits, price, window, max_tokens };
         let (totals, prompt) = (session.talk.totals(), session.talk.prompt(&session.tools));
         if let Some(warning) = means.warning(&totals, prompt, self.terminal.tool).filter(|_| !session.warned) {
@@ -329,6 +343,7 @@ impl Agent {
                     verdicts.push(session.patience.failed(&call.name, &call.arguments, &self.terminal));
                     instruction
                 }
+                ToolOutcome::Ended(_) if !session.steer.is_empty() => format!("{NOT_YET} `{}` again.", self.terminal.tool),
                 ToolOutcome::Ended(value) => {
                     ended = Some(value);
                     "Accepted.".to_owned()
@@ -347,7 +362,14 @@ impl Agent {
 impl Session<'_> {
     fn listen(&mut self) {
         while let Ok(text) = self.steer.try_recv() {
-            self.talk.say(&format!("{PERSON}\n\n{}", text.trim()));
+            self.talk.say(&steering::in_words(&text));
+        }
+    }
+
+    /// Who was told that the end is near is told that it is not, and is warned again when it is.
+    fn look_at(&mut self, limits: Limits) {
+        if std::mem::replace(&mut self.limits, limits) != limits && std::mem::take(&mut self.warned) {
+            self.talk.say(CHANGED_LIMITS);
         }
     }
 

@@ -10,6 +10,8 @@ use shared::{Money, Tokens};
 /// Something that an agent does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
+    /// A person holds the run; nothing is asked until they let it go on.
+    Held,
     /// A request goes out.
     Asking {
         /// The turn, counted from 1.

@@ -11,6 +11,7 @@ use worker::{
     agent::{Agent, AgentEnd, Conversation, Terminal},
     budget::Unlimited,
     context,
+    hold::Hold,
     model::{Dialect, Label, Model, ModelSettings, Request, Role, connect},
     process::Shell,
     tool::{
@@ -61,7 +62,8 @@ impl Workplace {
             toolbox: Arc::new(tools(folder.path())),
             budget: Arc::new(Unlimited),
             observer: journal.clone(),
-            limits: Limits { turns: Some(turns), minutes: Some(30), ..Limits::default() },
+            limits: Limits { turns: Some(turns), minutes: Some(30), ..Limits::default() }.into(),
+            hold: Hold::default(),
             label: label(),
             max_tokens: self.model.max_output(),
             terminal: Terminal::FINISH,

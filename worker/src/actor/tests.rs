@@ -2,7 +2,8 @@
 
 use expect_test::{Expect, expect};
 use kameo::actor::Spawn as _;
-use shared::{Attempt, RunId, Scope, TaskId};
+use shared::{Attempt, Limits, RunId, Scope, TaskId};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
@@ -83,7 +84,9 @@ impl Rig {
             budget: Arc::new(Unlimited),
             observer: Arc::new(Unwatched),
             transcript: self.folder.path().join(transcript),
-            limits: Limits::default(),
+            limits: Limits::default().into(),
+            hold: Hold::default(),
+            voice: Voice::new(Vec::new()).1,
             cancel: self.cancel.clone(),
             done: self.dispatcher.clone().recipient(),
         }
@@ -215,11 +218,13 @@ async fn an_attempt_goes_on_where_another_ended() {
 #[tokio::test]
 async fn a_word_to_a_worker_reaches_its_model_before_the_next_turn() {
     let mut rig = Rig::new("gate\nfinish done");
-    let worker = rig.fresh();
-    worker.ask(Steer("use tabs".into())).await.unwrap();
+    let (say, voice) = Voice::new(vec!["be quick".into()]);
+    let opening = Opening::Fresh { repository_brief: "r".into() };
+    let _worker = Worker::spawn(WorkerArgs { voice, ..rig.args(opening, "1.jsonl") });
+    say.send("use tabs".into()).await.unwrap();
     rig.toolbox.gate.notify_one();
     rig.heard.recv().await.unwrap();
     let (second, _) = rig.model.requests().remove(1);
-    let is_heard = second.iter().any(|said| matches!(said, Said::User { content } if content.ends_with("use tabs")));
-    assert!(is_heard, "{second:?}");
+    let heard = |word: &str| second.iter().any(|said| matches!(said, Said::User { content } if content.contains(word)));
+    assert!(heard("be quick") && heard("use tabs"), "{second:?}");
 }

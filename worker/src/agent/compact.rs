@@ -144,7 +144,7 @@ impl Agent {
             Tokens { miss: tokens, ..Tokens::default() }
         };
         let means = Means {
-            limits: self.limits,
+            limits: self.limits.now(),
             price: model.price(),
             window: model.context_window(),
             max_tokens: LONGEST.min(model.max_output()),

@@ -8,6 +8,7 @@ use std::{fmt::Write as _, sync::Mutex, time::Duration};
 use expect_test::{Expect, expect};
 use futures_util::future::BoxFuture;
 use shared::{Money, Price};
+use tokio::time::sleep;
 
 use super::{
     testing::{Playing, answer},
@@ -85,6 +86,7 @@ struct Setup {
     limits: Limits,
     books: Books,
     steer: Vec<&'static str>,
+    hold: Hold,
     price: Option<Price>,
     cancel: CancellationToken,
     /// Whether the disk is full.
@@ -93,7 +95,7 @@ struct Setup {
 
 fn setup() -> Setup {
     let (books, cancel) = (Books::default(), CancellationToken::new());
-    Setup { limits: Limits::default(), books, steer: vec![], price: None, cancel, is_full: false }
+    Setup { limits: Limits::default(), books, steer: vec![], hold: Hold::default(), price: None, cancel, is_full: false }
 }
 
 async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played {
@@ -105,7 +107,8 @@ async fn play(answers: Vec<Result<Answer, ModelError>>, setup: Setup) -> Played 
         toolbox: toolbox.clone(),
         budget: books.clone(),
         observer: books.clone(),
-        limits: setup.limits,
+        limits: setup.limits.into(),
+        hold: setup.hold,
         label: label(0),
         max_tokens: 4_096,
         terminal: Terminal::FINISH,

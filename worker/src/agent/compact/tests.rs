@@ -15,6 +15,7 @@ use crate::{
         testing::{Playing, answer},
     },
     budget::{Ask, Budget, OverBudget, Reservation, Settlement},
+    hold::Hold,
     model::testing::{Answers, label},
     observe::Observer,
     transcript::{self, Entry, Transcript},
@@ -97,7 +98,8 @@ fn agent(model: Arc<Answers>, books: Arc<Books>) -> Agent {
         toolbox: Arc::new(Playing::default()),
         budget: books.clone(),
         observer: books,
-        limits: Limits::default(),
+        limits: Limits::default().into(),
+        hold: Hold::default(),
         label: label(0),
         max_tokens: 500,
         terminal: Terminal::FINISH,
@@ -118,7 +120,7 @@ async fn play(setup: Setup) -> Played {
     let (seen, open, asked) = (Mutex::default(), Mutex::default(), Mutex::default());
     let books = Arc::new(Books { seen, open, asked, refused: setup.refused, hangs: setup.hangs });
     let summariser = setup.summariser.map(|model| model as Arc<dyn Model>);
-    let agent = Agent { summariser, limits: setup.limits, ..agent(model.clone(), books.clone()) };
+    let agent = Agent { summariser, limits: setup.limits.into(), ..agent(model.clone(), books.clone()) };
     let folder = tempfile::tempdir().unwrap();
     let mut talk = talk(&folder);
     let (sender, mut steer) = mpsc::channel(8);
@@ -399,6 +401,7 @@ async fn a_window_that_is_known_is_never_thought_larger() {
             tools: Vec::new(),
             patience: crate::agent::patience::Patience::default(),
             warned: false,
+            limits: Limits::default(),
             told: false,
             is_known: false,
             window: known,
