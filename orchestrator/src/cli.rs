@@ -32,10 +32,22 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Show what has happened in a run, or to one of its tasks
     Log(LogArgs),
-    /// Go on with a run that was interrupted, halted, or left incomplete
+    /// Go on with a run that was paused, interrupted, halted, or left incomplete
     Resume(ResumeArgs),
-    /// Stop a run; what its workers left is kept
-    Cancel(RunName),
+    /// Hold a run: nothing begins and no model is asked until `inspan resume`
+    Pause(RunName),
+    /// Stop a run, or give one of its tasks up; what its workers left is kept
+    Cancel(RunAndTask),
+    /// Say something to whoever does a task; it is heard at the next turn
+    Steer(SteerArgs),
+    /// Try a task again, with all its attempts
+    Retry(RetryArgs),
+    /// Take a task out of the plan; what waits for it goes on without it
+    Skip(TaskWords),
+    /// Have the planner look at the plan now
+    Replan(ReplanArgs),
+    /// Change what a run, or one of its tasks, may take
+    Limits(LimitsArgs),
     /// Bring the result of a run into the current branch
     Apply(ApplyArgs),
     /// Remove worktrees that are no longer needed, or all of a run that was applied
@@ -88,7 +100,7 @@ pub(crate) struct GoalArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
 pub(crate) struct LimitArgs {
     /// The model of every role, as provider/model; roles and stand-ins that files name are then left out
     #[arg(long, value_name = "PROVIDER/MODEL")]
@@ -178,6 +190,86 @@ pub(crate) struct ResumeArgs {
     pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) how: HowArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunAndTask {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// Only this task
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TaskWords {
+    /// The run (the latest if left out) and the task
+    #[arg(required = true, num_args = 1..=2, value_names = ["[RUN]", "TASK"])]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SteerArgs {
+    /// The run (the latest if left out), the task, and what is said
+    #[arg(required = true, num_args = 2.., value_names = ["[RUN]", "TASK", "MESSAGE"])]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    pub(crate) task: TaskWords,
+    /// Go on from where this attempt left off, with its files and its conversation
+    #[arg(long, value_name = "ATTEMPT")]
+    pub(crate) from: Option<u32>,
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplanArgs {
+    /// The run (the latest if left out), and what the planner is asked for
+    #[arg(num_args = 0..=2, value_names = ["[RUN]", "COMMENT"])]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LimitsArgs {
+    #[command(flatten)]
+    pub(crate) run: RunName,
+    /// What the run may cost, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<f64>,
+    /// How many tokens the run may use
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
+    /// How long the run may take, in minutes
+    #[arg(long, value_name = "N")]
+    pub(crate) max_minutes: Option<u32>,
+    /// Workers at once
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u32>,
+    /// Tries at a task before its failure is evidence
+    #[arg(long, value_name = "N")]
+    pub(crate) attempts: Option<u32>,
+    /// Re-plans that the run may begin by itself
+    #[arg(long, value_name = "N")]
+    pub(crate) replans: Option<u32>,
+    /// What each attempt at this task may take: with the next four
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// Model turns
+    #[arg(long, value_name = "N", requires = "task")]
+    pub(crate) turns: Option<u32>,
+    /// Tokens
+    #[arg(long, value_name = "N", requires = "task")]
+    pub(crate) tokens: Option<u64>,
+    /// Minutes
+    #[arg(long, value_name = "N", requires = "task")]
+    pub(crate) minutes: Option<u32>,
+    /// US dollars
+    #[arg(long, value_name = "USD", requires = "task")]
+    pub(crate) cost: Option<f64>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use plans::{Problem, event::RunStatus};
 
 use crate::{
+    control::Refused,
     git::GitError,
     journal::JournalError,
     lease::{Held, Work},
@@ -213,6 +214,12 @@ pub enum Error {
     Defect(String),
 }
 
+impl From<Refused> for Error {
+    fn from(Refused { what, hint }: Refused) -> Self {
+        Self::Refused { what, hint }
+    }
+}
+
 impl Error {
     /// Wraps an error of the file system with the path that it is about.
     pub fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
@@ -340,6 +347,7 @@ fn say_held(held: Held) -> String {
         Some(Work::Run) => "worked on",
         Some(Work::Apply) => "brought into a branch",
         Some(Work::Clean) => "cleared away",
+        Some(Work::Order) => "given an order",
         None => "taken up",
     };
     format!("being {doing} by process {}", held.pid)

@@ -15,7 +15,8 @@ use worker::{
 
 use crate::{
     config::{Config, Role},
-    dispatcher::{Dispatcher, DispatcherArgs, Ending, Interrupt, Policy, ReviewPolicy},
+    control,
+    dispatcher::{Dispatcher, DispatcherArgs, Ending, Interrupt, Policy, ReviewPolicy, ordered},
     environment::Environment,
     error::Error,
     journal::Journal,
@@ -238,6 +239,18 @@ impl Launch {
         Gate { commands: survey.verification.clone(), timeout: self.config.gate.timeout, ..Gate::default() }
     }
 
+    /// Has the dispatcher hear what is ordered from other terminals. A run goes on without.
+    fn open_control(&self, dispatcher: &ActorRef<Dispatcher>) -> Option<control::Open> {
+        let dispatcher = dispatcher.clone();
+        let opened = control::open(&self.folder.path, move |order| ordered(dispatcher.clone(), order));
+        opened
+            .inspect_err(|error| {
+                let what = format!("warning: this run cannot be paused, steered or changed from another terminal: {error}");
+                self.screen.say(&format!("{what}. Everything else goes on; Ctrl-C and `inspan cancel` stop it."));
+            })
+            .ok()
+    }
+
     /// Runs until the end. The journal must hold the run's beginning.
     pub async fn carry_through(self, recorder: Recorder, plan_only: bool, site: Arc<Site>) -> Result<Ending, Error> {
         let review = match self.config.run.review {
@@ -260,9 +273,13 @@ impl Launch {
         let (end, ended) = oneshot::channel();
         let reviewer = Arc::new(Terminal { screen: self.screen.clone() });
         let dispatcher = Dispatcher::spawn(DispatcherArgs { site: site.clone(), recorder, policy, reviewer, end });
+        let control = self.open_control(&dispatcher);
         let signals = tokio::spawn(listen_for_signals(dispatcher.clone(), self.screen.clone()));
         let ending = ended.await.unwrap_or_else(|_| Err(Error::Defect("the dispatcher is gone".to_owned())));
         signals.abort();
+        if let Some(control) = control {
+            control.close().await;
+        }
         // It may have stopped already.
         let _ = dispatcher.stop_gracefully().await;
         dispatcher.wait_for_shutdown().await;

@@ -36,6 +36,8 @@ pub enum Work {
     Apply,
     /// Clearing up after it, likewise.
     Clean,
+    /// Taking down what a person orders, likewise.
+    Order,
 }
 
 /// Another process holds the lease.
@@ -90,7 +92,7 @@ impl Held {
 }
 
 impl Work {
-    const ALL: [Self; 3] = [Self::Run, Self::Apply, Self::Clean];
+    const ALL: [Self; 4] = [Self::Run, Self::Apply, Self::Clean, Self::Order];
 
     /// One word, as in the file.
     pub fn name(self) -> &'static str {
@@ -98,6 +100,7 @@ impl Work {
             Self::Run => "run",
             Self::Apply => "apply",
             Self::Clean => "clean",
+            Self::Order => "order",
         }
     }
 }

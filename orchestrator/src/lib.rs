@@ -13,6 +13,7 @@ mod command;
 mod command_worker;
 pub mod config;
 mod content;
+mod control;
 mod coordinator;
 mod crash_point;
 mod demo;

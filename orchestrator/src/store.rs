@@ -5,6 +5,7 @@
 //!     journal.db        what has happened
 //!     lease             which process is at it
 //!     checkout          which checkout of the repository it was begun in
+//!     control           where it hears orders, while one is
 //!     surroundings.json what was known about the repository when it started
 //!     transcripts/<task>/<attempt>.jsonl
 //! ```

@@ -27,7 +27,7 @@ pub mod run_state;
 mod sample;
 pub mod schedule;
 pub mod settings;
-mod spelling;
+pub mod spelling;
 pub mod spending;
 pub mod survey;
 pub mod task;

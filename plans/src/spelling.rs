@@ -1,7 +1,9 @@
 //! The word that somebody probably meant.
+//!
+//! Not here: what is done about it; whoever refuses a word names this one.
 
 /// The known word nearest to a misspelled one, unless none is near.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = word.to_lowercase();
     let scored = known.into_iter().map(|candidate| (strsim::jaro_winkler(&word, candidate), candidate));
     // The first of equals, so that the answer does not depend on how a sum of floats comes out.

@@ -9,9 +9,16 @@ use plans::{
 
 use worker::sandbox::Chosen;
 
-use super::{Here, begin::take_lease, overrides};
+use super::{
+    Here,
+    begin::take_lease,
+    look::run_and_task,
+    orders::{Given, Told, give, tell},
+    overrides,
+};
 use crate::{
-    cli::{LimitArgs, RunName},
+    cli::{LimitArgs, RunAndTask},
+    control::Order,
     dispatcher::Ending,
     error::Error,
     launch::Launch,
@@ -25,15 +32,27 @@ use crate::{
 };
 
 /// `inspan cancel`.
-pub(super) async fn cancel(here: &Here, args: RunName) -> Result<u8, Error> {
+pub(super) async fn cancel(here: &Here, args: &RunAndTask) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.as_deref())?;
-    match Lease::holder(&folder.path) {
-        Some(held) => interrupt(here, &folder, held),
-        None => end(here, repository, folder).await,
+    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
+    if let Some(task) = task {
+        let order = Order::Cancel { task: Some(task.to_owned()) };
+        return give(here, Given { repository, folder }, order).await;
+    }
+    match tell(&folder, &Order::Cancel { task: None }).await {
+        Ok(Told::Reply(reply)) => {
+            here.screen.say(&reply?);
+            Ok(0)
+        }
+        Ok(Told::NobodyCarries) => end(here, repository, folder).await,
+        Err(deaf) => match Lease::holder(&folder.path) {
+            Some(held) => interrupt(here, &folder, held),
+            None => Err(deaf),
+        },
     }
 }
 
+/// Who cannot be reached through the socket is asked as Ctrl-C would.
 fn interrupt(here: &Here, folder: &RunFolder, held: Held) -> Result<u8, Error> {
     let run = folder.run.to_string();
     let asked = held.interrupt(&folder.path).map_err(|source| Error::Unreachable { pid: held.pid, source })?;

@@ -69,7 +69,7 @@ fn list(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-fn state_of(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
+pub(super) fn state_of(folder: &RunFolder) -> Result<(Vec<Entry>, RunState), Error> {
     let all = entries(folder)?;
     let state = RunState::fold(&all).map_err(RecordError::from)?;
     Ok((all, state))
@@ -190,7 +190,7 @@ fn unknown(task: &str, state: &RunState) -> Error {
 /// `inspan log`.
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = run_and_task(&repository, args)?;
+    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
     let (all, state) = state_of(&folder).inspect_err(|error| print_remains(error, &folder))?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
     if args.attempts {
@@ -257,9 +257,12 @@ fn tail(text: &str, lines: usize) -> String {
     more + &all[left_out..].iter().map(|line| format!("          {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// `log RUN TASK`, `log RUN`, or `log TASK` of the latest run. A whole name comes before the beginning of another.
-fn run_and_task<'a>(repository: &Repository, args: &'a LogArgs) -> Result<(RunFolder, Option<&'a str>), Error> {
-    let (first, second) = (args.run.run.as_deref(), args.task.as_deref());
+/// `RUN TASK`, `RUN`, or `TASK` of the latest run. A whole name comes before the beginning of another.
+pub(super) fn run_and_task<'a>(
+    repository: &Repository,
+    first: Option<&'a str>,
+    second: Option<&'a str>,
+) -> Result<(RunFolder, Option<&'a str>), Error> {
     let found = super::find(repository, first);
     let is_whole = |name: &str| found.as_ref().is_ok_and(|folder| folder.run.as_str() == name);
     if let (Some(name), None) = (first, second)

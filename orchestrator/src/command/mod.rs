@@ -9,9 +9,11 @@ mod clean;
 mod doctor;
 mod look;
 mod merge;
+mod orders;
 mod plan;
 mod replay;
 mod resume;
+mod retry;
 mod run;
 mod show;
 
@@ -54,7 +56,13 @@ pub(crate) async fn carry_out(args: Args, screen: Screen) -> Result<u8, Error> {
         Command::Status(args) => look::status(&here, &args).await,
         Command::Diff(args) => look::diff(&here, &args).await,
         Command::Log(args) => look::log(&here, &args).await,
-        Command::Cancel(args) => cancel::cancel(&here, args).await,
+        Command::Pause(args) => orders::pause(&here, &args).await,
+        Command::Cancel(args) => Box::pin(cancel::cancel(&here, &args)).await,
+        Command::Steer(args) => orders::steer(&here, &args).await,
+        Command::Retry(args) => Box::pin(retry::retry(&here, &args)).await,
+        Command::Skip(args) => orders::skip(&here, &args).await,
+        Command::Replan(args) => orders::replan(&here, args).await,
+        Command::Limits(args) => orders::limits(&here, args).await,
         Command::Apply(args) => apply::apply(&here, &args).await,
         Command::Clean(args) => clean::clean(&here, &args).await,
         // It needs no runtime and is answered before there is one.

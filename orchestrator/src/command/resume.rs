@@ -11,15 +11,19 @@ use worker::sandbox::{Tier, TierChoice};
 use super::{
     Here,
     begin::{Begun, need_planner, need_workers, take_lease},
-    format_of, overrides,
+    format_of,
+    orders::{Told, tell},
+    overrides,
+    retry::Again,
     run::go_on,
 };
 use crate::{
     cli::{HowArgs, LimitArgs, ResumeArgs},
     config::Config,
+    control::{Order, Refused},
     error::Error,
     launch::{Launch, sandbox},
-    lease::Work,
+    lease::{Held, Lease, Work},
     models::Models,
     recorder::Recorder,
     repository::Repository,
@@ -32,35 +36,66 @@ use crate::{
 pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, |_, _| Ok(()))).await
+    if let Some(held) = Lease::holder(&folder.path).filter(|held| held.work == Some(Work::Run))
+        && let Some(words) = let_go_on(&folder, held, &args.how).await?
+    {
+        here.screen.say(&words);
+        return Ok(0);
+    }
+    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::GoOn)).await
+}
+
+/// A run that a process carries goes on if it is paused. None where that process has gone meanwhile.
+async fn let_go_on(folder: &RunFolder, held: Held, how: &HowArgs) -> Result<Option<String>, Error> {
+    let (run, pid) = (&folder.run, held.pid);
+    if how.limits != LimitArgs::default() {
+        let hint = format!("change its limits with `inspan limits {run}`");
+        return Err(refused(run.as_str(), &format!("is being worked on by process {pid}, which these flags do not reach"), hint));
+    }
+    match tell(folder, &Order::Unpause).await? {
+        Told::Reply(Ok(words)) => Ok(Some(words)),
+        Told::Reply(Err(Refused { what, hint })) => {
+            let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
+            Err(Error::Usage(format!("run {run} is being worked on by process {pid}, and {what}{hint}")))
+        }
+        Told::NobodyCarries => Ok(None),
+    }
 }
 
 /// `inspan review`.
 pub(super) async fn review(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, refuse_without_review)).await
+    Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::Review)).await
 }
 
 /// A run that no process is at.
-struct Stopped {
-    repository: Repository,
-    folder: RunFolder,
+pub(super) struct Stopped {
+    pub(super) repository: Repository,
+    pub(super) folder: RunFolder,
 }
 
-async fn take_up(
-    here: &Here,
-    stopped: Stopped,
-    how: &HowArgs,
-    refuse: impl FnOnce(&RunState, &str) -> Result<(), Error>,
-) -> Result<u8, Error> {
+/// What it is taken up for.
+pub(super) enum Purpose {
+    /// To go on.
+    GoOn,
+    /// To have its plan reviewed, which has to wait for that.
+    Review,
+    /// To try one of its tasks again.
+    Retry(Again),
+}
+
+/// Takes it up.
+pub(super) async fn take_up(here: &Here, stopped: Stopped, how: &HowArgs, purpose: Purpose) -> Result<u8, Error> {
     let Stopped { repository, folder } = stopped;
     let config = here.config(&repository, overrides(&how.limits, how.yes, how.review))?;
     let lease = take_lease(&folder, Work::Run)?;
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
     clear_up_after(recorder.state(), &repository, &config, &folder).await;
     refuse_what_is_over(recorder.state(), folder.run.as_str())?;
-    refuse(recorder.state(), folder.run.as_str())?;
+    if let Purpose::Review = purpose {
+        refuse_without_review(recorder.state(), folder.run.as_str())?;
+    }
     let models = Models::connect(&config, &repository.root)?;
     let settings = amended(recorder.state().settings(), &config, &how.limits);
     models.can_keep(&settings.run_limits)?;
@@ -79,7 +114,12 @@ async fn take_up(
     }
     salvage::bring_in_order(&mut recorder, &site).await?;
     let worked_s = recorder.worked().as_secs();
-    recorder.record(&Event::RunResumed { settings, worked_s, only: Vec::new() })?;
+    let (only, more) = match purpose {
+        Purpose::Retry(again) => again.weighed(recorder.state(), launch.folder.run.as_str())?,
+        Purpose::GoOn | Purpose::Review => (Vec::new(), Vec::new()),
+    };
+    let resumed = Event::RunResumed { settings, worked_s, only };
+    recorder.record_all(&[vec![resumed], more].concat())?;
     here.screen.say(&format!("Run {} goes on.", launch.folder.run));
     go_on(here, Begun { launch, recorder, site }).await
 }

@@ -7,6 +7,7 @@ use shared::{AttemptKey, Brief, Glob, RepoPath, TaskId, brief::HandOff};
 use worker::{
     actor::Opening,
     context::{Clash, Conflict, clash_notice, conflict_notice},
+    steering,
     transcript::{self, Entry},
 };
 
@@ -63,20 +64,25 @@ impl Dispatcher {
         self.site.notes.iter().cloned().chain(denied).chain(note).collect()
     }
 
-    /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it.
-    pub(super) fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> Opening {
+    /// How the conversation begins: anew, or where an earlier attempt left off, if that can be read and the model said something in it; and
+    /// the person's words that it has not heard.
+    pub(super) fn opening(&self, key: &AttemptKey, continuation: Option<Continuation>) -> (Opening, Vec<String>) {
+        let words = self.state().task(&key.task).map(|record| record.words.clone()).unwrap_or_default();
         let earlier = continuation.map(|continuation| AttemptKey { task: key.task.clone(), attempt: continuation.of() });
         let earlier = earlier.map(|earlier| self.site.folder.transcript(&earlier));
         let transcript = to_go_on_in(earlier, &self.site.folder.transcript(key));
         let Some((transcript, continuation)) = transcript.zip(continuation) else {
-            return Opening::Fresh { repository_brief: self.site.repository_brief.clone() };
+            return (Opening::Fresh { repository_brief: self.site.repository_brief.clone() }, words);
         };
+        // It was read a moment ago; what cannot be read now is told once more rather than never.
+        let conversation = transcript::read_entries(&transcript).unwrap_or_default();
+        let unheard = steering::unheard(&words, &conversation).to_vec();
         let notice = match continuation {
             Continuation::AfterConflict(_) => self.about_conflict(key),
             Continuation::AfterInterruption(_) => AFTER_INTERRUPTION.to_owned(),
             Continuation::FromAttempt(_) => FROM_ATTEMPT.to_owned(),
         };
-        Opening::Continue { transcript, notice }
+        (Opening::Continue { transcript, notice }, unheard)
     }
 
     fn about_conflict(&self, key: &AttemptKey) -> String {

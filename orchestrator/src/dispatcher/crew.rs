@@ -18,13 +18,16 @@ use plans::{
     run_state::{Continuation, TaskRecord, Trail},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Outcome, Report};
+use shared::{AttemptKey, Limits, Outcome, Report};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use worker::{
     actor::{AttemptOver, Company, Worker, WorkerArgs},
     context::room::longest_result,
+    hold::LiveLimits,
     process::Shell,
     sandbox::Writes,
+    steering::Voice,
     tool::{LiveScope, WorkerPlace, WorkerTools},
 };
 
@@ -47,11 +50,25 @@ pub(super) struct LiveAttempt {
     worktree: Option<Arc<Worktree>>,
     scope: LiveScope,
     is_agent: bool,
+    /// The way to its agent, once one is at work.
+    line: Option<Line>,
+}
+
+/// What reaches an agent at work.
+pub(super) struct Line {
+    /// Takes words of the person.
+    pub(super) say: mpsc::Sender<String>,
+    /// Changes what it may spend.
+    pub(super) limits: watch::Sender<Limits>,
 }
 
 impl LiveAttempt {
     pub(super) fn stop(&self) {
         self.cancel.cancel();
+    }
+
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.line.as_ref()
     }
 }
 
@@ -97,7 +114,7 @@ impl Dispatcher {
         self.site.board.start(&key);
         self.crew.insert(
             key.clone(),
-            LiveAttempt { cancel: cancel.clone(), worktree: None, scope, is_agent: task.worker == WorkerKind::Agent },
+            LiveAttempt { cancel: cancel.clone(), worktree: None, scope, is_agent: task.worker == WorkerKind::Agent, line: None },
         );
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
@@ -204,8 +221,11 @@ impl Dispatcher {
                     acceptance: Arc::new(inspection),
                     clearance: Arc::new(self.approvals_of(key, me)),
                 };
-                if let Err(why) = self.employ_agent(order, place, cancel, me) {
-                    report_at_once(key, Outcome::Unavailable { why }, me);
+                match self.employ_agent(order, place, cancel, me) {
+                    Ok(line) => {
+                        self.crew.entry(key.clone()).and_modify(|live| live.line = Some(line));
+                    }
+                    Err(why) => report_at_once(key, Outcome::Unavailable { why }, me),
                 }
             }
         }
@@ -217,7 +237,7 @@ impl Dispatcher {
         place: WorkerPlace,
         cancel: CancellationToken,
         me: &ActorRef<Self>,
-    ) -> Result<(), String> {
+    ) -> Result<Line, String> {
         let Order { key, task, continuation } = order;
         let model = self.site.models.of_attempt(task, self.state().task(&key.task))?;
         let model = model.as_recorded(Some(&key.task), key.attempt.0).unwrap_or(model);
@@ -226,9 +246,14 @@ impl Dispatcher {
         let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
         let brief = self.brief(key, task);
         let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
+        let (changed, limits) = LiveLimits::new(brief.limits);
+        let (opening, words) = self.opening(key, *continuation);
+        let (say, voice) = Voice::new(words);
         let worker = Worker::spawn(WorkerArgs {
-            limits: brief.limits,
-            opening: self.opening(key, *continuation),
+            limits,
+            hold: self.terms.hold(),
+            voice,
+            opening,
             secrecy: self.site.secrecy.clone(),
             brief,
             budget: Arc::new(AttemptBudget::new(ledger, Some(key.clone()), model.as_ref()).after_turns(turns)),
@@ -244,7 +269,7 @@ impl Dispatcher {
         let me = me.clone();
         // Linked, so that a worker ends should the dispatcher die. How it ends itself is told by `AttemptOver`.
         tokio::spawn(async move { me.link(&worker).await });
-        Ok(())
+        Ok(Line { say, limits: changed })
     }
 }
 
@@ -354,7 +379,8 @@ impl Message<Saved> for Dispatcher {
         let me = ctx.actor_ref().clone();
         let worktree = self.crew.remove(&key).and_then(|live| live.worktree);
         self.site.board.end(&key);
-        let is_safe = commit.is_some();
+        // Where money is found after all it goes on there, in this very process.
+        let is_safe = commit.is_some() && outcome != Outcome::OverBudget;
         if let Err(error) = self.record(&Event::AttemptEnded { key, commit, outcome }) {
             return self.finish(Err(error));
         }

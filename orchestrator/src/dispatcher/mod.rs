@@ -9,7 +9,7 @@
 //! **Invariant:** asks go down (planner, ledger, coordinator), everything that comes up is a tell: no two actors wait for each other.
 //!
 //! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`, money and
-//! time in `spending`.
+//! time in `spending`, what a person orders from elsewhere in `orders`.
 
 mod ahead;
 mod approving;
@@ -17,6 +17,7 @@ mod briefing;
 mod crew;
 mod grants;
 mod landings;
+mod orders;
 mod planning;
 mod replanning;
 mod room;
@@ -37,6 +38,7 @@ use shared::AttemptKey;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use orders::ordered;
 pub use planning::{Policy, ReviewPolicy};
 
 use crate::{
@@ -70,6 +72,7 @@ pub struct Dispatcher {
     approving: approving::Approving,
     ledger: Option<ActorRef<Ledger>>,
     shared: spending::Shared,
+    terms: spending::Terms,
     planner: Option<ActorRef<Planner>>,
     landings: landings::Landings,
     room: room::Room,
@@ -96,7 +99,9 @@ impl Actor for Dispatcher {
     type Error = std::convert::Infallible;
 
     async fn on_start(args: Self::Args, me: ActorRef<Self>) -> Result<Self, Self::Error> {
+        let terms = spending::Terms::new(&args.recorder);
         let mut dispatcher = Self {
+            terms,
             site: args.site,
             recorder: args.recorder,
             policy: args.policy,
@@ -143,12 +148,9 @@ impl Dispatcher {
         self.watch_the_clock(me);
         self.watch_the_disk(me);
         let ledger = self.open_ledger(me);
-        self.planner = self
-            .site
-            .models
-            .planner
-            .clone()
-            .map(|model| Planner::spawn(Planner::new(self.site.clone(), model, ledger.clone(), self.cancel.clone())));
+        self.planner = self.site.models.planner.clone().map(|model| {
+            Planner::spawn(Planner::new((self.site.clone(), model), ledger.clone(), self.terms.hold(), self.cancel.clone()))
+        });
         self.ledger = Some(ledger);
     }
 

@@ -10,6 +10,7 @@ use kameo::{
 };
 use plans::{
     Plan, Problem,
+    admission::PlanRules,
     edit::{self, PlanEdit, Revised},
     event::Event,
 };
@@ -70,8 +71,12 @@ impl Dispatcher {
         let state = self.state();
         let Some(plan) = state.plan() else { return Err(Vec::new()) };
         match proposal {
-            Proposal::Edits(edits) => edit::refuse_blind(plan, &edits, &state.repeating())
-                .and_then(|()| self.site.rules.mended(plan, &edits, &state.progress(), &self.site.survey)),
+            Proposal::Edits(edits) => {
+                // A person may have changed them since the run was launched.
+                let rules = PlanRules { run_limits: state.settings().run_limits, ..self.site.rules.clone() };
+                edit::refuse_blind(plan, &edits, &state.repeating())
+                    .and_then(|()| rules.mended(plan, &edits, &state.progress(), &self.site.survey))
+            }
             Proposal::Whole(new) => edit::replace(plan, *new, &state.settled()),
         }
     }

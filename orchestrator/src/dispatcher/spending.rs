@@ -1,5 +1,5 @@
 //! What the run may spend: the ledger is set up with what was spent before, is told how the plan shares out what is left, and its turns go
-//! into the journal; the run's minutes are counted here.
+//! into the journal; the run's minutes are counted here. What a person changes of all that goes out from here.
 //!
 //! **Invariant:** a resumed run does not begin anew: neither its money nor its minutes.
 //! **Invariant:** the ledger hears of every change of the state that changes who may have what, and of the last one last.
@@ -11,10 +11,15 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{Task, event::Event, run_state::RunState, spending::Spending};
-use shared::{Money, Price};
+use shared::{Limits, Money, Price};
+use tokio::{sync::watch, time::Instant};
+use worker::hold::{Hold, LiveLimits};
 
 use super::Dispatcher;
-use crate::ledger::{Account, Ledger, LedgerArgs, Share, Shares, TurnPaid, shares};
+use crate::{
+    ledger::{self, Account, Ledger, LedgerArgs, Share, Shares, TurnPaid, shares},
+    recorder::Recorder,
+};
 
 /// What the ledger was told last.
 #[derive(Default)]
@@ -23,7 +28,64 @@ pub(super) struct Shared {
     shares: Vec<Share>,
 }
 
+/// What a person may change while the run goes on: what it may take, and whether it is held.
+pub(super) struct Terms {
+    number: u64,
+    held: watch::Sender<bool>,
+    hold: Hold,
+    changed: watch::Sender<Limits>,
+    limits: LiveLimits,
+    /// What the run was worked at until it was last held or let go,
+    worked: Duration,
+    /// and since when it is at it again.
+    since: Option<Instant>,
+}
+
+impl Terms {
+    /// Those of a run that is taken up.
+    pub(super) fn new(recorder: &Recorder) -> Self {
+        let (held, hold) = Hold::new();
+        let (changed, limits) = LiveLimits::new(recorder.state().settings().run_limits);
+        Self { number: 0, held, hold, changed, limits, worked: recorder.worked(), since: Some(Instant::now()) }
+    }
+
+    /// What a worker or the planner waits by.
+    pub(super) fn hold(&self) -> Hold {
+        self.hold.clone()
+    }
+
+    /// How long the run was worked at, all in all.
+    pub(super) fn worked(&self) -> Duration {
+        self.worked + self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    fn change(&mut self, limits: Limits, is_held: bool) {
+        self.worked = self.worked();
+        self.since = (!is_held).then(Instant::now);
+        self.number += 1;
+        self.held.send_replace(is_held);
+        self.changed.send_replace(limits);
+    }
+}
+
 impl Dispatcher {
+    /// Tells everybody whom it concerns what a person has changed: the clock, the workers, the planner, the ledger. The ledger is never
+    /// waited for: it may be waiting for this actor.
+    pub(super) fn tell_terms(&mut self) {
+        let (settings, held) = (self.state().settings().clone(), self.state().is_paused());
+        self.terms.change(settings.run_limits, held);
+        for (key, live) in &self.crew {
+            let task = self.state().plan().and_then(|plan| plan.get(&key.task));
+            if let Some((line, task)) = live.line().zip(task) {
+                line.limits.send_replace(task.limits.or(settings.task_limits));
+            }
+        }
+        let Some(ledger) = self.ledger.clone() else { return };
+        let terms = ledger::Terms { number: self.terms.number, limits: settings.run_limits, held };
+        // The ledger is gone only when the whole run is.
+        tokio::spawn(async move { ledger.tell(terms).await });
+    }
+
     pub(super) fn open_ledger(&self, me: &ActorRef<Self>) -> ActorRef<Ledger> {
         Ledger::spawn(Ledger::new(LedgerArgs {
             limits: self.state().settings().run_limits,
@@ -36,15 +98,14 @@ impl Dispatcher {
 
     /// Stops the run when its minutes are over. What earlier processes took of them is gone.
     pub(super) fn watch_the_clock(&self, me: &ActorRef<Self>) {
-        let Some(minutes) = self.state().settings().run_limits.minutes else { return };
-        let (me, cancel) = (me.downgrade(), self.cancel.clone());
-        let left = Duration::from_secs(60 * u64::from(minutes)).saturating_sub(self.recorder.worked());
+        let (me, cancel, already) = (me.downgrade(), self.cancel.clone(), self.recorder.worked());
+        let (hold, limits) = (self.terms.hold(), self.terms.limits.clone());
         tokio::spawn(async move {
-            if cancel.run_until_cancelled(tokio::time::sleep(left)).await.is_some()
+            if cancel.run_until_cancelled(hold.minutes_pass(&limits, already)).await.is_some()
                 && let Some(me) = me.upgrade()
             {
                 // A dispatcher that is gone needs no budget.
-                let _ = me.tell(OutOfTime { minutes }).await;
+                let _ = me.tell(OutOfTime).await;
             }
         });
     }
@@ -87,15 +148,14 @@ fn now() -> u64 {
 }
 
 /// The run's time is up.
-struct OutOfTime {
-    minutes: u32,
-}
+struct OutOfTime;
 
 impl Message<OutOfTime> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, OutOfTime { minutes }: OutOfTime, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, _: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
+        let minutes = self.state().settings().run_limits.minutes.unwrap_or_default();
         let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
         if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
             return self.finish(Err(error));

@@ -125,6 +125,12 @@ impl Books {
         }
     }
 
+    /// Other limits, in the middle of it all.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.tokens.limit(limits.tokens);
+        self.money.limit(limits.cost.map(|cost| cost.nano_usd));
+    }
+
     /// What was spent before.
     pub(super) fn carry(&mut self, who: &Account, tokens: u64, money: Money) {
         self.tokens.spend(who, tokens);

@@ -5,7 +5,8 @@
 //!
 //! **Invariant:** a settled turn is in the journal, in order, exactly once: [`Settle`] is answered only when the dispatcher has taken
 //! the turn into its mailbox.
-//! **Invariant:** everybody who waits is answered: at the latest when nobody is at work who does not wait.
+//! **Invariant:** everybody who waits is answered: at the latest when nobody is at work who does not wait. While a person holds the
+//! run, nobody is.
 //! **Invariant:** whoever is gone has nothing reserved ([`Close`]): a panic between asking and settling must not make others wait.
 //! **Invariant:** a price that nobody knows is said, and nothing is counted for it.
 //!
@@ -73,8 +74,12 @@ pub struct Ledger {
     tariffs: Tariffs,
     tell: Recipient<TurnPaid>,
     clock: fn() -> u64,
-    /// The number of the shares that hold.
+    /// The number of the shares that hold,
     shared: u64,
+    /// and that of the terms.
+    terms: u64,
+    /// Whether a person holds the run: then nobody is answered.
+    held: bool,
 }
 
 struct Waiting {
@@ -151,7 +156,7 @@ impl Ledger {
             books.carry(&who, tokens, money);
         }
         let (waiting, pending, calibrations) = (Vec::new(), HashMap::new(), HashMap::new());
-        Self { books, waiting, pending, calibrations, tariffs, tell, clock, shared: 0 }
+        Self { books, waiting, pending, calibrations, tariffs, tell, clock, shared: 0, terms: 0, held: false }
     }
 
     /// What a request takes at most, by all that the run has learned.
@@ -166,6 +171,9 @@ impl Ledger {
 
     /// Answers those who wait, in their order, as far as they can be answered.
     fn serve(&mut self) {
+        if self.held {
+            return;
+        }
         while let Some((at, decision)) = self.books.answerable(self.waiting.iter().map(|waiting| &waiting.need)) {
             let Waiting { ask, need, reply } = self.waiting.remove(at);
             match decision {
@@ -294,6 +302,29 @@ impl Message<Settle> for Ledger {
         // The dispatcher is gone only when the whole run is.
         let _ = self.tell.tell(TurnPaid(turn)).await;
         cost
+    }
+}
+
+/// What a person has changed: what the run may take, and whether it is held. Of several the one with the highest number holds, in
+/// whatever order they come.
+pub struct Terms {
+    /// Counted up by whoever sends them.
+    pub number: u64,
+    /// What the whole run may take.
+    pub limits: Limits,
+    /// Whether nobody is to ask a model.
+    pub held: bool,
+}
+
+impl Message<Terms> for Ledger {
+    type Reply = ();
+
+    async fn handle(&mut self, Terms { number, limits, held }: Terms, _: &mut Context<Self, ()>) {
+        if number > self.terms {
+            (self.terms, self.held) = (number, held);
+            self.books.limit(limits);
+            self.serve();
+        }
     }
 }
 

@@ -54,6 +54,11 @@ impl Purse {
         Self { cap, pages: BTreeMap::new() }
     }
 
+    /// Another limit, or none.
+    pub(super) fn limit(&mut self, cap: Option<u64>) {
+        self.cap = cap;
+    }
+
     /// Whether there is a limit at all.
     pub(super) fn is_limited(&self) -> bool {
         self.cap.is_some()

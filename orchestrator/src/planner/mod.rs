@@ -28,7 +28,7 @@ use serde_json::Value;
 use shared::TaskId;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use worker::model::Model;
+use worker::{hold::Hold, model::Model};
 
 use self::{
     session::{Conversation, Errand},
@@ -46,6 +46,8 @@ struct Desk {
     site: Arc<Site>,
     model: Arc<dyn Model>,
     ledger: ActorRef<Ledger>,
+    /// Whether a person holds the run.
+    hold: Hold,
     cancel: CancellationToken,
     /// Where it looks at the repository; made when it is first asked.
     lookout: Mutex<Option<crate::worktree::Worktree>>,
@@ -63,8 +65,13 @@ pub struct Mended {
 
 impl Planner {
     /// At its desk.
-    pub fn new(site: Arc<Site>, model: Arc<dyn Model>, ledger: ActorRef<Ledger>, cancel: CancellationToken) -> Self {
-        Self { desk: Arc::new(Desk { site, model, ledger, cancel, lookout: Mutex::new(None) }) }
+    pub fn new(
+        (site, model): (Arc<Site>, Arc<dyn Model>),
+        ledger: ActorRef<Ledger>,
+        hold: Hold,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self { desk: Arc::new(Desk { site, model, ledger, hold, cancel, lookout: Mutex::new(None) }) }
     }
 }
 

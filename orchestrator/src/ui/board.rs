@@ -94,6 +94,7 @@ impl Observer for Watch {
     fn saw(&self, progress: Progress) {
         let Some(mut activity) = self.board.activities.get_mut(&self.who) else { return };
         match progress {
+            Progress::Held => "PAUSED: waits for `inspan resume`".clone_into(&mut activity.doing),
             Progress::Asking { turn } => {
                 activity.turn = turn;
                 "asks the model".clone_into(&mut activity.doing);

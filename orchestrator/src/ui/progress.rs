@@ -147,7 +147,8 @@ impl View {
             _ => String::new(),
         };
         format!(
-            "{}/{} landed, {} running{doing}  {}  {}",
+            "{}{}/{} landed, {} running{doing}  {}  {}",
+            if state.is_paused() { "PAUSED  " } else { "" },
             state.landed().len(),
             state.tasks().len(),
             count("running"),

@@ -20,6 +20,7 @@ fn phase(state: &RunState, alive: bool) -> String {
         Phase::Rejected => "rejected".to_owned(),
         Phase::Review => "waits for review".to_owned(),
         Phase::Planning | Phase::Underway if !alive && state.halted().is_some() => "halted".to_owned(),
+        _ if alive && state.is_paused() => "PAUSED".to_owned(),
         Phase::Planning if alive => "planning".to_owned(),
         Phase::Underway if alive => "underway".to_owned(),
         Phase::Planning | Phase::Underway => "interrupted".to_owned(),
@@ -101,6 +102,7 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
 /// What goes on with a run that does not go on by itself.
 fn next(run: &RunId, state: &RunState, alive: bool) -> Option<String> {
     match state.phase() {
+        Phase::Planning | Phase::Underway if alive && state.is_paused() => Some(format!("inspan resume {run} lets it go on")),
         Phase::Review if !alive => Some(format!("inspan review {run}")),
         Phase::Planning | Phase::Underway if !alive => Some(format!("inspan resume {run}")),
         _ => None,
@@ -156,7 +158,7 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
     json!({
         "version": 1,
         "run": run,
-        "status": phase(state, alive).replace(' ', "_"),
+        "status": phase(state, alive).replace(' ', "_").to_lowercase(),
         "goal": state.goal(),
         "base": state.base(),
         "branch": format!("inspan/{run}"),

@@ -1,0 +1,180 @@
+//! `pause`, `steer`, `skip`, `replan`, `limits`: orders to a run, from any terminal.
+//!
+//! A process that carries the run hears them through its control socket. Where none does they are journaled, by the same rules, and
+//! `inspan resume` carries them out.
+//!
+//! **Invariant:** an order is given once: to the process that carries the run, or to its journal under the lease.
+
+use std::time::Duration;
+
+use plans::{Plan, edit::PlanEdit};
+use worker::sandbox::Chosen;
+
+use super::{
+    Here,
+    begin::take_lease,
+    look::{run_and_task, state_of},
+    overrides,
+};
+use crate::{
+    cli::{LimitArgs, LimitsArgs, ReplanArgs, RunName, SteerArgs, TaskWords},
+    control::{
+        self, ForTask, Limiting, NoAnswer, Order, Reply,
+        rules::{self, Granted, Means},
+    },
+    error::Error,
+    launch::Launch,
+    lease::{Lease, Work},
+    models::Models,
+    recorder::Recorder,
+    repository::Repository,
+    store::RunFolder,
+    ui::progress::Format,
+};
+
+/// How often it is tried to reach a process that has just begun.
+const TRIES: u32 = 40;
+const BREATH: Duration = Duration::from_millis(50);
+
+/// To which run an order is given.
+pub(super) struct Given {
+    pub(super) repository: Repository,
+    pub(super) folder: RunFolder,
+}
+
+/// What became of an order to whoever carries a run.
+pub(super) enum Told {
+    /// It was heard.
+    Reply(Reply),
+    /// There is no such process.
+    NobodyCarries,
+}
+
+/// `inspan pause`.
+pub(super) async fn pause(here: &Here, args: &RunName) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = super::find(&repository, args.run.as_deref())?;
+    give(here, Given { repository, folder }, Order::Pause).await
+}
+
+/// `inspan steer`.
+pub(super) async fn steer(here: &Here, args: &SteerArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
+    let latest = super::find(&repository, None)?;
+    let is_task = |word: &str| state_of(&latest).is_ok_and(|(_, state)| rules::known(&state, word).is_ok());
+    let (folder, task, text) = match words.as_slice() {
+        [run, task, text @ ..] if !text.is_empty() && !is_task(run) => {
+            (super::find(&repository, Some(run))?, *task, text.join(" "))
+        }
+        [task, text @ ..] => (latest, *task, text.join(" ")),
+        [] => return Err(Error::Usage("say which task, and what it is to hear".to_owned())),
+    };
+    give(here, Given { repository, folder }, Order::Steer { task: task.to_owned(), text }).await
+}
+
+/// `inspan skip`.
+pub(super) async fn skip(here: &Here, args: &TaskWords) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let (folder, task) = task_of(&repository, args)?;
+    give(here, Given { repository, folder }, Order::Skip { task }).await
+}
+
+/// `inspan replan`. A single word that names no run is what the planner is asked for.
+pub(super) async fn replan(here: &Here, args: ReplanArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let (run, comment) = match args.words.as_slice() {
+        [] => (None, String::new()),
+        [one] if super::find(&repository, Some(one)).is_err() => (None, one.clone()),
+        [run] => (Some(run), String::new()),
+        [run, comment, ..] => (Some(run), comment.clone()),
+    };
+    let folder = super::find(&repository, run.map(String::as_str))?;
+    give(here, Given { repository, folder }, Order::Replan { comment }).await
+}
+
+/// `inspan limits`.
+pub(super) async fn limits(here: &Here, args: LimitsArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let LimitsArgs { max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, .. } = args;
+    let task = args.task.map(|task| ForTask { task, turns, tokens, cost, minutes });
+    let limiting = Limiting { max_cost, max_tokens, max_minutes, workers, attempts, replans, task };
+    give(here, Given { repository, folder }, Order::Limits(limiting)).await
+}
+
+/// The run and the task of `[RUN] TASK`.
+pub(super) fn task_of(repository: &Repository, args: &TaskWords) -> Result<(RunFolder, String), Error> {
+    let (folder, task) = match args.names.as_slice() {
+        [run, task, ..] => run_and_task(repository, Some(run), Some(task))?,
+        [task] => (super::find(repository, None)?, Some(task.as_str())),
+        [] => (super::find(repository, None)?, None),
+    };
+    task.map(|task| (folder, task.to_owned())).ok_or_else(|| Error::Usage("say which task".to_owned()))
+}
+
+/// Gives an order to whoever carries the run, or else to its journal.
+pub(super) async fn give(here: &Here, given: Given, order: Order) -> Result<u8, Error> {
+    let words = match tell(&given.folder, &order).await? {
+        Told::Reply(reply) => reply?,
+        Told::NobodyCarries => take_down(here, given, &order)?,
+    };
+    here.screen.say(&words);
+    Ok(0)
+}
+
+/// Tells an order to the process that carries the run, if one does.
+pub(super) async fn tell(folder: &RunFolder, order: &Order) -> Result<Told, Error> {
+    let mut count = 0;
+    loop {
+        let Some(held) = Lease::holder(&folder.path) else { return Ok(Told::NobodyCarries) };
+        let (run, pid) = (folder.run.to_string(), held.pid);
+        let why = match held.work {
+            Some(Work::Run) => match control::send(&folder.path, order).await {
+                Ok(reply) => return Ok(Told::Reply(reply)),
+                Err(NoAnswer::NobodyListens(why)) => why.to_string(),
+                Err(lost @ NoAnswer::Lost(_)) => {
+                    let what =
+                        format!("process {pid}, which carries run {run}, was told, and {lost}; it may or may not have done it");
+                    return Err(Error::Refused { what, hint: format!("`inspan log {run}` shows whether it has") });
+                }
+            },
+            Some(_) => return Err(Error::Busy { run, held }),
+            None => "it has just begun".to_owned(),
+        };
+        count += 1;
+        if count > TRIES {
+            let what =
+                format!("process {pid} carries run {run}, and nobody listens at its control socket ({why}); nothing was done");
+            return Err(Error::Refused {
+                what,
+                hint: format!("try again; or stop it with `inspan cancel {run}` and go on with `inspan resume {run}`"),
+            });
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Journals an order that the next process carries out.
+fn take_down(here: &Here, given: Given, order: &Order) -> Result<String, Error> {
+    let Given { repository, folder } = given;
+    let lease = take_lease(&folder, Work::Order)?;
+    let config = here.config(&repository, overrides(&LimitArgs::default(), false, None))?;
+    let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
+    let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
+    let (format, sandbox, run) = (Format::Text, Chosen::none(), folder.run.clone());
+    let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told };
+    // Only what changes the plan needs to know what plans are held against.
+    let site = matches!(order, Order::Skip { .. } | Order::Limits(_)).then(|| launch.site(Models::default())).transpose()?;
+    let state = recorder.state();
+    let progress = state.progress();
+    let edit = |plan: &Plan, edits: &[PlanEdit]| match &site {
+        Some(site) => site.rules.mended(plan, edits, &progress, &site.survey),
+        None => Err(Vec::new()),
+    };
+    let means =
+        Means { run: run.as_str(), carried: false, planner: true, worked: recorder.worked(), edit: &edit, unpriced: None };
+    let Granted { events, words } = rules::weigh(order, state, &means)?;
+    recorder.record_all(&events)?;
+    Ok(words)
+}

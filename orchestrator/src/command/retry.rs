@@ -1,0 +1,60 @@
+//! `retry`: a task is tried again, in the run that goes on or in one that is taken up for it.
+
+use plans::{Plan, edit::PlanEdit, event::Event, run_state::RunState};
+use shared::TaskId;
+
+use super::{
+    Here,
+    look::state_of,
+    orders::{Told, task_of, tell},
+    resume::{Purpose, Stopped, take_up},
+};
+use crate::{
+    cli::{LimitArgs, RetryArgs},
+    control::{
+        Order,
+        rules::{self, Means},
+    },
+    error::Error,
+};
+
+/// `inspan retry`.
+pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
+    let repository = here.repository().await?;
+    let (folder, task) = task_of(&repository, &args.task)?;
+    let order = Order::Retry { task, from: args.from };
+    match tell(&folder, &order).await? {
+        Told::Reply(reply) => {
+            here.screen.say(&reply?);
+            if args.how.limits != LimitArgs::default() {
+                here.screen
+                    .say(&format!("Its other flags were not heard: `inspan limits {}` changes what it may take.", folder.run));
+            }
+            Ok(0)
+        }
+        Told::NobodyCarries => {
+            let again = Again(order);
+            // Before anything is begun: what is refused now is refused without a trace.
+            again.weighed(&state_of(&folder)?.1, folder.run.as_str())?;
+            Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::Retry(again))).await
+        }
+    }
+}
+
+/// The order to try a task again, for a run that is taken up.
+pub(super) struct Again(Order);
+
+impl Again {
+    /// The tasks that the run is taken up for, and what follows on that.
+    pub(super) fn weighed(&self, state: &RunState, run: &str) -> Result<(Vec<TaskId>, Vec<Event>), Error> {
+        let edit = |_: &Plan, _: &[PlanEdit]| Err(Vec::new());
+        let worked = std::time::Duration::ZERO;
+        let means = Means { run, carried: false, planner: true, worked, edit: &edit, unpriced: None };
+        let events = rules::weigh(&self.0, state, &means)?.events;
+        let task = |event: &Event| match event {
+            Event::RetryRequested { task, .. } => Some(task.clone()),
+            _ => None,
+        };
+        Ok((events.iter().filter_map(task).collect(), events))
+    }
+}
