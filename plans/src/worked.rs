@@ -5,6 +5,7 @@
 //! **Invariant:** a resumed run does not begin anew: what earlier processes took is in its `run_resumed`.
 //! **Invariant:** a clock that jumps, or a machine that sleeps, costs a run an hour at most: so much counts between two events, for hardly
 //! anything that a run waits for takes longer. A clock that goes back takes nothing and gives nothing back.
+//! **Invariant:** time in which a person held the run does not count.
 //!
 //! A process that lives counts its own time by a clock that neither jumps nor goes on while the machine sleeps; this is for the next one.
 
@@ -28,7 +29,16 @@ pub fn time_at_work(entries: &[Entry]) -> Duration {
         let span = time(&pair[1]).zip(time(&pair[0])).and_then(|(later, earlier)| later.duration_since(earlier).ok());
         span.unwrap_or_default().min(LONGEST)
     };
-    before + entries[at..].windows(2).map(between).sum::<Duration>()
+    let mut is_held = false;
+    let counts = |pair: &&[Entry]| {
+        is_held = match pair[0].event {
+            Event::RunPaused => true,
+            Event::RunUnpaused => false,
+            _ => is_held,
+        };
+        !is_held
+    };
+    before + entries[at..].windows(2).filter(counts).map(between).sum::<Duration>()
 }
 
 #[cfg(test)]
@@ -79,6 +89,19 @@ mod tests {
             ("20T12:05:00", Event::CancelRequested),
         ];
         assert_eq!(time_at_work(&entries(&slept)).as_secs() / 60, 10 + 60 + 5 + 5);
+    }
+
+    #[test]
+    fn time_in_which_the_run_was_held_does_not_count() {
+        let lines = [
+            ("20T10:00:00", started()),
+            ("20T10:05:00", Event::RunPaused),
+            ("20T11:00:00", Event::CancelRequested),
+            ("20T12:00:00", Event::RunUnpaused),
+            ("20T12:01:00", Event::CancelRequested),
+        ];
+        let worked = |count: usize| time_at_work(&entries(&lines[..count])).as_secs();
+        assert_eq!([1, 2, 3, 4, 5].map(worked), [0, 300, 300, 300, 360]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod approvals;
 mod budget;
 mod chaos;
 mod cli;
+mod control;
 mod crash;
 mod edits;
 mod faults;

@@ -133,8 +133,6 @@ fn whole(line: &[u8]) -> Result<&[u8], Refused> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
-
     use super::*;
     use crate::control::{NoAnswer, send};
 
@@ -147,9 +145,9 @@ mod tests {
         // Somebody who is let go before all is said cannot say the rest.
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
-        let mut text = String::new();
-        let _ = stream.read_to_string(&mut text).await;
-        text
+        let mut text = Vec::new();
+        let _ = BufReader::new(stream).read_until(b'\n', &mut text).await;
+        String::from_utf8(text).unwrap()
     }
 
     #[tokio::test]

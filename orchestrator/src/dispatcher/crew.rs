@@ -222,8 +222,8 @@ impl Dispatcher {
                     clearance: Arc::new(self.approvals_of(key, me)),
                 };
                 match self.employ_agent(order, place, cancel, me) {
-                    Ok(line) => {
-                        self.crew.entry(key.clone()).and_modify(|live| live.line = Some(line));
+                    Ok(reach) => {
+                        self.crew.entry(key.clone()).and_modify(|live| live.line = Some(reach));
                     }
                     Err(why) => report_at_once(key, Outcome::Unavailable { why }, me),
                 }

@@ -44,9 +44,9 @@ pub(super) struct Terms {
 impl Terms {
     /// Those of a run that is taken up.
     pub(super) fn new(recorder: &Recorder) -> Self {
-        let (held, hold) = Hold::new();
+        let (switch, hold) = Hold::new();
         let (changed, limits) = LiveLimits::new(recorder.state().settings().run_limits);
-        Self { number: 0, held, hold, changed, limits, worked: recorder.worked(), since: Some(Instant::now()) }
+        Self { number: 0, held: switch, hold, changed, limits, worked: recorder.worked(), since: Some(Instant::now()) }
     }
 
     /// What a worker or the planner waits by.

@@ -27,7 +27,7 @@ pub(super) fn weigh(court: &Court<'_>, limiting: &Limiting) -> Result<Granted, R
     if let Some(task) = &limiting.task {
         let (event, words) = of_task(court, task)?;
         granted.events.push(event);
-        granted.words = [granted.words, words].join(" ").trim().to_owned();
+        granted.words = if granted.words.is_empty() { words } else { format!("{} {words}", granted.words) };
     }
     if granted.events.is_empty() {
         return Err(refused("no limit was named; nothing was changed", "such as `inspan limits --max-cost 5 --workers 8`"));
@@ -43,17 +43,17 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
     if let Some(usd) = limiting.max_cost {
         let limit = money(usd)?;
         priced(court)?;
-        not_below(limit, cost, "the run has cost")?;
+        not_below(limit, "", cost, "the run has cost")?;
         most.cost = Some(limit);
         changed.push(limit.to_string());
     }
     if let Some(limit) = limiting.max_tokens {
-        not_below(limit, tokens.total(), "tokens: the run has used")?;
+        not_below(limit, " tokens", tokens.total(), "the run has used")?;
         most.tokens = Some(limit);
         changed.push(format!("{limit} tokens"));
     }
     if let Some(limit) = limiting.max_minutes {
-        not_below(u64::from(limit), court.means.worked.as_secs().div_ceil(60), "minutes: the run has taken")?;
+        not_below(u64::from(limit), " minutes", court.means.worked.as_secs().div_ceil(60), "the run has taken")?;
         most.minutes = Some(limit);
         changed.push(format!("{limit} minutes"));
     }
@@ -63,7 +63,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
     ];
     for (wanted, setting, what) in counts {
         let Some(limit) = wanted else { continue };
-        not_below(limit, 1, &format!("{what}: it takes"))?;
+        at_least_one(limit, what)?;
         *setting = limit;
         changed.push(format!("{limit} {what}"));
     }
@@ -71,7 +71,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
         if !settings.planner {
             return Err(refused(format!("run {} has no planner, so there are no re-plans", court.run()), ""));
         }
-        not_below(limit, court.state.replans(), "re-plans: the run has begun")?;
+        not_below(limit, " re-plans", court.state.replans(), "the run has begun")?;
         settings.replans = limit;
         changed.push(format!("{limit} re-plans"));
     }
@@ -88,26 +88,31 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
         TaskState::Running { attempt, .. } => Some(attempt),
         _ => None,
     };
-    let spent = alive.and_then(|attempt| record.by_attempt.get(&attempt)).map(|spent| spent.with_guesses()).unwrap_or_default();
+    let spent = alive
+        .and_then(|attempt| record.by_attempt.get(&attempt))
+        .map(plans::spending::Spending::with_guesses)
+        .unwrap_or_default();
     if let Some(limit) = wanted.turns {
-        not_below(limit, alive.map_or(1, |_| record.turns.max(1)), "turns: its attempt has had")?;
+        at_least_one(limit, "turns")?;
+        not_below(limit, " turns", alive.map_or(0, |_| record.turns), "its attempt has had")?;
         limits.turns = Some(limit);
     }
     if let Some(limit) = wanted.tokens {
-        not_below(limit, spent.0.total(), "tokens: its attempt has used")?;
+        not_below(limit, " tokens", spent.0.total(), "its attempt has used")?;
         limits.tokens = Some(limit);
     }
     if let Some(usd) = wanted.cost {
         let limit = money(usd)?;
         priced(court)?;
-        not_below(limit, spent.1, "its attempt has cost")?;
+        not_below(limit, "", spent.1, "its attempt has cost")?;
         limits.cost = Some(limit);
     }
     if let Some(limit) = wanted.minutes {
-        not_below(limit, 1, "minutes: it takes")?;
+        at_least_one(limit, "minutes")?;
         limits.minutes = Some(limit);
     }
-    if limits == task.limits {
+    let usual = court.state.settings().task_limits;
+    if limits.or(usual) == limits_of(court.state, task) {
         let now = say(&limits_of(court.state, task));
         return Err(refused(
             format!("that changes nothing: each attempt at `{id}` may take {now}"),
@@ -117,7 +122,7 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
     let rewrite = Rewrite { limits: Some(limits), ..Rewrite::default() };
     let revised = court.edited(Change::Rewrite { task: id.clone(), with: rewrite })?;
     let event = court.revision(revised.plan, Vec::new(), Vec::new(), "limits: a person has changed them");
-    let now = say(&limits.or(court.state.settings().task_limits));
+    let now = say(&limits.or(usual));
     let at_once = if alive.is_some() { "; the one that is at work has that at once" } else { "" };
     Ok((event, format!("Each attempt at `{id}` may take {now}{at_once}.")))
 }
@@ -133,20 +138,22 @@ fn priced(court: &Court<'_>) -> Result<(), Refused> {
     Err(refused(what, format!("limit tokens instead: `inspan limits {} --max-tokens N`", court.run())))
 }
 
-fn not_below<T: PartialOrd + Display>(limit: T, spent: T, what: &str) -> Result<(), Refused> {
+fn not_below<T: Copy + PartialOrd + Display>(limit: T, unit: &str, spent: T, who: &str) -> Result<(), Refused> {
     if limit >= spent {
         return Ok(());
     }
-    Err(refused(
-        format!("{limit} is too little: {what} {spent} already; nothing was changed")
-            .replace("it takes 1 already", "at least 1 is needed"),
-        "to end it, cancel it; else name more",
-    ))
+    let what = format!("{limit}{unit} is too little: {who} {spent}{unit} already; nothing was changed");
+    Err(refused(what, "name more; to end it, cancel it"))
+}
+
+fn at_least_one(limit: u32, what: &str) -> Result<(), Refused> {
+    let none = || refused(format!("0 {what} is too little: at least 1 is needed; nothing was changed"), "name more");
+    if limit > 0 { Ok(()) } else { Err(none()) }
 }
 
 fn say(limits: &Limits) -> String {
     let parts = [
-        limits.turns.map(|turns| format!("{turns} turns")),
+        limits.turns.map(|turns| if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") }),
         limits.tokens.map(|tokens| format!("{tokens} tokens")),
         limits.cost.map(|cost| cost.to_string()),
         limits.minutes.map(|minutes| format!("{minutes} minutes")),

@@ -53,7 +53,7 @@ async fn a_worker_that_is_held_finishes_its_turn_and_asks_nothing_until_the_run_
     let (switch, hold) = Hold::new();
     switch.send_replace(true);
     let limits = Limits { minutes: Some(1), ..Limits::default() };
-    let waiting = tokio::spawn(play(lines("read a\nfinish done"), Setup { hold, limits, ..setup() }));
+    let waiting = tokio::spawn(play(lines("read a\nfinish done"), Setup { limits, hold, ..setup() }));
     tokio::time::sleep(Duration::from_secs(6_000)).await;
     assert!(!waiting.is_finished());
     switch.send_replace(false);
