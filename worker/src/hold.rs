@@ -93,7 +93,7 @@ async fn after(time: Option<Duration>) {
 /// What nobody can change any more never changes.
 async fn changed<T>(value: &mut watch::Receiver<T>) {
     if value.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
