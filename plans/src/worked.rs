@@ -6,6 +6,7 @@
 //! person held the run does not count.
 //! **Invariant:** a clock that jumps, or a machine that sleeps, costs a run an hour at most: so much counts between two events, for hardly
 //! anything that a run waits for takes longer. A clock that goes back takes nothing and gives nothing back.
+//! **Invariant:** time in which a person held the run does not count.
 //!
 //! A process that lives counts its own time by a clock that neither jumps nor goes on while the machine sleeps; this is for the next one.
 
