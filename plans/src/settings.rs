@@ -7,6 +7,7 @@ use shared::Limits;
 
 /// How a run is to behave. Part of the journal, so that a fold needs nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, and the journal has them by name")]
 pub struct Settings {
     /// Attempts that may run at once.
     pub workers: u32,

@@ -310,6 +310,6 @@ fn edits_that_do_not_fit_how_far_the_plan_has_come_go_back_all_at_once_with_what
         - error[contradiction] edits[1].task: edits[2] takes `a` out of the plan; keep one of the two edits
         - error[duplicate-id] edits[3].new.id: `first` is in the plan already and stays as it is; choose another id
         - error[no-change] edits[4].write: `b` may write all of this already; use `retry` if it is to be tried again as it is"#]]
-    .assert_eq(&server.asked_by_planner(2)[1].last());
+    .assert_eq(server.asked_by_planner(2)[1].last());
     assert_eq!(branch::subjects(&s), "Do first\nDo b");
 }

@@ -73,7 +73,7 @@ fn what_is_cleared_away_of_one_run_leaves_the_other_as_it_is() {
     go(&s, "a");
     first.wait().code(0);
     s.inspan(&["clean", &a, "--give-up"]).code(0);
-    assert_eq!(s.runs(), [b.clone()]);
+    assert_eq!(s.runs(), std::slice::from_ref(&b));
     go(&s, "b");
     second.wait().code(0);
     assert_eq!(s.repository().refs("refs/inspan").iter().filter(|name| name.contains(&a)).count(), 0);

@@ -102,9 +102,9 @@ async fn trailers(git: &Git, result: &Result<'_>, range: &str) -> Outcome<Vec<(S
 
 /// The steps that the branch lacks once more, on top of another commit; none where one of them does not fit by itself, or they do not add
 /// up to the tree that is wanted.
-pub async fn on_top_of(git: &Git, had: &Had, head: &CommitId, wanted: &str) -> Outcome<Option<CommitId>> {
-    let mut top = head.clone();
-    let mut tree = git.tree(head).await?;
+pub async fn on_top_of(git: &Git, had: &Had, onto: &CommitId, wanted: &str) -> Outcome<Option<CommitId>> {
+    let mut top = onto.clone();
+    let mut tree = git.tree(onto).await?;
     for pair in had.steps[had.at..].windows(2) {
         let sides = Sides { base: &pair[0], ours: &top, theirs: &pair[1], task: "the result" };
         let next = if git.tree(&pair[0]).await? == tree {
@@ -123,5 +123,5 @@ pub async fn on_top_of(git: &Git, had: &Had, head: &CommitId, wanted: &str) -> O
         top = git.commit_tree(&next, &[&top], &message).await?;
         tree = next;
     }
-    Ok((tree == wanted && top != *head).then_some(top))
+    Ok((tree == wanted && top != *onto).then_some(top))
 }

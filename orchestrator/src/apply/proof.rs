@@ -169,7 +169,7 @@ impl<'a> Proof<'a> {
         let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told: 0 };
         let site = launch.site(Models::default())?;
         let gate = Gate::open(&site, "_gate", base).await?;
-        self.open = Some(Open { site, gate, launch: launch });
+        self.open = Some(Open { site, gate, launch });
         Ok(())
     }
 

@@ -58,7 +58,8 @@ fn rows(entries: &[Entry], state: &RunState) -> Vec<Row> {
                 rows.len() - 1
             });
             let row = &mut rows[at];
-            ("running".clone_into(&mut row.class), row.why.clear());
+            "running".clone_into(&mut row.class);
+            row.why.clear();
             row.base.clone_from(base);
             row.from = continues.filter(|from| *from != key.attempt).or(row.from);
             row.went_on += u32::from(*continues == Some(key.attempt));

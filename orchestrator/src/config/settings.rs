@@ -74,7 +74,7 @@ pub struct GateSettings {
     pub commands: Option<Vec<String>>,
     /// For each command.
     pub timeout: Duration,
-    /// Where its commands leave reports in the form of JUnit, beside the usual places.
+    /// Where its commands leave reports in the form of `JUnit`, beside the usual places.
     pub reports: Vec<Glob>,
 }
 

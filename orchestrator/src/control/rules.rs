@@ -26,6 +26,9 @@ use super::order::{Order, Refused};
 /// The longest text of a person, in bytes.
 const LONGEST: usize = 32 << 10;
 
+/// What becomes of a plan by edits, or what is wrong with them.
+pub type Editing<'a> = dyn Fn(&Plan, &[PlanEdit]) -> Result<Revised, Vec<Problem>> + 'a;
+
 /// What the state does not know.
 pub struct Means<'a> {
     /// The run's name.
@@ -37,7 +40,7 @@ pub struct Means<'a> {
     /// How long the run was worked at.
     pub worked: Duration,
     /// The plan after an edit.
-    pub edit: &'a dyn Fn(&Plan, &[PlanEdit]) -> Result<Revised, Vec<Problem>>,
+    pub edit: &'a Editing<'a>,
     /// The first model whose price is not known, where a limit in money needs it.
     pub unpriced: Option<String>,
 }

@@ -112,13 +112,11 @@ impl Call {
         if let (Some(input), Some(mut stdin)) = (self.input.clone(), child.stdin.take()) {
             tokio::spawn(async move { stdin.write_all(&input).await });
         }
-        match timeout(LONGEST, child.wait_with_output()).await {
-            Ok(out) => out.map_err(GitError::Start),
-            Err(_) => {
-                end_group(group);
-                Err(GitError::Slow { call: self.in_words(), after: LONGEST })
-            }
+        if let Ok(out) = timeout(LONGEST, child.wait_with_output()).await {
+            return out.map_err(GitError::Start);
         }
+        end_group(group);
+        Err(GitError::Slow { call: self.in_words(), after: LONGEST })
     }
 
     fn start(&self) -> Result<Child, GitError> {

@@ -63,8 +63,8 @@ fn of(run: &RunId, row: &Row, width: usize) -> String {
     let mut text = String::new();
     let mut first = vec![row.class.clone()];
     let why = in_line(&row.why);
-    first.extend((!why.is_empty() && why != row.class.as_str()).then(|| why.to_string()));
-    first.extend((!row.fate.is_empty()).then(|| in_line(&row.fate).to_string()));
+    first.extend((!why.is_empty() && why != row.class.as_str()).then(|| why.clone()));
+    first.extend((!row.fate.is_empty()).then(|| in_line(&row.fate)));
     writeln!(text, "{:width$}  {}", row.key.to_string(), first.join("; ")).expect("a string");
     let mut line = |parts: Vec<String>| {
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();

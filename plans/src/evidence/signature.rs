@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use shared::{Outcome, TaskId};
+use shared::{Outcome, RepoPath, TaskId};
 
 use super::{Class, OwnProof, Setback};
 use crate::failures::{Kind, cleaned};
@@ -33,8 +33,9 @@ impl Setback {
         hash.put(&self.class().to_string());
         match self {
             Setback::Conflicted { paths, with, .. } => {
-                paths.iter().for_each(|path| hash.put(path.as_str()));
-                with.iter().map(TaskId::as_str).for_each(|task| hash.put(task));
+                for name in paths.iter().map(RepoPath::as_str).chain(with.iter().map(TaskId::as_str)) {
+                    hash.put(name);
+                }
             }
             Setback::Red(red) => hash.put(&red.command),
             Setback::Clashed { with, verdict } => {

@@ -71,7 +71,7 @@ fn every_setback_has_one_class_and_its_headline_names_it() {
         Flaky: flaky: gate: `make test` exit 2, which is red without this task, too, failing: a::one
         RedTogether: green alone, red together with b: gate: `make test` exit 2
         Conflict: conflict with b in x, y
-        RedAlone: red alone: the verification `pytest -q` fails (exit 1): until the limit of refused finishes
+        RedAlone: red alone: the verification `pytest -q` fails (exit 1), until the limit of refused finishes
         Limit: limit: reached the limit of refused finishes
         Limit: limit: reached the limit of turns
         RedAlone: red alone: `make` ended well, but the verification `pytest -q` fails (exit 1):
@@ -244,14 +244,14 @@ fn the_same_red_of_two_tasks_points_at_a_joint_cause() {
 fn a_worker_hears_the_same_without_what_only_a_planner_can_do() {
     let (attempt, setback) = (Attempt(1), Setback::Ended(Outcome::Exhausted { limit: Limit::Finishes, last: own_proof() }));
     expect![[r#"
-        attempt 1: red alone: the verification `pytest -q` fails (exit 1): until the limit of refused finishes
+        attempt 1: red alone: the verification `pytest -q` fails (exit 1), until the limit of refused finishes
            - tests/test_a.py::test_one (tests/test_a.py): boom
             FAILED tests/test_a.py::test_one - boom
             1 failed"#]]
     .assert_eq(&retold(&Evidence { attempt, setback }));
     let log = "line\n".repeat(4000);
-    let long = Evidence { attempt, setback: Setback::Red(red(&log, &[])) };
-    assert!(retold(&long).len() < 1000);
+    let whole = Evidence { attempt, setback: Setback::Red(red(&log, &[])) };
+    assert!(retold(&whole).len() < 1000);
 }
 
 #[test]

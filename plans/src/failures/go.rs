@@ -12,6 +12,8 @@
 //!
 //! The package stands below its tests, and above its build errors.
 
+use std::path::Path;
+
 use super::{Reader, found::Found, places::of_word};
 
 /// Reads it.
@@ -39,7 +41,9 @@ impl Reader for Go {
             self.builds = !package.contains(' ') || package.contains(" [");
         } else if let Some(said) = line.strip_prefix("panic: ") {
             self.panicked.get_or_insert_with(|| said.trim_end_matches(" [recovered]").to_owned());
-        } else if let Some(at) = of_word(text.strip_prefix("vet: ").unwrap_or(text)).filter(|at| at.path.ends_with(".go")) {
+        } else if let Some(at) = of_word(text.strip_prefix("vet: ").unwrap_or(text))
+            .filter(|at| Path::new(at.path).extension().is_some_and(|ending| ending == "go"))
+        {
             let message = at.rest.trim_start_matches(':').trim();
             let message = if message.is_empty() { text.split_once(": ").map_or("", |(_, said)| said) } else { message };
             // What a toolchain's file says is no test's word.

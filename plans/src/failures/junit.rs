@@ -1,4 +1,4 @@
-//! Reports in the form of JUnit, which nearly every runner can write.
+//! Reports in the form of `JUnit`, which nearly every runner can write.
 //!
 //! **Invariant:** a report that is torn says what it says up to there. Entities of its own are not expanded.
 

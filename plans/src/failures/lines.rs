@@ -16,7 +16,7 @@ pub(super) fn ends(text: &str, most: usize) -> [&str; 2] {
 }
 
 /// The lines, each cleaned.
-pub(super) fn of<'t>(pieces: [&'t str; 2]) -> impl Iterator<Item = Cow<'t, str>> {
+pub(super) fn of(pieces: [&str; 2]) -> impl Iterator<Item = Cow<'_, str>> {
     pieces.into_iter().flat_map(|piece| piece.split('\n')).map(clean)
 }
 

@@ -49,6 +49,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     fn is_test(&self) -> bool {
         *self == Kind::Test
     }
@@ -142,7 +143,7 @@ fn within<'t>(line: Cow<'t, str>, roots: &[&str]) -> Cow<'t, str> {
     }
 }
 
-/// Reads a report in the form of JUnit; what is none is empty.
+/// Reads a report in the form of `JUnit`; what is none is empty.
 pub fn read_junit(report: &str, roots: &[&str]) -> Failures {
     let mut found = Found::new(roots);
     junit::read(report, &mut found);

@@ -8,6 +8,8 @@
 //! ERROR tests/test_shop.py - ImportError: cannot import name 'Shop'
 //! ```
 
+use std::path::Path;
+
 use super::{Place, Reader, found::Found, places::of_word};
 
 /// How many sections are remembered until the end.
@@ -35,7 +37,7 @@ impl Reader for Pytest {
             self.in_failures = matches!(title, "FAILURES" | "ERRORS");
         } else if let Some(title) = ruled(text, '_').filter(|_| self.in_failures && self.sections.len() < MOST_SECTIONS) {
             self.sections.push(Section { title: title.to_owned(), place: None, message: String::new() });
-        } else if !self.summed_up(text, found) && self.in_failures {
+        } else if !Self::summed_up(text, found) && self.in_failures {
             self.within(text, found);
         }
     }
@@ -63,9 +65,14 @@ impl Reader for Pytest {
     }
 }
 
+/// Python imports nothing by another ending.
+fn is_python(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "py")
+}
+
 impl Pytest {
     /// A line that names a test and how it ended.
-    fn summed_up(&mut self, text: &str, found: &mut Found<'_>) -> bool {
+    fn summed_up(text: &str, found: &mut Found<'_>) -> bool {
         let text = without_worker(text);
         let (name, message) = if let Some(rest) = text.strip_prefix("FAILED ").or_else(|| text.strip_prefix("ERROR ")) {
             rest.split_once(" - ").unwrap_or((rest, ""))
@@ -74,11 +81,11 @@ impl Pytest {
         } else {
             return false;
         };
-        let (file, test) = name.split_once("::").unwrap_or((name, ""));
-        if !file.ends_with(".py") || file.contains(' ') {
+        let (file, function) = name.split_once("::").unwrap_or((name, ""));
+        if !is_python(file) || file.contains(' ') {
             return false;
         }
-        if test.is_empty() {
+        if function.is_empty() {
             let place = found.inside(file).map(|path| Place { path, line: 0 });
             found.build("import", place, message);
         } else if let Some(at) = found.fails(name) {
@@ -93,7 +100,7 @@ impl Pytest {
         let Some(section) = self.sections.last_mut() else { return };
         if let Some(said) = text.strip_prefix("E  ").filter(|_| section.message.is_empty()) {
             said.trim().clone_into(&mut section.message);
-        } else if let Some(at) = of_word(text).filter(|at| at.path.ends_with(".py") && at.rest.starts_with(':')) {
+        } else if let Some(at) = of_word(text).filter(|at| is_python(at.path) && at.rest.starts_with(':')) {
             section.place = found.place(at.path, at.line).or(section.place.take());
         }
     }

@@ -42,7 +42,7 @@ fn what_attempts_left_is_listed_and_kept_however_they_ended() {
         assert!(ended == expected || (task == "astray" && ended == "scope_violation"), "{row}");
         let (name, commit) = (row["ref"].as_str().expect("it is there"), row["commit"].as_str().expect("it left something"));
         assert_eq!(s.repository().git(&["rev-parse", name]), commit, "{row}");
-        assert_eq!(row["added"].as_u64().is_some_and(|added| added >= 1), true, "{row}");
+        assert!(row["added"].as_u64().is_some_and(|added| added >= 1), "{row}");
         s.inspan(&["diff", "--task", task, "--attempt", "1"]).code(0).prints(&format!("{task}.txt"));
     }
     assert_eq!(attempts(&s, &[&s.run_id(), "failed"]).len(), 1);

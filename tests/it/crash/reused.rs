@@ -18,8 +18,8 @@ fn stopped_before_it_landed(server: &ModelServer) -> Scenario {
     std::fs::write(&hold, "").expect("a file");
     let s = s.env("HOLD", &hold);
     let alive = s.start_plan(PLAN, &["--dangerously-no-sandbox"]);
-    let held = s.meeting_place().join("hold.held");
-    tests::eventually(|| held.exists().then_some(())).expect("the gate was reached");
+    let reached = s.meeting_place().join("hold.held");
+    tests::eventually(|| reached.exists().then_some(())).expect("the gate was reached");
     alive.interrupt();
     alive.wait().code(130);
     std::fs::remove_file(hold).expect("it is there");

@@ -57,7 +57,7 @@ fn state(more: &[Event]) -> RunState {
     state
 }
 
-fn means<'a>(carried: bool, edit: &'a dyn Fn(&Plan, &[PlanEdit]) -> Result<Revised, Vec<Problem>>) -> Means<'a> {
+fn means<'a>(carried: bool, edit: &'a Editing<'a>) -> Means<'a> {
     Means { run: "r", carried, planner: false, worked: Duration::from_secs(601), edit, unpriced: None }
 }
 
@@ -70,7 +70,9 @@ fn said(order: &Order, state: &RunState, carried: bool) -> String {
                 let settings = state.settings().clone();
                 after.apply(&Event::RunResumed { settings, worked_s: 0, only: Vec::new() }).unwrap();
             }
-            events.iter().for_each(|event| after.apply(event).expect("what is granted folds"));
+            for event in &events {
+                after.apply(event).expect("what is granted folds");
+            }
             words
         }
         Err(Refused { what, hint }) => format!("no: {what} [{hint}]"),
