@@ -135,7 +135,7 @@ impl Acceptance for Inspection {
     fn accept<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             let look = self.look(cancel).await;
-            look.unwrap_or_else(|error| Verdict::Refused(format!("the work could not be looked at: {error}")))
+            look.unwrap_or_else(|error| Verdict::Unknown(format!("the work could not be looked at: {error}")))
         })
     }
 }

@@ -77,15 +77,15 @@ impl CommandJob {
             Status::Cancelled => Outcome::Cancelled,
             Status::TimedOut => Outcome::Exhausted { limit: Limit::Minutes, last: self.said(&end) },
             Status::Exited(0) => self.accepted(&end, read_hand_off(&hand_off), cancel).await,
-            Status::Exited(_) | Status::Signalled(_) | Status::Limited(_) | Status::NotStarted(_) => {
-                Outcome::Failed { why: self.said(&end) }
-            }
+            Status::NotStarted(why) => Outcome::Unavailable { why: format!("`{}` could not be started: {why}", self.command) },
+            Status::Exited(_) | Status::Signalled(_) | Status::Limited(_) => Outcome::Failed { why: self.said(&end) },
         }
     }
 
     async fn accepted(&self, end: &CommandEnd, hand_off: String, cancel: &CancellationToken) -> Outcome {
         match self.inspection.accept(cancel).await {
             _ if cancel.is_cancelled() => Outcome::Cancelled,
+            Verdict::Unknown(why) => Outcome::Unavailable { why: format!("`{}` ended well, but {why}", self.command) },
             Verdict::Refused(why) => Outcome::Failed { why: format!("`{}` ended well, but {why}", self.command) },
             Verdict::Accepted => {
                 let summary = format!("Ran `{}` ({}).", self.command, end.in_words());

@@ -163,9 +163,13 @@ fn minutes_end_a_run_over_budget_with_what_has_landed() {
 
 #[test]
 fn re_plans_are_bounded_and_what_landed_before_them_is_kept() {
-    let retry = || tests::model::edits(&serde_json::json!([{ "edit": "retry", "task": "second", "because": "once more" }]));
+    // The same try once more would be refused, so the planner says something else each time.
+    let retry = |exit: u32| {
+        let rewrite = serde_json::json!({ "edit": "rewrite", "task": "second", "instructions": format!("Try {exit}."), "because": "once more" });
+        tests::model::edits(&serde_json::json!([rewrite]))
+    };
     let plan = tests::model::plan(&format!("{PLAN} | run exit 1"));
-    let script = Script::new().planner(1, [plan]).planner(2, [retry()]).planner(3, [retry()]).planner(4, [retry()]);
+    let script = Script::new().planner(1, [plan]).planner(2, [retry(2)]).planner(3, [retry(3)]).planner(4, [retry(4)]);
     let server = ModelServer::start(script);
     let s = Scenario::new(REPO).model(&server).config("[run]\nreplans = 2\nattempts = 1");
     let out = s.inspan(&["run", "Write both", "--yes"]);

@@ -220,7 +220,7 @@ fn line_ends_hooks_filters_and_signing_that_are_configured_meanwhile_change_noth
         "printf '* text=auto\\n*.txt filter=up\\n' > .gitattributes; git config filter.up.clean 'tr a-z A-Z'",
         "printf '#!/bin/sh\\nexit 1\\n' > .git/hooks/pre-commit; cp .git/hooks/pre-commit .git/hooks/commit-msg; chmod +x .git/hooks/*",
         "git config commit.gpgSign true; git config gpg.program false; git config user.signingKey none",
-        "echo '*.txt' > .gitignore; echo '*' >> .git/info/exclude",
+        "echo '*.txt' > .gitignore",
     ] {
         goes_on_after(script);
     }

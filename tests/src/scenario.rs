@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 use plans::{
@@ -25,6 +26,7 @@ pub struct Scenario {
     directory: PathBuf,
     env: Vec<(OsString, OsString)>,
     before: Option<String>,
+    runs: OnceLock<PathBuf>,
 }
 
 impl Scenario {
@@ -58,7 +60,7 @@ impl Scenario {
         }
         fs::write(path.join("config.toml"), "").expect("a file can be written");
         let directory = repository.path().to_owned();
-        Self { root, repository, directory, env: Vec::new(), before: None }
+        Self { root, repository, directory, env: Vec::new(), before: None, runs: OnceLock::new() }
     }
 
     /// A variable of the person's environment.
@@ -128,7 +130,7 @@ impl Scenario {
     #[must_use]
     pub fn moved(mut self, to: &Path) -> Self {
         fs::rename(self.repository.path(), to).expect("it is ours");
-        (self.repository, self.directory) = (Repository::at(to), to.to_owned());
+        (self.repository, self.directory, self.runs) = (Repository::at(to), to.to_owned(), OnceLock::new());
         self
     }
 
@@ -216,9 +218,13 @@ impl Scenario {
         Names { root: self.root(), runs: self.runs_folder() }
     }
 
+    /// Asked of git once: tests that wait for something look there all the time.
     fn runs_folder(&self) -> PathBuf {
-        let common = self.repository.git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]);
-        Path::new(&common).join("inspan").join("runs")
+        let ask = || {
+            let common = self.repository.git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+            Path::new(&common).join("inspan").join("runs")
+        };
+        self.runs.get_or_init(ask).clone()
     }
 
     /// The names of all runs.

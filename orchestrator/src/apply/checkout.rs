@@ -1,6 +1,6 @@
 //! The person's checkout, looked at before it changes: nothing of theirs may be in the way.
 
-use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt as _};
+use std::{collections::BTreeSet, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use super::{Outcome, Result, refuse};
 use crate::{
@@ -44,12 +44,15 @@ async fn elsewhere(repository: &Repository, branch: &str) -> Outcome<Option<Stri
     let list = repository.git.call().args(["worktree", "list", "--porcelain", "-z"]).bytes().await?;
     let list = String::from_utf8_lossy(&list).into_owned();
     let (wanted, own) = (format!("branch refs/heads/{branch}"), repository.root.canonicalize());
+    let records = repository.git.dir().canonicalize();
     let mut place = "";
     for line in list.split('\0') {
         if let Some(path) = line.strip_prefix("worktree ") {
             place = path;
         }
-        let is_other = || !matches!((std::path::Path::new(place).canonicalize(), &own), (Ok(one), Ok(other)) if one == *other);
+        // A submodule is listed by its git directory.
+        let is = |place: &std::path::Path, known: &std::io::Result<PathBuf>| matches!((place.canonicalize(), known), (Ok(one), Ok(other)) if one == *other);
+        let is_other = || !is(place.as_ref(), &own) && !is(place.as_ref(), &records);
         if line == wanted && is_other() {
             return Ok(Some(place.to_owned()));
         }

@@ -52,11 +52,15 @@ async fn let_go_on(folder: &RunFolder, held: Held, how: &HowArgs) -> Result<Opti
         let hint = format!("change its limits with `inspan limits {run}`");
         return Err(refused(run.as_str(), &format!("is being worked on by process {pid}, which these flags do not reach"), hint));
     }
+    // Whoever only looks needs no answer of a process that may be stopped itself.
+    if !super::look::state_of(folder)?.1.is_paused() {
+        let hint = format!("`inspan status {run}` shows how it stands");
+        return Err(refused(run.as_str(), &format!("is being worked on by process {pid}, and is not paused"), hint));
+    }
     match tell(folder, &Order::Unpause).await? {
         Told::Reply(Ok(words)) => Ok(Some(words)),
         Told::Reply(Err(Refused { what, hint })) => {
-            let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
-            Err(Error::Usage(format!("run {run} is being worked on by process {pid}, and {what}{hint}")))
+            Err(refused(run.as_str(), &format!("is being worked on by process {pid}, and {what}"), hint))
         }
         Told::NobodyCarries => Ok(None),
     }

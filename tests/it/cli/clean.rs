@@ -72,7 +72,7 @@ fn what_a_dry_run_lists_is_what_goes_line_by_line() {
     assert_eq!(verbs, ["remove", "keep"], "{before}");
     assert!(before.contains("holds what attempts left that did not land"), "{before}");
     assert_eq!(s.runs().len(), 1);
-    assert_eq!(s.attempts(), ["b/1"]);
+    assert_eq!(s.attempts(), ["b/1", "b/2"]);
 }
 
 #[test]

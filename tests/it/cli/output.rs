@@ -1,7 +1,7 @@
 //! What is printed: data on standard output, talk on standard error, and the views of a run.
 
 use ::plans::event::{Entry, VERSION};
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use tests::{
     Scenario,
     model::{ModelServer, Script, call, finish, say, write},
@@ -64,7 +64,7 @@ fn status_of_a_run_reads_well_and_parses() {
           left   landed           1 attempt, as COMMIT
           right  landed           1 attempt, as COMMIT
           join   landed           1 attempt, as COMMIT
-          lost   failed           2 attempts, `exit 3` exit 3
+          lost   failed           2 attempts, broke: `exit 3` exit 3
           last   dropped          it depends on lost, which ended as failed
     "#]]
     .assert_eq(&s.inspan(&["status"]).code(0).out());
@@ -126,75 +126,7 @@ fn talk_of_a_chain() -> String {
 
 #[test]
 fn the_talk_of_a_run_tells_what_happens_and_what_to_do_next() {
-    expect![[r#"
-        exit 0
-        Run RUN starts from main at COMMIT. Your checkout is not touched.
-        Sandbox: TIER.
-        Goal
-
-          A chain
-
-        Tasks
-
-          task    depends on  may write  proof  worker
-          ──────  ──────────  ─────────  ─────  ────────────────
-          one                 1.txt             $ echo 1 > 1.txt
-          Do one
-
-          two     one         2.txt             $ echo 2 > 2.txt
-          Do two
-
-          gate    $ true (at most 20m)
-          2 tasks, 2 in the longest chain
-
-        Rights
-
-          one   writes 1.txt; network loopback; runs `echo 1 > 1.txt`
-          two   writes 2.txt; network loopback; runs `echo 2 > 2.txt`
-
-        Order
-
-          one
-           │
-          two
-
-        Limits
-
-          up to 4 workers at once, 2 attempts at a task, 0 re-plans
-          each attempt, where its task says nothing else: 80 turns, 30 minutes
-          the whole run: no limit
-          nothing begins with less than 512 MiB free on a disk
-
-        Warnings
-
-          - warning[unproved] line 9: nothing proves `one`; give it a command in `verify`, or a file in `deliver`
-          - warning[unmatched-scope] line 13: no file matches what `one` may write (1.txt), and it delivers none; mend the patterns, or name new files in `deliver`
-          - warning[unproved] line 16: nothing proves `two`; give it a command in `verify`, or a file in `deliver`
-          - warning[unmatched-scope] line 21: no file matches what `two` may write (2.txt), and it delivers none; mend the patterns, or name new files in `deliver`
-
-
-           TIME  plan 1 approved by policy
-           TIME  one #1 starts
-           TIME  one #1 is done
-           TIME  one landed as COMMIT
-           TIME  two #1 starts
-           TIME  two #1 is done
-           TIME  two landed as COMMIT
-
-        run      RUN: complete
-        goal     A chain
-        base     COMMIT
-        branch   inspan/RUN at COMMIT
-        spent    0 tokens
-        plan     revision 1, 0 re-plans
-        tasks    2/2 landed
-          one  landed           1 attempt, as COMMIT
-          two  landed           1 attempt, as COMMIT
-        time     TIME
-
-        Every step is tested. `inspan diff RUN` shows the result, `inspan apply RUN` brings it into your branch.
-    "#]]
-    .assert_eq(&talk_of_a_chain());
+    expect_file!["talk_of_a_run.txt"].assert_eq(&talk_of_a_chain());
 }
 
 #[test]

@@ -244,13 +244,17 @@ fn a_limit_is_told_by_its_name_and_the_task_is_split() {
 fn a_conflict_is_told_with_its_lines_and_put_in_order() {
     let order = json!([{ "edit": "order", "before": "a", "after": "b", "because": "both change the line" }, retry("b")]);
     let line = |text: &str| vec![command(&format!("echo {text} > line")), finish("Changed it.")];
+    // It has finished its change of the old line only once the other one passes the gate.
+    let late = vec![command("until test -e \"$MEET/one\"; do sleep 0.01; done; echo two > line"), finish("Changed it.")];
+    let gate = "gate | test $(wc -l < line) = 1 && if grep -q one line; then touch \"$MEET/one\"; fi\n";
     let script = Script::new()
-        .planner(1, [plan("gate | test $(wc -l < line) = 1\n a | write a.txt | shared line\n b | write b.txt | shared line")])
+        .planner(1, [plan(&format!("{gate} a | write a.txt | shared line\n b | write b.txt | shared line"))])
         .planner(2, [edits(&order)])
         .worker("a", 1, line("one"))
-        .worker("b", 1, line("two"))
+        .worker("b", 1, late)
         .worker("b", 2, line("both"));
     let (s, server) = started(script, "## line\nzero\n", "[run]\nconflict_attempts = 1");
+    let s = meeting(s);
     s.inspan(&["run", "Do it", "--yes"]).code(0);
     let text = shown(&server, 2);
     tells(&text, &["is in trouble: conflict", "conflict with", "in line", "`order` it after the task that it collides with"]);

@@ -16,6 +16,8 @@ pub enum Verdict {
     Accepted,
     /// What is missing, for the model.
     Refused(String),
+    /// Nothing: the machine kept the harness from looking, and why.
+    Unknown(String),
 }
 
 /// Whoever looks at the worktree and runs the task's verification.
@@ -55,7 +57,7 @@ pub(super) async fn run(acceptance: &dyn Acceptance, spec: &ToolSpec, given: &Va
         return ToolOutcome::Failed("finish: `summary` is empty; say why the task cannot be done as it is written".to_owned());
     }
     if arguments.status == "done"
-        && let Verdict::Refused(why) = acceptance.accept(cancel).await
+        && let Verdict::Refused(why) | Verdict::Unknown(why) = acceptance.accept(cancel).await
     {
         return ToolOutcome::Failed(format!("not done yet: {why}"));
     }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use serde_json::{Value, json};
 use shared::TaskId;
 
@@ -93,90 +93,7 @@ fn table(replan: Option<u32>) -> String {
 
 #[test]
 fn each_edit_of_a_re_plan_on_a_task_in_each_state() {
-    expect![[r#"
-        drop
-            waiting     b gone, dropped; c waiting
-            running     b gone, stopping; c waiting
-            finished    b gone, dropped; c waiting
-            landing     refused: landing
-            in trouble  b gone, dropped; c waiting
-            landed      refused: landed
-            failed      b gone, failed; c waiting
-            given up    b gone, cancelled; c waiting
-        split
-            waiting     b waiting; c waiting
-            running     b stopping; c waiting
-            finished    b waiting; c waiting
-            landing     refused: landing
-            in trouble  b waiting; c waiting
-            landed      refused: landed
-            failed      b waiting; c waiting
-            given up    refused: given-up
-        merge
-            waiting     b gone, dropped; c gone, dropped
-            running     b gone, stopping; c gone, dropped
-            finished    b gone, dropped; c gone, dropped
-            landing     refused: landing
-            in trouble  b gone, dropped; c gone, dropped
-            landed      refused: landed
-            failed      b gone, failed; c gone, dropped
-            given up    refused: given-up
-        widen
-            waiting     b waiting; c waiting
-            running     b stopping; c waiting
-            finished    b waiting; c waiting
-            landing     refused: landing
-            in trouble  b waiting; c waiting
-            landed      refused: landed
-            failed      b waiting; c waiting
-            given up    refused: given-up
-        rewrite
-            waiting     b waiting; c waiting
-            running     b stopping; c waiting
-            finished    b waiting; c waiting
-            landing     refused: landing
-            in trouble  b waiting; c waiting
-            landed      refused: landed
-            failed      b waiting; c waiting
-            given up    refused: given-up
-        retry
-            waiting     b waiting; c waiting
-            running     b stopping; c waiting
-            finished    b waiting; c waiting
-            landing     refused: landing
-            in trouble  b waiting; c waiting
-            landed      refused: landed
-            failed      b waiting; c waiting
-            given up    refused: given-up
-        order
-            waiting     b waiting; c waiting
-            running     b stopping; c waiting
-            finished    b waiting; c waiting
-            landing     refused: landing
-            in trouble  b waiting; c waiting
-            landed      refused: landed
-            failed      b waiting; c waiting
-            given up    refused: given-up
-        add
-            waiting     b waiting; c waiting
-            running     b running; c waiting
-            finished    b finished; c waiting
-            landing     b landing; c waiting
-            in trouble  b in trouble; c waiting
-            landed      b landed; c running
-            failed      refused: ended
-            given up    refused: given-up
-        rewrite of d to wait for b
-            waiting     b waiting; c waiting
-            running     b running; c waiting
-            finished    refused: landing
-            landing     b landing; c waiting
-            in trouble  b in trouble; c waiting
-            landed      b landed; c running
-            failed      refused: ended
-            given up    refused: given-up
-    "#]]
-    .assert_eq(&table(Some(1)));
+    expect_file!["edits_of_a_re_plan.txt"].assert_eq(&table(Some(1)));
 }
 
 #[test]
