@@ -28,12 +28,22 @@ struct Case {
     second: Option<&'static str>,
     run: RunStatus,
     task: TaskEnd,
+    /// At least so many tries at it came to nothing.
+    setbacks: usize,
     /// What is said, and what allows more.
     says: &'static [&'static str],
 }
 
-const CASE: Case =
-    Case { limit: "", config: "", flags: &[], second: None, run: RunStatus::Incomplete, task: TaskEnd::Exhausted, says: &[] };
+const CASE: Case = Case {
+    limit: "",
+    config: "",
+    flags: &[],
+    second: None,
+    run: RunStatus::Incomplete,
+    task: TaskEnd::Exhausted,
+    setbacks: 0,
+    says: &[],
+};
 
 const CASES: &[Case] = &[
     Case {
@@ -73,9 +83,13 @@ const CASES: &[Case] = &[
     Case {
         limit: "attempts",
         config: "[run]\nattempts = 3",
-        second: Some("run echo half > second.txt; exit 1"),
+        // Each end is another one: the same one twice would not be tried a third time.
+        second: Some(
+            "run echo half > second.txt; case $INSPAN_ATTEMPT in 1) echo an apple;; 2) echo a pear;; *) echo a plum;; esac; exit 1",
+        ),
         task: TaskEnd::Failed,
-        says: &["3 attempts", "`[run] attempts`"],
+        setbacks: 3,
+        says: &["`[run] attempts`"],
         ..CASE
     },
     Case {
@@ -116,6 +130,8 @@ fn assert_ends(s: &Scenario, case: &Case, out: &Outcome) {
     let state = s.state();
     let second = state.tasks().iter().find(|record| record.id.as_str() == "second").map(|record| &record.state);
     assert!(matches!(second, Some(TaskState::Ended { end }) if end == task), "{limit}: {second:?}\n{}", out.all());
+    let setbacks = state.tasks().iter().find(|record| record.id.as_str() == "second").map_or(0, |record| record.setbacks.len());
+    assert!(setbacks >= case.setbacks, "{limit}: {setbacks} tries\n{}", out.all());
     for words in case.says {
         assert!(out.stderr.contains(words), "{limit}: `{words}` was not said:\n{}", out.all());
     }

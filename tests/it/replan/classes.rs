@@ -119,11 +119,20 @@ fn the_same_end_twice_refuses_a_blind_retry_and_names_every_other_way() {
 fn the_same_end_twice_without_a_planner_is_tried_by_the_stronger_model_and_then_ends() {
     let repo = repo("test ! -e a.txt", RED);
     let server = ModelServer::start(Script::new().worker("a", 1, wrote("a.txt")));
-    for (config, tries) in [("", 2), ("[models]\nescalation = \"scripted-http/strong\"", 2)] {
-        let s = Scenario::new(&repo).model(&server).config(&format!("[run]\nattempts = 5\nreplans = 0\n{config}"));
+    for (config, asked) in [("", "scripted-http/usual"), ("escalation = \"scripted-http/strong\"", "scripted-http/strong")] {
+        let config = format!("[models]\nworker = \"scripted-http/usual\"\n{config}");
+        let s = Scenario::new(&repo)
+            .model(&server)
+            .env("INSPAN_MODEL", "")
+            .config(&format!("[run]\nattempts = 5\nreplans = 0\n{config}"));
         let path = s.plan("gate | sh gate.sh\n a | write *.txt");
         let out = s.inspan(&["run", "--plan", &path, "--yes"]).code(3);
-        assert_eq!(attempts(&s), tries, "five were allowed: {}", out.all());
+        assert_eq!(attempts(&s), 2, "five were allowed: {}", out.all());
+        let second = s.history().events().find_map(|event| match event {
+            Event::TurnTaken(turn) if turn.attempt.is_some_and(|attempt| attempt.0 == 2) => Some(turn.model.clone()),
+            _ => None,
+        });
+        assert_eq!(second.as_deref(), Some(asked));
     }
 }
 

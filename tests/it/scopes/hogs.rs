@@ -179,7 +179,7 @@ ctypes.CDLL(None).prctl(15, b\") \\xff\\xfe\", 0, 0, 0); time.sleep(600)' > /dev
     ),
     hog(
         "folder-that-is-too-deep",
-        30,
+        120,
         &["exit 0"],
         "python3 -c 'import os
 for place in (os.environ[\"TMPDIR\"], os.environ[\"HOME\"]):
