@@ -56,7 +56,9 @@ fn build() -> PathBuf {
         command.args(["--target", triple]);
     }
     // What cargo told this test about its own package is no business of another build: scripts that look at it would run again.
-    let about_us = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start));
+    let about_us = |name: &str| {
+        name == "OUT_DIR" || ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start))
+    };
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(about_us)) {
         command.env_remove(name);
     }
