@@ -153,7 +153,7 @@ impl Cleaner<'_> {
         };
         let unsaved = self.directories(&folder, &state).await?;
         let has = worth::has_result(&self.repository.git, &run, &state).await?;
-        let safe = has || was_applied(&entries);
+        let safe = has || was_applied(&self.repository.git, &entries).await?;
         let more = left_more(&self.repository.git, &state).await?;
         let bytes = size_of(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
@@ -194,7 +194,8 @@ impl Cleaner<'_> {
             Ok((entries, state)) => {
                 let unsaved = self.directories(&folder, &state).await?;
                 if !self.args.give_up {
-                    let safe = was_applied(&entries) || worth::has_result(&self.repository.git, &run, &state).await?;
+                    let git = &self.repository.git;
+                    let safe = was_applied(git, &entries).await? || worth::has_result(git, &run, &state).await?;
                     let more = left_more(&self.repository.git, &state).await?;
                     worth::refuse_what_is_needed(&run, &state, (safe, more, unsaved))?;
                 }

@@ -124,3 +124,16 @@ fn a_run_branch_with_commits_of_the_persons_outlives_its_run() {
     s.inspan(&["clean", &run]).code(0).says("Kept the branch");
     assert_eq!(git(&["log", "-1", "--format=%s", &format!("inspan/{run}")]), "Mine");
 }
+
+#[test]
+fn a_result_that_was_applied_and_taken_back_is_kept() {
+    let s = done();
+    s.inspan(&["apply"]).code(0);
+    s.repository().git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let list = listed(&s, &["clean", "--yes"]);
+    assert!(list.contains("has a result that is in no branch of yours"), "{list}");
+    s.inspan(&["clean", &s.run_id()]).code(1).says("--give-up");
+    s.inspan(&["apply"]).code(0);
+    assert!(listed(&s, &["clean", "--yes"]).contains("the result is yours"));
+    assert!(s.runs().is_empty());
+}

@@ -13,11 +13,21 @@ use crate::{
     git::Git,
 };
 
-/// Whether the person has had all of the result: what landed after it was applied they have not.
-pub(super) fn was_applied(entries: &[Entry]) -> bool {
-    let last = |wanted: fn(&Event) -> bool| entries.iter().rposition(|entry| wanted(&entry.event));
-    let landed = last(|event| matches!(event, Event::TaskLanded { .. }));
-    last(|event| matches!(event, Event::ResultApplied { .. })).is_some_and(|applied| landed.is_none_or(|landed| landed < applied))
+/// Whether the person has all of the result: it was applied, nothing landed after it, and the commit is in a branch of theirs still.
+pub(super) async fn was_applied(git: &Git, entries: &[Entry]) -> Result<bool, Error> {
+    match applied_as(entries) {
+        Some(commit) => is_in_a_branch(git, commit).await,
+        None => Ok(false),
+    }
+}
+
+/// What landed after it was applied the person has not.
+fn applied_as(entries: &[Entry]) -> Option<&CommitId> {
+    let last = entries.iter().rev().find(|entry| matches!(entry.event, Event::TaskLanded { .. } | Event::ResultApplied { .. }));
+    match &last?.event {
+        Event::ResultApplied { commit, .. } => Some(commit),
+        _ => None,
+    }
 }
 
 /// How a run ended, in a word or two.
@@ -67,11 +77,11 @@ pub(super) fn refuse_what_is_needed(
 /// Whether a branch of the person's holds the result: as it is, or by commits that name it.
 pub(super) async fn has_result(git: &Git, run: &RunId, state: &RunState) -> Result<bool, Error> {
     const MOST: &str = "--count=50";
-    if git.commit(&state.tip().0).await.is_none() {
-        return Ok(false);
-    }
     if is_in_a_branch(git, state.tip()).await? {
         return Ok(true);
+    }
+    if git.commit(&state.tip().0).await.is_none() {
+        return Ok(false);
     }
     let result = apply::Result { run, goal: "", base: state.base(), snapshot: None, tip: state.tip() };
     let names = git.text(["for-each-ref", MOST, "--sort=-committerdate", "--format=%(refname)", "refs/heads"]).await?;
@@ -85,6 +95,9 @@ pub(super) async fn has_result(git: &Git, run: &RunId, state: &RunState) -> Resu
 
 /// A later run may have started from this one's result; its branch is none of the person's.
 async fn is_in_a_branch(git: &Git, commit: &CommitId) -> Result<bool, Error> {
+    if git.commit(&commit.0).await.is_none() {
+        return Ok(false);
+    }
     let branches = git.text(["for-each-ref", "--format=%(refname)", "--contains", &commit.0, "refs/heads"]).await?;
     Ok(branches.lines().any(|branch| !branch.starts_with("refs/heads/inspan/")))
 }
