@@ -163,7 +163,7 @@ impl Tree {
             }
             red = proof.red(git, result, head, (&clean.tree, false)).await?;
             if red.is_none() {
-                self.told.push("The merged tree passes the gate.".to_owned());
+                self.told.push(proof.passed());
                 return Ok(clean.tree.clone());
             }
         }

@@ -58,6 +58,8 @@ pub struct Proof<'a> {
     known_red: BTreeSet<String>,
     settings: plans::event::Settings,
     why_not: &'static str,
+    /// What failed on the tree that passed last, as it has since before the run.
+    forgiven: BTreeSet<String>,
     open: Option<Open>,
     verdicts: Verdicts,
 }
@@ -79,6 +81,7 @@ impl<'a> Proof<'a> {
             known_red: BTreeSet::new(),
             settings: plans::event::Settings::default(),
             why_not,
+            forgiven: BTreeSet::new(),
             open: None,
             verdicts: Verdicts::default(),
         }
@@ -122,6 +125,15 @@ impl<'a> Proof<'a> {
         self.why_not
     }
 
+    /// What a tree that passed is told to have passed, and what not.
+    pub(super) fn passed(&self) -> String {
+        let red: Vec<String> = self.forgiven.iter().map(|command| format!("`{command}`")).collect();
+        if red.is_empty() {
+            return "The merged tree passes the gate.".to_owned();
+        }
+        format!("The merged tree passes the gate but for {}, red since before the run.", red.join(", "))
+    }
+
     /// What fails on a tree, if anything does; a proposal is held to more.
     pub(super) async fn red(
         &mut self,
@@ -143,7 +155,10 @@ impl<'a> Proof<'a> {
         let open = self.open.as_ref().expect("it was opened");
         let mut prover = Prover::new(&open.gate, &self.verdicts, self.known_red.clone(), CancellationToken::new());
         match prover.prove(&Candidate { commit, tree: tree.to_owned() }, &claims).await? {
-            Finding::Green { .. } => Ok(None),
+            Finding::Green { still_red } => {
+                self.forgiven = still_red;
+                Ok(None)
+            }
             Finding::Red { red, .. } => Ok(Some(red.verdict)),
             Finding::Trouble(silence) => Err(refuse(
                 &format!("the merged tree could not be proved: {}", silence.why),

@@ -165,3 +165,12 @@ fn a_run_in_which_nothing_landed_has_nothing_to_apply() {
     s.run_plan("a | write a.txt | run exit 3", &[]).code(3);
     s.inspan(&["apply"]).code(1).says("nothing of run");
 }
+
+#[test]
+fn what_of_the_gate_is_red_since_before_the_run_is_said_of_the_merged_tree() {
+    let s = Scenario::new(REPO);
+    s.run_plan("gate | true | grep -q nosuch list.txt\n a | write a.txt | run echo a > a.txt", &[]).code(3);
+    s.repository().write("later.txt", "later\n").commit("Later");
+    let out = s.inspan(&["apply"]).code(0);
+    assert!(out.all().contains("passes the gate but for `grep -q nosuch list.txt`, red since before the run"), "{}", out.all());
+}
