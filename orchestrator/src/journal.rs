@@ -14,21 +14,20 @@
 //! Why a database a run rather than one for all: two runs never wait for each other, a damaged file costs one run, and a run is
 //! removed by removing its folder.
 
+mod fence;
 mod remains;
 
-use std::path::{Path, PathBuf};
-
-pub use self::remains::remains;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use plans::event::{Entry, Event, VERSION};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use shared::RunId;
 
+pub use self::{fence::Fence, remains::remains};
 use crate::crash_point;
-
-mod fence;
-
-pub use fence::Fence;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +142,11 @@ impl Journal {
     /// What tells whether this process may still act for the run.
     pub fn fence(&self) -> Option<Fence> {
         self.epoch.map(|epoch| Fence::new(self.path.clone(), epoch))
+    }
+
+    /// The numbers of the events before which another process took the journal to write.
+    pub fn taken(&self) -> Result<BTreeSet<u64>, JournalError> {
+        fence::taken(&self.connection, &self.path)
     }
 
     fn count(&self) -> Result<u64, JournalError> {

@@ -69,7 +69,7 @@ impl Recorder {
         Journal::read_only(folder, run.clone())?;
         let journal = Journal::open(folder, run)?;
         let entries = journal.after(0)?;
-        let (state, worked) = (RunState::fold(&entries)?, time_at_work(&entries));
+        let (state, worked) = (RunState::fold(&entries)?, time_at_work(&entries, &journal.taken()?));
         Ok(Self { journal, state, closed: false, secrecy, listeners: broadcast::channel(1024).0, worked })
     }
 

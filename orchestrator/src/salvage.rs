@@ -1,7 +1,10 @@
 //! Keeping what attempts leave, however they end: after their worker, or because the whole process was gone.
 //!
 //! **Invariant:** what an attempt left is under its ref, or it stays in its directory, marked as unsaved, and the run is told.
+//! **Invariant:** before anything of a process that is gone is touched, whatever still runs in the run's name is ended.
 //! **Invariant:** one attempt that cannot be saved keeps no other from being saved, and no run from being resumed.
+
+mod reconcile;
 
 use std::path::Path;
 
@@ -11,12 +14,28 @@ use plans::{
     run_state::{Continuation, RunState, TaskRecord},
     task_state::TaskState,
 };
-use shared::{Attempt, AttemptKey, Outcome, Scope};
+use shared::{Attempt, AttemptKey, Outcome, RunId, Scope};
+use worker::process::end_strays_of_all;
 
-use crate::{error::Error, leak, recorder::Recorder, site::Site, worktree::Worktree};
+use crate::{
+    error::Error,
+    leak,
+    recorder::Recorder,
+    site::Site,
+    worktree::{Worktree, marks_of},
+};
+
+/// Ends whatever still runs in the name of a run that no other process carries: commands of its workers, its gate, its planner, and of an
+/// `apply` that was killed. Whoever calls this has the run's lease.
+pub async fn end_strays(run: &RunId) {
+    let marks = marks_of(run);
+    // A failed look for strays costs nothing but the strays.
+    let _ = tokio::task::spawn_blocking(move || end_strays_of_all(&marks)).await;
+}
 
 /// Ends the attempts that were alive and finishes the landings that were under way, as far as the repository says that it happened.
 pub async fn bring_in_order(recorder: &mut Recorder, site: &Site) -> Result<(), Error> {
+    end_strays(site.run()).await;
     let state = recorder.state();
     let alive: Vec<(AttemptKey, CommitId)> = state
         .running()
@@ -52,7 +71,6 @@ async fn save_the_rest(site: &Site, state: &RunState) {
 /// Saves the attempt of a process that is gone. The directory stays: the attempt goes on in it, with its build output.
 async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<CommitId>, Outcome) {
     let folder = Worktree::folder_of(&site.worktrees, site.run(), key);
-    site.end_strays(&key.to_string()).await;
     match Worktree::reopen(&site.repository.git, folder.clone(), site.owner(&key.to_string(), base)).await {
         Ok(Some(worktree)) => keep(site, &worktree, key, Outcome::Interrupted, &Scope::default()).await,
         // No directory, or one that was never finished: what was committed before, if anything, is all there is.
@@ -61,9 +79,8 @@ async fn take_in(site: &Site, key: &AttemptKey, base: &CommitId) -> (Option<Comm
     }
 }
 
-/// Ends what an attempt still has running, commits what it left, and looks once more whether that is within scope and
-/// free of secrets. Where it cannot
-/// be committed its files stay, and the attempt counts as one that could not go on.
+/// Ends what an attempt still has running, commits what it left, and looks once more whether that is within scope and free of secrets.
+/// Where it cannot be committed its files stay, and the attempt counts as one that could not go on.
 pub async fn keep(
     site: &Site,
     worktree: &Worktree,
@@ -120,11 +137,22 @@ fn unsaved(key: &AttemptKey, error: &Error, folder: &Path) -> Outcome {
     let place = folder.join("tree");
     if !place.exists() {
         let why = format!("somebody removed {} while {key} was at work in it; what was there is gone with it", folder.display());
-        return Outcome::Failed { why };
+        return gone(key, why);
     }
     Outcome::Unavailable {
         why: format!("what {key} left could not be committed ({error}); its files stay in {}", place.display()),
     }
+}
+
+/// A directory that somebody removed is not the task's fault. One that is gone each time is removed by whoever is at work in it, which a
+/// command can do where there is no sandbox, and that has an end.
+fn gone(key: &AttemptKey, why: String) -> Outcome {
+    const MOST: u32 = 5;
+    if key.attempt.0 > MOST {
+        return Outcome::Failed { why };
+    }
+    tracing::error!("{why}; the task begins again");
+    Outcome::Interrupted
 }
 
 /// The attempt that a start goes on with. Where an agent's last attempt could not be saved, its files are only in its directory, and the
@@ -166,8 +194,6 @@ async fn finish_landing(recorder: &mut Recorder, site: &Site) -> Result<(), Erro
     }
     Ok(())
 }
-
-mod reconcile;
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ mod owner;
 mod pipes;
 mod rights;
 
-pub use owner::{Owner, mark};
+pub use owner::{Owner, mark, marks_of};
 use owner::{RECORD, is_ours};
 
 /// A directory with the files of one commit.

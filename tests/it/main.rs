@@ -26,6 +26,7 @@ mod resume;
 mod scopes;
 mod secrets;
 mod simulate;
+mod strays;
 mod tidy;
 #[cfg(target_os = "linux")]
 mod toolchains;

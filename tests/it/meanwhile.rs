@@ -227,7 +227,7 @@ fn line_ends_hooks_filters_and_signing_that_are_configured_meanwhile_change_noth
 }
 
 #[test]
-fn a_worktree_that_the_person_deletes_costs_one_attempt_and_says_so() {
+fn a_worktree_that_the_person_deletes_costs_no_try_and_says_so() {
     for gone in ["RUN/b/1", "RUN"] {
         let mut run = Run::standing();
         let place = run.s.root().join("cache/inspan/worktrees").join(gone.replace("RUN", &run.s.run_id()));
@@ -235,6 +235,8 @@ fn a_worktree_that_the_person_deletes_costs_one_attempt_and_says_so() {
         let out = run.goes_on();
         assert_eq!(out.code, 0, "{}", out.all());
         assert!(out.stderr.contains("somebody removed"), "{}", out.all());
+        let failed = |event: &Event| matches!(event, Event::AttemptEnded { outcome: shared::Outcome::Failed { .. }, .. });
+        assert_eq!(run.s.history().count(failed), 0, "{}", run.s.history().outline());
         run.assert_whole();
     }
 }

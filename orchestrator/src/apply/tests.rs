@@ -114,6 +114,63 @@ async fn whatever_could_be_lost_is_a_reason_to_refuse() {
     twice.refuses(How::Plain, "has this result already").await;
 }
 
+impl Bench {
+    /// The run goes on to a tree that a script makes of that of its tip.
+    fn becomes(&mut self, script: &str) {
+        let tree = tempfile::tempdir().unwrap();
+        let place = tree.path().join("w");
+        let place = place.display();
+        let tip = self.sh(&format!(
+            "git worktree add -q --detach {place} {}; (cd {place}; {script}; git add -f .; git commit -qm more; git rev-parse HEAD)
+             git worktree remove --force {place}",
+            self.tip
+        ));
+        self.tip = CommitId(tip);
+    }
+}
+
+#[tokio::test]
+async fn what_git_ignores_is_not_removed_for_what_the_result_adds() {
+    for (theirs, result, named) in [
+        ("echo mine > build", "mkdir -p build/deep; echo x > build/deep/x", "build"),
+        ("mkdir -p build/deep; echo mine > build/deep/o", "echo x > build", "build/deep/o"),
+        ("ln -s b build", "mkdir build; echo x > build/x", "build"),
+        ("mkdir .git/aside; echo mine > .git/aside/o; ln -s .git/aside build", "mkdir build; echo x > build/x", "build"),
+        ("ln -s nowhere build", "echo x > build", "build"),
+        ("echo mine > kept/build", "rm -r kept; echo x > kept", "kept/build"),
+        ("git init -q build; echo mine > build/o", "echo x > build", "build/"),
+    ] {
+        let mut bench =
+            bench("echo build >> .git/info/exclude; mkdir kept; echo 1 > kept/k; git add kept; git commit -qm kept", false);
+        bench.becomes(result);
+        bench.sh(theirs);
+        let look = "git rev-parse HEAD; git status --porcelain --ignored; ls -lRA build kept 2>&1 || true; cat build/deep/o build/o kept/build 2>&1 || true";
+        let before = bench.sh(look);
+        let error = bench.apply(How::Plain).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("not committed: {named}")), "{theirs}: {error}");
+        assert_eq!(bench.sh(look), before, "{theirs}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_makes_way_for_a_folder_and_a_folder_for_a_file_where_git_has_all_of_it() {
+    for (before, result, look) in [
+        ("echo 1 > place; git add place; git commit -qm place", "rm place; mkdir place; echo x > place/x", "cat place/x"),
+        (
+            "mkdir -p place/deep; echo 1 > place/deep/x; git add place; git commit -qm place",
+            "rm -r place; echo x > place",
+            "cat place",
+        ),
+        ("mkdir -p place/empty", "echo x > place", "cat place"),
+        ("mkdir place; echo mine > place/ignored", "mkdir -p place; echo x > place/x", "cat place/x"),
+    ] {
+        let mut bench = bench(before, false);
+        bench.becomes(result);
+        bench.apply(How::Plain).await.unwrap();
+        assert_eq!(bench.sh(&format!("{look}; git status --porcelain")), "x", "{before}");
+    }
+}
+
 #[tokio::test]
 async fn uncommitted_changes_of_other_files_stay() {
     let bench = bench("", false);

@@ -20,6 +20,8 @@ use crate::{
     journal::Journal,
     lease::Work,
     recorder::RecordError,
+    salvage,
+    store::RunFolder,
 };
 
 /// `inspan apply`.
@@ -31,6 +33,7 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
         here.screen.say(&format!("Run {run} was begun in another checkout of this repository."));
     }
     let lease = take_lease(&folder, Work::Apply)?;
+    salvage::end_strays(&folder.run).await;
     let entries = super::entries(&folder)?;
     let state = RunState::fold(&entries).map_err(RecordError::from)?;
     let there = repository.git.commit(&format!("refs/heads/inspan/{run}")).await;
@@ -60,16 +63,27 @@ pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let mut proof = Proof::of(&state, means, args.no_gate);
     let applied = apply::apply(&repository, &result, how, (&mut proof, &secrecy)).await;
     if let Ok(applied) = &applied {
-        let (branch, commit) = (repository.branch.clone().unwrap_or_default(), applied.commit.clone());
-        Journal::open(&folder.path, folder.run.clone())?
-            .append(&Event::ResultApplied { branch: branch.clone(), commit: commit.clone() })?;
+        let branch = repository.branch.clone().unwrap_or_default();
         applied.told.iter().for_each(|line| here.screen.say(line));
-        here.screen.say(&format!("{branch} is now at {}.", commit.short()));
+        here.screen.say(&format!("{branch} is now at {}.", applied.commit.short()));
+        take_note(here, &folder, branch, &applied.commit);
     }
     proof.close(&state).await;
     applied?;
     here.screen.say(missing(&state, &run).trim_end());
     Ok(0)
+}
+
+/// The branch has moved, whatever becomes of the journal. Nothing hangs on the note: what the branch has is asked of the branch.
+fn take_note(here: &Here, folder: &RunFolder, branch: String, commit: &CommitId) {
+    let noted = Journal::open(&folder.path, folder.run.clone())
+        .and_then(|mut journal| journal.append(&Event::ResultApplied { branch, commit: commit.clone() }));
+    if let Err(error) = noted {
+        let run = &folder.run;
+        here.screen.insist(&format!(
+            "warning: the result is in your branch, and the journal of run {run} could not take note of it: {error}"
+        ));
+    }
 }
 
 /// What the result lacks, in words; nothing where it is whole.

@@ -66,6 +66,7 @@ fn interrupt(here: &Here, folder: &RunFolder, held: Held) -> Result<u8, Error> {
 /// Takes up what a process left, to bring it to its end.
 async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u8, Error> {
     let lease = take_lease(&folder, Work::Run)?;
+    salvage::end_strays(&folder.run).await;
     let config = here.config(&repository, overrides(&LimitArgs::default(), true, None))?;
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
     if matches!(recorder.state().phase(), Phase::Over(_) | Phase::Rejected) {

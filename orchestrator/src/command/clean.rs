@@ -36,6 +36,7 @@ use crate::{
     lease::{Lease, Work},
     recorder::RecordError,
     repository::Repository,
+    salvage,
     store::{RunFolder, Store},
     sweep::{Found, Sweep},
     ui,
@@ -142,7 +143,7 @@ impl Cleaner<'_> {
 
     async fn one_of_all(&mut self, Taken { folder, lease }: Taken) -> Result<(), Error> {
         let run = folder.run.clone();
-        self.leases.push(lease);
+        self.hold(&run, lease).await;
         let (entries, state) = match read(&folder) {
             Ok(read) => read,
             Err(error) => {
@@ -157,7 +158,7 @@ impl Cleaner<'_> {
         let more = left_more(&self.repository.git, &state).await?;
         let bytes = size_of(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
-        let why = if over { reason_to_keep(&state, safe, more) } else { Some("is not over: it can be resumed") };
+        let why = reason_to_keep(&state, safe, more);
         let goal = state.goal().lines().next().unwrap_or_default().to_owned();
         match why {
             None if !unsaved => {
@@ -187,8 +188,10 @@ impl Cleaner<'_> {
     }
 
     async fn named_run(&mut self, folder: RunFolder, lease: Option<Lease>) -> Result<(), Error> {
-        self.leases.extend(lease);
         let run = folder.run.clone();
+        if let Some(lease) = lease {
+            self.hold(&run, lease).await;
+        }
         let bytes = size_of(&folder.path);
         let told = match read(&folder) {
             Ok((entries, state)) => {
@@ -209,6 +212,14 @@ impl Cleaner<'_> {
         let removal = Some(Removal::Run { folder, needs_consent: false });
         self.items.push(Item { removal, kind: "run", bytes, what });
         Ok(())
+    }
+
+    /// Nobody is at the run, so nothing of it has to live.
+    async fn hold(&mut self, run: &RunId, lease: Lease) {
+        self.leases.push(lease);
+        if !self.args.dry_run {
+            salvage::end_strays(run).await;
+        }
     }
 
     /// Lists the directories of a run; says whether one holds something that is nowhere else.

@@ -4,7 +4,10 @@
 //!
 //! Why not the process's number and start time? They say nothing across machines, and a suspended process has the same ones afterwards.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -43,16 +46,35 @@ pub(super) fn raise(connection: &mut Connection, path: &Path) -> Result<u64, Jou
     let changing = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
     changing
         .execute_batch(
-            "create table if not exists writer (epoch integer primary key, pid integer not null, time text not null) strict",
+            "create table if not exists writer (epoch integer primary key, pid integer not null, time text not null, since integer) strict",
         )
         .map_err(database)?;
+    if !knows_since(&changing).map_err(database)? {
+        changing.execute_batch("alter table writer add column since integer").map_err(|error| strange(path, &error))?;
+    }
     let rows: u64 = changing.query_row("select count(*) from writer", [], |row| row.get(0)).map_err(database)?;
     let epoch = if rows == 0 { 1 } else { epoch(&changing, path)? + 1 };
     let time = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-    let taken = "insert into writer (epoch, pid, time) values (?1, ?2, ?3)";
+    let taken = "insert into writer (epoch, pid, time, since) select ?1, ?2, ?3, coalesce(max(seq), 0) + 1 from event";
     changing.execute(taken, rusqlite::params![epoch, std::process::id(), time]).map_err(|error| strange(path, &error))?;
     changing.commit().map_err(database)?;
     Ok(epoch)
+}
+
+/// The first event of each writer, as far as the journal knows: one of an older version has not said.
+pub(super) fn taken(connection: &Connection, path: &Path) -> Result<BTreeSet<u64>, JournalError> {
+    let read = || {
+        if !knows_since(connection)? {
+            return Ok(BTreeSet::new());
+        }
+        let mut select = connection.prepare("select since from writer where since is not null")?;
+        select.query_map([], |row| row.get(0))?.collect()
+    };
+    read().map_err(|error| strange(path, &error))
+}
+
+fn knows_since(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("select count(*) > 0 from pragma_table_info('writer') where name = 'since'", [], |row| row.get(0))
 }
 
 /// Why nothing was written.
@@ -131,12 +153,25 @@ mod tests {
     }
 
     #[test]
+    fn it_is_known_which_events_another_writer_began_with_except_of_writers_that_did_not_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = open(folder.path()).unwrap();
+        first.append_all(&[Event::CancelRequested, Event::RunPaused]).unwrap();
+        // A writer of an older version.
+        first.connection.execute_batch("alter table writer drop column since").unwrap();
+        assert_eq!(first.taken().unwrap().len(), 0);
+        let mut second = open(folder.path()).unwrap();
+        second.append(&Event::RunPaused).unwrap();
+        assert_eq!(open(folder.path()).unwrap().taken().unwrap(), [3, 4].into());
+    }
+
+    #[test]
     fn a_table_of_epochs_that_says_nothing_sound_is_an_error_in_words() {
         let garbled = [
             "drop table writer; create table writer (x text)",
             "drop table writer; create table writer (epoch text, pid integer, time text); insert into writer values ('soon', 1, '')",
-            "delete from writer; insert into writer values (-7, 1, '')",
-            "delete from writer; insert into writer values (9223372036854775807, 1, '')",
+            "delete from writer; insert into writer (epoch, pid, time) values (-7, 1, '')",
+            "delete from writer; insert into writer (epoch, pid, time) values (9223372036854775807, 1, '')",
         ];
         for change in garbled {
             let folder = tempfile::tempdir().unwrap();

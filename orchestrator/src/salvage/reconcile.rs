@@ -28,12 +28,15 @@ pub(super) async fn restore(recorder: &mut Recorder, site: &Site) -> Result<(), 
     again.iter().try_for_each(|key| do_again(recorder, key))
 }
 
-/// Whether the run goes on from what the attempt left.
+/// Whether the run goes on from what the attempt left, by itself or as a person has ordered.
 fn is_needed(record: &TaskRecord, attempt: Attempt) -> bool {
     let is_last = record.attempts == attempt.0;
     match &record.state {
         TaskState::Finished { attempt: at, .. } | TaskState::Landing { attempt: at, .. } => *at == attempt,
-        TaskState::Waiting => is_last && record.continuation.is_some(),
+        TaskState::Waiting => match record.wanted_from {
+            Some(from) => from == attempt,
+            None => is_last && record.continuation.is_some(),
+        },
         _ => false,
     }
 }

@@ -127,6 +127,22 @@ async fn a_name_that_no_plan_can_say_is_a_violation_of_every_scope() {
 }
 
 #[tokio::test]
+async fn a_directory_that_somebody_removed_is_nobodys_fault_and_one_that_is_gone_each_time_is() {
+    let ground = Ground::new().await;
+    let worktree = ground.worktree().await;
+    std::fs::remove_dir_all(worktree.folder()).unwrap();
+    let broke = || Outcome::Failed { why: "no such directory".to_owned() };
+    let saved = |number| {
+        let key = AttemptKey { attempt: Attempt(number), ..key() };
+        let (site, worktree) = (&ground.site, &worktree);
+        async move { keep(site, worktree, &key, broke(), &Scope::default()).await }
+    };
+    assert_eq!(saved(1).await, (None, Outcome::Interrupted));
+    let (_, outcome) = saved(6).await;
+    assert!(matches!(&outcome, Outcome::Failed { why } if why.starts_with("somebody removed")), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_directory_goes_after_its_attempt_however_many_still_know_it() {
     let ground = Ground::new().await;
     let worktree = std::sync::Arc::new(ground.worktree().await);

@@ -43,9 +43,14 @@ impl Owner {
     }
 }
 
+/// What the marks of all holders of a run begin with.
+pub fn marks_of(run: &RunId) -> String {
+    format!("{run}/")
+}
+
 /// The mark of a holder's commands.
 pub fn mark(run: &RunId, holder: &str) -> String {
-    format!("{run}/{}", holder.replace(' ', ""))
+    format!("{}{}", marks_of(run), holder.replace(' ', ""))
 }
 
 pub(super) fn read_owner(folder: &Path) -> Option<Owner> {

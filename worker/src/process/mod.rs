@@ -32,7 +32,12 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use self::{capture::Capture, reader::Reader, started::Started};
-pub use self::{capture::Captured, permits::Permits, plain::plain, strays::end_strays};
+pub use self::{
+    capture::Captured,
+    permits::Permits,
+    plain::plain,
+    strays::{end_strays, end_strays_of_all},
+};
 use crate::sandbox::Enclosure;
 pub(crate) use capture::cut_middle;
 

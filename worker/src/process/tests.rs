@@ -134,7 +134,8 @@ async fn a_process_that_left_the_group_is_found_by_its_mark() {
     let child = place.pid("child").unwrap();
     assert!(is_alive(child));
     assert_eq!(end_strays(&mark[..mark.len() - 1]), 0, "a part of a mark is not the mark");
-    assert_eq!(end_strays(&mark), 1);
+    assert_eq!(end_strays_of_all(&format!("other-{mark}")), 0);
+    assert_eq!(end_strays_of_all(&mark[..mark.len() - 1]), 1, "it begins so");
     until("the daemon is gone", || async { !is_alive(child) }).await;
     assert_eq!(end_strays(&mark), 0);
 }

@@ -42,12 +42,10 @@ pub(super) fn standing(state: &RunState) -> String {
 
 /// What makes a run worth keeping; `safe` says that its result is in a branch of the person's, `more` that an attempt left what did not land.
 pub(super) fn reason_to_keep(state: &RunState, safe: bool, more: bool) -> Option<&'static str> {
-    let never_tried = state.tasks().iter().chain(state.gone()).all(|record| record.attempts == 0);
-    if never_tried {
-        return None;
-    }
+    let never_tried = || state.tasks().iter().chain(state.gone()).all(|record| record.attempts == 0);
     match state.phase() {
         Phase::Rejected => None,
+        Phase::Over(_) if never_tried() => None,
         Phase::Over(_) if more => Some("holds what attempts left that did not land"),
         Phase::Over(_) if state.landed().is_empty() || safe => None,
         Phase::Over(_) => Some("has a result that is in no branch of yours"),

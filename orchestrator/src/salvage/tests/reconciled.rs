@@ -78,6 +78,19 @@ async fn finished_work_whose_commit_is_gone_is_done_again_though_it_was_landing(
 }
 
 #[tokio::test]
+async fn an_attempt_that_a_person_wanted_and_whose_commit_is_gone_is_wanted_no_more() {
+    let ground = Ground::new().await;
+    let mut recorder = interrupted(&ground);
+    let lost = Some(CommitId("d".repeat(40)));
+    let broke = Outcome::Failed { why: "broke".to_owned() };
+    recorder.record(&Event::AttemptEnded { key: key(), commit: lost, outcome: broke }).unwrap();
+    recorder.record(&Event::RetryRequested { task: key().task, from: Some(key().attempt) }).unwrap();
+    bring_in_order(&mut recorder, &ground.site).await.unwrap();
+    let record = recorder.state().task(&key().task).unwrap();
+    assert_eq!((record.wanted_from, record.continuation, &record.state), (None, None, &TaskState::Waiting));
+}
+
+#[tokio::test]
 async fn a_run_branch_that_was_deleted_as_a_task_landed_keeps_no_run_from_going_on() {
     let ground = Ground::new().await;
     let (site, mut recorder) = (&ground.site, interrupted(&ground));
