@@ -34,14 +34,7 @@ pub struct Shortage {
 impl Places {
     /// The first place whose disk has less room than this, or none for another file.
     pub fn shortage(&self, least: u64) -> Option<Shortage> {
-        let places = self.own.iter().chain([&self.objects]);
-        let short = |place: &PathBuf| {
-            let disk = rustix::fs::statvfs(nearest(place)).ok()?;
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let is_short = free < least || (least > 0 && disk.f_files > 0 && disk.f_favail == 0);
-            is_short.then(|| Shortage { place: place.clone(), free })
-        };
-        places.into_iter().find_map(short)
+        self.own.iter().chain([&self.objects]).find_map(|place| short(place, least))
     }
 
     /// Bytes on disk of everything that is the run's alone. Takes as long as a look at every file.
@@ -94,12 +87,27 @@ pub fn in_words(bytes: u64) -> String {
     }
 }
 
+/// Whether less is left of a disk than a build needs to say anything.
+pub fn is_full(folder: &Path) -> bool {
+    const LEAST: u64 = 64 << 20;
+    short(folder, LEAST).is_some()
+}
+
+/// The disk of a place, where it has less room than this, or none for another file.
+fn short(place: &Path, least: u64) -> Option<Shortage> {
+    let disk = rustix::fs::statvfs(nearest(place)).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let is_short = free < least || (least > 0 && disk.f_files > 0 && disk.f_favail == 0);
+    is_short.then(|| Shortage { place: place.to_owned(), free })
+}
+
 /// A folder that is not made yet lies on the disk of the one above.
 fn nearest(place: &Path) -> &Path {
     place.ancestors().find(|path| path.exists()).unwrap_or(place)
 }
 
-fn size(folder: &Path) -> u64 {
+/// What all that is in a folder takes on the disk, links not followed.
+pub fn size(folder: &Path) -> u64 {
     let mut folders = vec![folder.to_owned()];
     let mut sum = 0;
     while let Some(folder) = folders.pop() {
@@ -161,6 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let places = Places { own: vec![folder.path().join("a/b/c")], objects: folder.path().to_owned() };
         assert_eq!(places.shortage(0), None);
+        assert!(!is_full(folder.path()), "there is room for this test");
         let short = places.shortage(u64::MAX).unwrap();
         assert_eq!(short.place, folder.path().join("a/b/c"));
         assert!(short.in_words(u64::MAX).contains("min_free_mb"));

@@ -30,7 +30,8 @@ use worker::{
 };
 
 use crate::{
-    coordinator::trouble::{Failure, Trouble, classify, is_full, is_on_path, is_taken},
+    coordinator::trouble::{Failure, Trouble, classify, is_on_path, is_taken},
+    disk::is_full,
     error::Error,
     quarters::Holder,
     site::Site,

@@ -26,7 +26,10 @@ use plans::event::{Entry, Event, VERSION};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use shared::RunId;
 
-pub use self::{fence::Fence, remains::remains};
+pub use self::{
+    fence::Fence,
+    remains::{is_blank, remains},
+};
 use crate::crash_point;
 
 /// Why the journal cannot be used.

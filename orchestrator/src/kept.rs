@@ -7,16 +7,26 @@
 //! Not here: the run branch, which is in `coordinator::branch`, and what is being proved, which `_landing` holds.
 
 use plans::{event::CommitId, run_state::RunState};
-use shared::{AttemptKey, RunId};
+use shared::{AttemptKey, RunId, TaskId};
 
 use crate::{
     git::{Git, GitError},
     repository::base_ref,
 };
 
+/// What the names of all refs of a run's own begin with. The run branch is not among them.
+pub fn refs_of(run: &RunId) -> String {
+    format!("refs/inspan/{run}/")
+}
+
+/// What the refs of all attempts at a task begin with.
+pub fn attempts_at(run: &RunId, task: &TaskId) -> String {
+    format!("{}{task}/", refs_of(run))
+}
+
 /// The ref that keeps what an attempt left.
 pub fn attempt_ref(run: &RunId, key: &AttemptKey) -> String {
-    format!("refs/inspan/{run}/{}/{}", key.task, key.attempt)
+    format!("{}{}", attempts_at(run, &key.task), key.attempt)
 }
 
 /// Every ref that the journal says there has to be, with its commit.
@@ -33,7 +43,7 @@ pub fn expected(run: &RunId, state: &RunState) -> Vec<(String, CommitId)> {
 
 /// Makes refs again that are not there. What is lost is returned: refs whose commits are gone, too.
 pub async fn put_back(git: &Git, run: &RunId, expected: Vec<(String, CommitId)>) -> Result<Vec<String>, GitError> {
-    let there = git.refs(&format!("refs/inspan/{run}/")).await?;
+    let there = git.refs(&refs_of(run)).await?;
     let mut lost = Vec::new();
     for (name, commit) in expected {
         if there.iter().any(|(known, _)| *known == name) {

@@ -14,6 +14,7 @@ use shared::{Attempt, AttemptKey, RunId, TaskId};
 use crate::{
     error::Error,
     git::Git,
+    kept::attempt_ref,
     worktree::{Owner, Worktree},
 };
 
@@ -59,7 +60,7 @@ impl Sweep<'_> {
                 }
                 let key = TaskId::new(&name).ok().zip(name_of(&folder).parse().ok());
                 let Some(key) = key.map(|(task, number)| AttemptKey { task, attempt: Attempt(number) }) else { continue };
-                let kept = format!("refs/inspan/{}/{}/{}", self.run, key.task, key.attempt);
+                let kept = attempt_ref(self.run, &key);
                 let safe = !alive.contains(&key) && !Worktree::is_unsaved(&folder) && self.git.commit(&kept).await.is_some();
                 found.push(if safe { Found::Needless(folder) } else { Found::Needed(folder) });
             }
@@ -71,27 +72,12 @@ impl Sweep<'_> {
     pub async fn carry_out(&self) {
         for found in self.look().await {
             if let Found::Needless(folder) = found
-                && let Err(error) = self.remove(&folder)
+                && let Err(error) = remove(self.git, self.run, &folder)
             {
                 tracing::warn!(%error, "a directory could not be removed; `inspan clean` tries again");
             }
         }
-        self.remove_empty();
-    }
-
-    /// Removes one directory that is needless.
-    pub fn remove(&self, folder: &Path) -> Result<(), Error> {
-        let (repository, base) = (self.git.dir().to_owned(), CommitId(String::new()));
-        let owner = Owner { repository, run: self.run.clone(), holder: String::new(), base };
-        Worktree::remove_if_ours(folder, &owner)
-    }
-
-    /// Removes folders in which nothing is left.
-    pub fn remove_empty(&self) {
-        for folder in subfolders(&self.place()).into_iter().chain([self.place()]) {
-            // Only what is empty goes: somebody's work may be in the rest.
-            let _ = std::fs::remove_dir(folder);
-        }
+        remove_empty(&self.place());
     }
 
     fn place(&self) -> PathBuf {
@@ -99,13 +85,28 @@ impl Sweep<'_> {
     }
 }
 
-fn name_of(folder: &Path) -> String {
-    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
+/// Removes one directory of a run that is needless.
+pub fn remove(git: &Git, run: &RunId, folder: &Path) -> Result<(), Error> {
+    let (repository, base) = (git.dir().to_owned(), CommitId(String::new()));
+    Worktree::remove_if_ours(folder, &Owner { repository, run: run.clone(), holder: String::new(), base })
 }
 
-fn subfolders(folder: &Path) -> Vec<PathBuf> {
+/// Removes those of a run's folders of worktrees in which nothing is left.
+pub fn remove_empty(place: &Path) {
+    for folder in subfolders(place).into_iter().chain([place.to_owned()]) {
+        // Only what is empty goes: somebody's work may be in the rest.
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+/// The folders in a folder, in the order of their names.
+pub fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut all: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
     all.sort();
     all
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
 }

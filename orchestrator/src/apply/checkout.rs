@@ -83,9 +83,10 @@ pub(super) async fn nothing_in_the_way(repository: &Repository, result: &Result<
     let deleted =
         changes.iter().filter(|change| change.kind == 'D').map(|change| Path::new(OsStr::from_bytes(change.path.bytes())));
     let ground = Ground { root: &repository.root, deleted: deleted.collect() };
-    let in_the_way = |change: &Change| match dirty.contains(change.path.bytes()) {
-        true => Some(change.path.shown().to_string()),
-        false => ground.in_the_way(change).map(|path| path.display().to_string()),
+    let in_the_way = |change: &Change| {
+        let is_dirty = dirty.contains(change.path.bytes());
+        let shown = || ground.in_the_way(change).map(|path| path.display().to_string());
+        if is_dirty { Some(change.path.shown().to_string()) } else { shown() }
     };
     let in_the_way: BTreeSet<String> = changes.iter().filter_map(in_the_way).collect();
     if in_the_way.is_empty() {

@@ -2,8 +2,8 @@
 //!
 //! What counts as not needed: the directory of an attempt that has ended and whose tree is under its ref; attempts at tasks that have
 //! landed, once the result is in a branch of the person's; a whole run that is over, whose result they have and of which no attempt left
-//! more; a run that was rejected; and what they give up in so many words (`--give-up`). To cancel a task gives nothing up: what its
-//! worker has done is kept.
+//! more; a run that was rejected, or cut short before its first event; and what they give up in so many words (`--give-up`). To cancel a
+//! task gives nothing up: what its worker has done is kept.
 //!
 //! **Invariant:** nothing of another repository, and nothing of a run that a process is at.
 //! **Invariant:** directories go by themselves; more goes only where the run is named, with `--yes`, or after a yes at the terminal.
@@ -16,7 +16,7 @@
 mod removal;
 mod worth;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use plans::{
     event::Entry,
@@ -32,15 +32,19 @@ use super::{Here, begin::take_lease};
 use crate::{
     cli::CleanArgs,
     config::Overrides,
+    disk::{in_words, size},
     error::Error,
+    kept::refs_of,
     lease::{Lease, Work},
     recorder::RecordError,
     repository::Repository,
     salvage,
     store::{RunFolder, Store},
-    sweep::{Found, Sweep},
+    sweep::{Found, Sweep, subfolders},
     ui,
 };
+
+const NEVER_BEGUN: &str = "was cut short before it had begun, and nothing was tried";
 
 /// Something that was found.
 #[derive(Debug)]
@@ -97,7 +101,7 @@ impl Cleaner<'_> {
     /// The run of that name; for what is damaged or has lost its folder the whole name is wanted.
     fn named(&self, name: &str) -> Result<RunFolder, Error> {
         match (Store::new(&self.repository.state_dir()).find(name), RunId::new(name)) {
-            (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up => {
+            (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up || self.runs().join(name).is_dir() => {
                 Ok(RunFolder { path: self.runs().join(run.as_str()), run })
             }
             (found, _) => found,
@@ -107,36 +111,59 @@ impl Cleaner<'_> {
     /// Runs that an earlier `clean` had begun to remove.
     fn finish_what_was_begun(&mut self) {
         for path in
-            folders(&self.runs()).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == removal::GOING))
+            subfolders(&self.runs()).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == removal::GOING))
         {
             let Some(run) = path.file_stem().and_then(|name| RunId::new(name.to_str()?).ok()) else { continue };
             let what = format!("{run}: what an earlier clean has left of it");
             let removal = Some(Removal::Run { folder: RunFolder { run, path: path.clone() }, needs_consent: false });
-            self.items.push(Item { removal, kind: "run", bytes: size_of(&path), what });
+            self.items.push(Item { removal, kind: "run", bytes: size(&path), what });
         }
     }
 
     async fn all_runs(&mut self) -> Result<(), Error> {
         let known: Vec<RunFolder> =
             Store::new(&self.repository.state_dir()).list().into_iter().map(|(folder, _)| folder).collect();
-        for path in folders(&self.runs()) {
+        for path in subfolders(&self.runs()) {
             let run = path.file_name().and_then(|name| RunId::new(name.to_str()?).ok());
             if let Some(run) = run.filter(|run| known.iter().all(|folder| folder.run != *run)) {
-                let what = format!("{run}: its journal cannot be read; `inspan clean {run} --give-up` removes it");
-                self.items.push(Item { removal: None, kind: "run", bytes: size_of(&path), what });
+                self.without_events(RunFolder { run, path }).await?;
             }
         }
         for folder in known {
-            let lease = match take_lease(&folder, Work::Clean) {
-                Ok(lease) => lease,
-                Err(Error::Busy { held, .. }) => {
-                    let what = format!("{}: process {} is at it", folder.run, held.pid);
-                    self.items.push(Item { removal: None, kind: "run", bytes: 0, what });
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            self.one_of_all(Taken { folder, lease }).await?;
+            if let Some(lease) = self.take(&folder)? {
+                self.one_of_all(Taken { folder, lease }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lease, unless another process has it, which is listed.
+    fn take(&mut self, folder: &RunFolder) -> Result<Option<Lease>, Error> {
+        match take_lease(folder, Work::Clean) {
+            Ok(lease) => Ok(Some(lease)),
+            Err(Error::Busy { held, .. }) => {
+                let what = format!("{}: process {} is at it", folder.run, held.pid);
+                self.items.push(Item { removal: None, kind: "run", bytes: 0, what });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A run whose journal has no first event: it was cut short as it began, or its journal is damaged.
+    async fn without_events(&mut self, folder: RunFolder) -> Result<(), Error> {
+        let (run, bytes) = (folder.run.clone(), size(&folder.path));
+        if !worth::was_never_begun(&self.repository.git, &folder).await? {
+            let what = format!("{run}: its journal cannot be read; `inspan clean {run} --give-up` removes it");
+            self.items.push(Item { removal: None, kind: "run", bytes, what });
+            return Ok(());
+        }
+        let Some(lease) = self.take(&folder)? else { return Ok(()) };
+        self.hold(&run, lease).await;
+        // Whoever had the lease until now may have begun it.
+        if worth::was_never_begun(&self.repository.git, &folder).await? {
+            let removal = Some(Removal::Run { folder, needs_consent: true });
+            self.items.push(Item { removal, kind: "run", bytes, what: format!("{run}: {NEVER_BEGUN}") });
         }
         Ok(())
     }
@@ -148,7 +175,7 @@ impl Cleaner<'_> {
             Ok(read) => read,
             Err(error) => {
                 let what = format!("{run}: {error}; `inspan clean {run} --give-up` removes it");
-                self.items.push(Item { removal: None, kind: "run", bytes: size_of(&folder.path), what });
+                self.items.push(Item { removal: None, kind: "run", bytes: size(&folder.path), what });
                 return Ok(());
             }
         };
@@ -156,7 +183,7 @@ impl Cleaner<'_> {
         let has = worth::has_result(&self.repository.git, &run, &state).await?;
         let safe = has || was_applied(&self.repository.git, &entries).await?;
         let more = left_more(&self.repository.git, &state).await?;
-        let bytes = size_of(&folder.path);
+        let bytes = size(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
         let why = reason_to_keep(&state, safe, more);
         let goal = state.goal().lines().next().unwrap_or_default().to_owned();
@@ -192,7 +219,7 @@ impl Cleaner<'_> {
         if let Some(lease) = lease {
             self.hold(&run, lease).await;
         }
-        let bytes = size_of(&folder.path);
+        let bytes = size(&folder.path);
         let told = match read(&folder) {
             Ok((entries, state)) => {
                 let unsaved = self.directories(&folder, &state).await?;
@@ -204,10 +231,11 @@ impl Cleaner<'_> {
                 }
                 format!("{}, {}", worth::standing(&state), state.goal().lines().next().unwrap_or_default())
             }
+            Err(_) if worth::was_never_begun(&self.repository.git, &folder).await? => NEVER_BEGUN.to_owned(),
             Err(error) if !self.args.give_up => return Err(error),
             Err(_) => "its journal cannot be read".to_owned(),
         };
-        let refs = self.repository.git.refs(&format!("refs/inspan/{run}/")).await?.len();
+        let refs = self.repository.git.refs(&refs_of(&run)).await?.len();
         let what = format!("{run}: {told} ({}, journal and transcripts)", count(refs, "ref"));
         let removal = Some(Removal::Run { folder, needs_consent: false });
         self.items.push(Item { removal, kind: "run", bytes, what });
@@ -235,7 +263,7 @@ impl Cleaner<'_> {
             unsaved |= !needless;
             let kept = format!("{}: its work is not committed; `inspan resume {}` saves it", path.display(), folder.run);
             let what = if needless { path.display().to_string() } else { kept };
-            let bytes = size_of(&path);
+            let bytes = size(&path);
             let removal = needless.then(|| Removal::Directory { run: folder.run.clone(), path });
             self.items.push(Item { removal, kind: "worktree", bytes, what });
         }
@@ -292,7 +320,7 @@ async fn ask(here: &Here, all: &[&Item]) -> bool {
 
 fn line(item: &Item) -> String {
     let verb = if item.removal.is_some() { "remove" } else { "keep" };
-    format!("{verb:6}  {:8}  {:>9}  {}", item.kind, in_words(item.bytes), item.what)
+    format!("{verb:6}  {:8}  {:>10}  {}", item.kind, in_words(item.bytes), item.what)
 }
 
 /// `2 worktrees and run abc: 12.0 MiB`.
@@ -312,33 +340,6 @@ fn summary(items: &[&Item]) -> String {
 
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-fn in_words(bytes: u64) -> String {
-    let mut left = bytes;
-    let mut rest = 0;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if left < 1024 || unit == "GiB" {
-            return if unit == "B" { format!("{left} B") } else { format!("{left}.{} {unit}", rest * 10 / 1024) };
-        }
-        (rest, left) = (left % 1024, left / 1024);
-    }
-    String::new()
-}
-
-/// What a folder takes on the disk, links not followed.
-fn size_of(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let walk = ignore::WalkBuilder::new(folder).standard_filters(false).build();
-    walk.filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).map(|data| data.blocks() * 512).sum()
-}
-
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut all: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    all.sort();
-    all
 }
 
 #[cfg(test)]

@@ -158,12 +158,7 @@ impl Dispatcher {
     async fn pursue(&mut self, me: &ActorRef<Self>) {
         loop {
             let mut announced = false;
-            let owed = self.state().owed();
-            match self.halt_without_room(&owed) {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => return self.finish(Err(error)),
-            }
+            let (owed, waits) = self.with_room(self.state().owed(), me);
             for owed in owed {
                 if self.end.is_none() {
                     return;
@@ -175,7 +170,7 @@ impl Dispatcher {
             }
             self.share_out();
             if !announced {
-                if let Err(error) = self.look_ahead(me).await {
+                if !waits && let Err(error) = self.look_ahead(me).await {
                     self.finish(Err(error));
                 }
                 return;

@@ -34,6 +34,17 @@ pub(super) fn read_where_nothing_can_be_written(folder: &Path, run: RunId) -> Op
     Some(Journal { run, path, connection, next: last + 1, epoch: None })
 }
 
+/// Whether a folder holds no event and nothing that looks like one: its run was cut short before it had begun.
+pub fn is_blank(folder: &Path, run: &RunId) -> bool {
+    if !Journal::is_in(folder) {
+        return true;
+    }
+    match Journal::read_only(folder, run.clone()) {
+        Ok(journal) => journal.last() == 0,
+        Err(error) => error.to_string().contains("no such table"),
+    }
+}
+
 /// The events that read, in order. Empty where the file is none at all.
 pub fn remains(folder: &Path, run: &RunId) -> Vec<Entry> {
     let path = folder.join(Journal::FILE);

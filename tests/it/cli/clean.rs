@@ -137,3 +137,27 @@ fn a_result_that_was_applied_and_taken_back_is_kept() {
     assert!(listed(&s, &["clean", "--yes"]).contains("the result is yours"));
     assert!(s.runs().is_empty());
 }
+
+#[test]
+fn a_run_that_was_killed_before_its_first_event_is_listed_and_goes_with_its_ref() {
+    for has_journal in [true, false] {
+        let s = Scenario::new("## README\nhello\n");
+        let begin = ["run", "--plan", &s.plan("a | write a.txt | run echo a > a.txt"), "--yes"];
+        s.start_with(&begin, &[("INSPAN_CRASH_AT", "1-")]).wait().code(137);
+        let folder = fs::read_dir(s.repository().path().join(".git/inspan/runs")).expect("it is there");
+        let folder = folder.map(|entry| entry.expect("readable").path()).next().expect("a run was begun");
+        if !has_journal {
+            for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+                // What is not there need not go.
+                let _ = fs::remove_file(folder.join(name));
+            }
+        }
+        assert_eq!(all_refs(&s).len(), 2, "{:?}", all_refs(&s));
+        let listed = listed(&s, &["clean"]);
+        assert!(listed.starts_with("remove") && listed.contains("before it had begun"), "{listed}");
+        assert!(folder.exists(), "nobody has said yes");
+        s.inspan(&["clean", "--yes"]).code(0);
+        assert!(!folder.exists());
+        assert_eq!(all_refs(&s), ["refs/heads/main"]);
+    }
+}

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use plans::event::CommitId;
 use shared::RunId;
 
-use super::{folders, read};
+use super::read;
 use crate::{
     error::Error,
     git::Git,
+    kept::refs_of,
     store::RunFolder,
-    worktree::{Owner, Worktree},
+    sweep::{remove, remove_empty, subfolders},
 };
 
 /// The ending of a run's folder that is being removed.
@@ -71,18 +72,6 @@ impl Removal {
     }
 }
 
-fn remove(git: &Git, run: &RunId, path: &Path) -> Result<(), Error> {
-    let (repository, base) = (git.dir().to_owned(), CommitId(String::new()));
-    Worktree::remove_if_ours(path, &Owner { repository, run: run.clone(), holder: String::new(), base })
-}
-
-/// Only what is empty goes: somebody's work may be in the rest.
-fn remove_empty(place: &Path) {
-    for folder in folders(place).into_iter().chain([place.to_owned()]) {
-        let _ = std::fs::remove_dir(folder);
-    }
-}
-
 /// The folder is renamed first: from then on there is no such run, and whatever is left of it is finished by the next clean.
 async fn remove_run(git: &Git, folder: &RunFolder, worktrees: Option<&Path>) -> Result<Option<String>, Error> {
     let run = &folder.run;
@@ -92,16 +81,16 @@ async fn remove_run(git: &Git, folder: &RunFolder, worktrees: Option<&Path>) -> 
     }
     let place = worktrees.map(|worktrees| worktrees.join(run.as_str()));
     if let Some(place) = &place {
-        for holder in folders(place) {
+        for holder in subfolders(place) {
             let is_one = holder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('_'));
-            let own = if is_one { vec![holder.clone()] } else { folders(&holder) };
+            let own = if is_one { vec![holder.clone()] } else { subfolders(&holder) };
             own.iter().try_for_each(|path| remove(git, run, path))?;
         }
         remove_empty(place);
     }
     let tip = read(&RunFolder { run: run.clone(), path: going.clone() }).ok().map(|(_, state)| state.tip().clone());
     let kept = remove_branch(git, run, tip.as_ref()).await?;
-    for (name, _) in git.refs(&format!("refs/inspan/{run}/")).await? {
+    for (name, _) in git.refs(&refs_of(run)).await? {
         git.delete_ref(&name).await?;
     }
     if going.exists() {

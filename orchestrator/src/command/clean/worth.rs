@@ -11,6 +11,11 @@ use crate::{
     apply::{self, history},
     error::Error,
     git::Git,
+    journal::is_blank,
+    kept::{attempts_at, refs_of},
+    repository::base_ref,
+    store::RunFolder,
+    sweep::subfolders,
 };
 
 /// Whether the person has all of the result: it was applied, nothing landed after it, and the commit is in a branch of theirs still.
@@ -72,6 +77,17 @@ pub(super) fn refuse_what_is_needed(
     Err(Error::Refused { what, hint: format!("{next}; `inspan clean {run} --give-up` removes it for good") })
 }
 
+/// Whether a run was cut short before its first event: no journal, and nothing else that would speak of work. A journal that was lost is
+/// another matter.
+pub(super) async fn was_never_begun(git: &Git, folder: &RunFolder) -> Result<bool, Error> {
+    let run = &folder.run;
+    let has_transcripts = !subfolders(&folder.path.join("transcripts")).is_empty();
+    if has_transcripts || !is_blank(&folder.path, run) || git.commit(&format!("refs/heads/inspan/{run}")).await.is_some() {
+        return Ok(false);
+    }
+    Ok(git.refs(&refs_of(run)).await?.iter().all(|(name, _)| *name == base_ref(run)))
+}
+
 /// Whether a branch of the person's holds the result: as it is, or by commits that name it.
 pub(super) async fn has_result(git: &Git, run: &RunId, state: &RunState) -> Result<bool, Error> {
     const MOST: &str = "--count=50";
@@ -119,12 +135,8 @@ pub(super) async fn left_more(git: &Git, state: &RunState) -> Result<bool, Error
 
 /// The refs of attempts at tasks that have landed.
 pub(super) async fn attempts_of_landed_tasks(git: &Git, run: &RunId, state: &RunState) -> Result<Vec<String>, Error> {
-    let all = git.refs(&format!("refs/inspan/{run}/")).await?.into_iter().map(|(name, _)| name);
-    let prefixes: Vec<String> = state
-        .tasks()
-        .iter()
-        .filter(|record| has_landed(record))
-        .map(|record| format!("refs/inspan/{run}/{}/", record.id))
-        .collect();
+    let all = git.refs(&refs_of(run)).await?.into_iter().map(|(name, _)| name);
+    let prefixes: Vec<String> =
+        state.tasks().iter().filter(|record| has_landed(record)).map(|record| attempts_at(run, &record.id)).collect();
     Ok(all.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect())
 }
