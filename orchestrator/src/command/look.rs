@@ -149,7 +149,7 @@ async fn account_of(
     landed: &str,
 ) -> Result<Option<String>, Error> {
     let git = &repository.git;
-    let name = format!("refs/inspan/{}/{}/{}", folder.run, attempt.task, attempt.attempt);
+    let name = attempt_ref(&folder.run, attempt);
     let (Some(base), Some(theirs), Some(ours)) = (base, git.commit(&name).await, git.commit(&format!("{landed}^")).await) else {
         return Ok(None);
     };
