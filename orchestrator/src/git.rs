@@ -192,11 +192,11 @@ impl Git {
         self.text(["update-ref", "-m", "inspan", name, &new.0]).await.map(drop)
     }
 
-    /// Whether all that a commit names, beyond what another one names, is there: a person's `git gc --prune=now` takes away what has
-    /// no ref yet.
-    pub async fn is_whole(&self, commit: &CommitId, beyond: &CommitId) -> bool {
-        let range = format!("{beyond}..{commit}");
-        self.text(["rev-list", "--objects", "--no-object-names", "--quiet", &range]).await.is_ok()
+    /// Whether all that a commit or a tree names, beyond what a commit names, is there: a person's `git gc --prune=now` takes away what
+    /// has no ref yet.
+    pub async fn is_whole(&self, what: &str, beyond: &CommitId) -> bool {
+        let beyond = format!("^{beyond}");
+        self.text(["rev-list", "--objects", "--no-object-names", "--quiet", what, &beyond]).await.is_ok()
     }
 
     /// Deletes a ref, if it is there.
