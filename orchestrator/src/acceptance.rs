@@ -10,8 +10,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use plans::{Task, evidence::OwnProof};
-use shared::{RepoPath, Secrecy};
+use plans::{Task, WorkerKind, evidence::OwnProof};
+use shared::{RepoPath, Scope, Secrecy};
 use tokio_util::sync::CancellationToken;
 use worker::{
     process::{Shell, Status},
@@ -57,32 +57,44 @@ impl Inspection {
                 return Ok(Verdict::Refused(say_put_back(&strayed)));
             }
         }
-        let tree = self.worktree.snapshot().await?;
-        let strayed = self.worktree.outside(&tree, &scope).await?;
-        if !strayed.is_empty() {
-            let list: Vec<&str> = strayed.iter().take(20).map(RepoPath::as_str).collect();
-            return Ok(Verdict::Refused(format!(
-                "files outside its scope have changed: {}; nothing of it lands",
-                list.join(", ")
-            )));
-        }
-        let leaks = self.worktree.leaks(&tree, &self.secrecy).await?;
-        if !leaks.is_empty() {
-            return Ok(Verdict::Refused(say_leaks(&leaks)));
-        }
-        if let Some(missing) = self.missing(&tree).await {
-            return Ok(Verdict::Refused(missing));
-        }
-        let unproved = self.task.verify.is_empty() && self.task.deliver.is_empty();
-        if unproved && self.worktree.changes(&tree).await?.is_empty() {
-            return Ok(Verdict::Refused(
-                "no file has changed, and nothing else proves this task; make the change first".to_owned(),
-            ));
+        if let Some(why) = self.refusal(&scope).await? {
+            return Ok(Verdict::Refused(why));
         }
         let verdict = self.verify(cancel).await;
         // Nothing outside was changed before, so what is changed there now is the verification's doing, and no worker can mend it.
         self.worktree.put_back(&scope).await?;
         verdict
+    }
+
+    /// What stands against the files as they are. Somebody's `git gc --prune=now` may take away what no ref names yet, between one call of
+    /// git and the next: then everything is read and looked at once more.
+    async fn refusal(&self, scope: &Scope) -> Result<Option<String>, Error> {
+        let tree = self.worktree.snapshot().await?;
+        match self.refusal_of(&tree, scope).await {
+            Ok(None) => return Ok(None),
+            Ok(refusal) if self.worktree.is_whole(&tree).await => return Ok(refusal),
+            Ok(_) | Err(_) => {}
+        }
+        let tree = self.worktree.snapshot_anew().await?;
+        self.refusal_of(&tree, scope).await
+    }
+
+    async fn refusal_of(&self, tree: &str, scope: &Scope) -> Result<Option<String>, Error> {
+        let strayed = self.worktree.outside(tree, scope).await?;
+        if !strayed.is_empty() {
+            let list: Vec<&str> = strayed.iter().take(20).map(RepoPath::as_str).collect();
+            return Ok(Some(format!("files outside its scope have changed: {}; nothing of it lands", list.join(", "))));
+        }
+        let leaks = self.worktree.leaks(tree, &self.secrecy).await?;
+        if !leaks.is_empty() {
+            return Ok(Some(say_leaks(&leaks)));
+        }
+        if let Some(missing) = self.missing(tree).await {
+            return Ok(Some(missing));
+        }
+        let unproved = self.task.verify.is_empty() && self.task.deliver.is_empty();
+        let idle = unproved && self.worktree.changes(tree).await?.is_empty();
+        Ok(idle.then(|| say_idle(&self.task.worker)))
     }
 
     async fn missing(&self, tree: &str) -> Option<String> {
@@ -110,6 +122,16 @@ impl Inspection {
             }
         }
         Ok(Verdict::Accepted)
+    }
+}
+
+/// An agent is told what to do; of a command a person reads what was seen.
+fn say_idle(worker: &WorkerKind) -> String {
+    match worker {
+        WorkerKind::Agent => "no file has changed, and nothing else proves this task; make the change first".to_owned(),
+        WorkerKind::Command(_) => {
+            "it has changed no file, and the task names nothing else that would prove it (`verify`, `deliver`)".to_owned()
+        }
     }
 }
 
@@ -143,7 +165,7 @@ impl Acceptance for Inspection {
 #[cfg(test)]
 mod tests {
     use plans::file;
-    use shared::{Glob, Scope};
+    use shared::Glob;
 
     use super::*;
     use crate::quarters::Holder;

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use plans::event::CommitId;
+use plans::{event::CommitId, visible::visible};
 use shared::RepoPath;
 
 pub use self::{call::Call, lock::wait_for_locks};
@@ -170,9 +170,11 @@ impl Git {
     }
 
     /// Makes a commit of a tree.
+    ///
+    /// The message may hold words of models: what could drive the terminal of whoever reads it is written as escapes.
     pub async fn commit_tree(&self, tree: &str, parents: &[&CommitId], message: &str) -> Result<CommitId, GitError> {
         let parents = parents.iter().flat_map(|parent| ["-p", &parent.0]);
-        let call = self.call().args(["commit-tree", tree]).args(parents).args(["-F", "-"]).input(message.as_bytes().to_vec());
+        let call = self.call().args(["commit-tree", tree]).args(parents).args(["-F", "-"]).input(shown(message).into_bytes());
         call.text().await.map(CommitId)
     }
 
@@ -192,11 +194,11 @@ impl Git {
         self.text(["update-ref", "-m", "inspan", name, &new.0]).await.map(drop)
     }
 
-    /// Whether all that a commit names, beyond what another one names, is there: a person's `git gc --prune=now` takes away what has
-    /// no ref yet.
-    pub async fn is_whole(&self, commit: &CommitId, beyond: &CommitId) -> bool {
-        let range = format!("{beyond}..{commit}");
-        self.text(["rev-list", "--objects", "--no-object-names", "--quiet", &range]).await.is_ok()
+    /// Whether all that a commit or a tree names, beyond what a commit names, is there: a person's `git gc --prune=now` takes away what
+    /// has no ref yet.
+    pub async fn is_whole(&self, what: &str, beyond: &CommitId) -> bool {
+        let beyond = format!("^{beyond}");
+        self.text(["rev-list", "--objects", "--no-object-names", "--quiet", what, &beyond]).await.is_ok()
     }
 
     /// Deletes a ref, if it is there.
@@ -270,6 +272,11 @@ impl Git {
     }
 }
 
+/// A message that shows what it holds, whatever ends its lines.
+fn shown(message: &str) -> String {
+    visible(&message.replace("\r\n", "\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,5 +304,16 @@ mod tests {
         assert_eq!((changes[0].path.shown().as_str(), changes[0].path.bytes()), ("\"~\"", &b"~"[..]));
         let root = &ground.site.repository.root;
         assert_eq!(changes[0].before, format!("000000 {}", sh(root, "printf %040d 0")));
+    }
+
+    #[tokio::test]
+    async fn no_message_of_a_commit_drives_a_terminal() {
+        let ground = Ground::new().await;
+        let git = &ground.site.repository.git;
+        let tree = git.tree(&ground.base).await.unwrap();
+        let message = "Done\r\n\nred \u{1b}[31m, back \rhidden, turned \u{202e}, \u{9b}2J, fran\u{e7}ais\n";
+        let commit = git.commit_tree(&tree, &[&ground.base], message).await.unwrap();
+        let text = git.text(["log", "-1", "--format=%B", &commit.0]).await.unwrap();
+        assert_eq!(text.trim_end(), "Done\n\nred \\u{1b}[31m, back \\rhidden, turned \\u{202e}, \\u{9b}2J, fran\u{e7}ais");
     }
 }

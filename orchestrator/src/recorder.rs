@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the journal has no holes: after an event that could not be written, none is.
 //! **Invariant:** no event that is folded or written holds a secret in its texts; see [`masked`].
+//! **Invariant:** no event is written that does not read again: one such event would make the whole journal unreadable.
 //! **Invariant:** [`Recorder::record`] returns only after the event is on disk; whoever acts on an event acts after that.
 //!
 //! Listeners (the screen, `--output-format json`) get every entry through a channel that drops the oldest when they are slow; they
@@ -36,6 +37,9 @@ pub enum RecordError {
          is kept as it was. Take the secret out of the plan and the configuration"
     )]
     Unmasked(serde_json::Error),
+    /// What would be written does not read, and with it the whole journal would not.
+    #[error("an event that does not read again was not written, and the run is kept as it was: {0}; please report this")]
+    Unreadable(serde_json::Error),
     /// The event does not follow from what has happened.
     #[error("this cannot have happened: {0}; the run is kept as it was, please report this")]
     Illegal(#[from] IllegalEvent),
@@ -56,7 +60,7 @@ pub struct Recorder {
 impl Recorder {
     /// Begins a run with its first event.
     pub fn begin(folder: &Path, run: RunId, first: &Event, secrecy: Arc<Secrecy>) -> Result<Self, RecordError> {
-        let first = &*masked::masked(first, &secrecy).map_err(RecordError::Unmasked)?;
+        let first = &*fit(first, &secrecy)?;
         let state = RunState::begin(first)?;
         let mut journal = Journal::open(folder, run)?;
         journal.append(first)?;
@@ -98,7 +102,7 @@ impl Recorder {
         if self.closed {
             return Err(RecordError::Closed);
         }
-        let event = &*masked::masked(event, &self.secrecy).map_err(RecordError::Unmasked)?;
+        let event = &*fit(event, &self.secrecy)?;
         self.state.apply(event)?;
         let entry = self.journal.append(event).inspect_err(|_| self.closed = true)?;
         // Nobody listening is fine.
@@ -111,8 +115,8 @@ impl Recorder {
         if self.closed {
             return Err(RecordError::Closed);
         }
-        let masked = events.iter().map(|event| masked::masked(event, &self.secrecy).map(Cow::into_owned));
-        let events = masked.collect::<Result<Vec<Event>, _>>().map_err(RecordError::Unmasked)?;
+        let events = events.iter().map(|event| fit(event, &self.secrecy).map(Cow::into_owned));
+        let events = events.collect::<Result<Vec<Event>, _>>()?;
         let mut state = self.state.clone();
         for event in &events {
             state.apply(event)?;
@@ -129,5 +133,55 @@ impl Recorder {
     /// A channel of the entries from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Entry>> {
         self.listeners.subscribe()
+    }
+}
+
+/// The event as it may be written: masked, and read back once.
+fn fit<'a>(event: &'a Event, secrecy: &Secrecy) -> Result<Cow<'a, Event>, RecordError> {
+    let event = masked::masked(event, secrecy).map_err(RecordError::Unmasked)?;
+    let text = serde_json::to_string(&*event).map_err(RecordError::Unreadable)?;
+    serde_json::from_str::<Event>(&text).map_err(RecordError::Unreadable)?;
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use plans::{
+        event::{Author, Settings},
+        file,
+    };
+    use shared::Money;
+
+    use super::*;
+
+    fn recorder(folder: &Path) -> Recorder {
+        let commit = plans::event::CommitId("c".repeat(40));
+        let (base, head) = (commit.clone(), commit);
+        let settings = Settings::default();
+        let first = Event::RunStarted { goal: "g".to_owned(), base, head, snapshot: false, settings, program: String::new() };
+        Recorder::begin(folder, RunId::new("abcdefgh").unwrap(), &first, Arc::default()).unwrap()
+    }
+
+    fn proposed(limits: shared::Limits) -> Event {
+        let plan = "version = 1\ngoal = 'g'\n[[task]]\nid = 't'\ntitle = 't'\ninstructions = 'i'\nwrite = ['a']\n";
+        let mut draft = file::parse_toml(plan).unwrap().draft().clone();
+        draft.tasks[0].limits = limits;
+        let plan = Box::new(plans::Plan::new(draft).unwrap());
+        Event::PlanProposed { revision: 1, plan, author: Author::File, warnings: vec![] }
+    }
+
+    #[test]
+    fn an_event_that_does_not_read_again_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(folder.path());
+        let endless = shared::Limits { cost: Some(Money { nano_usd: u64::MAX }), ..shared::Limits::default() };
+        for refused in [recorder.record(&proposed(endless)), recorder.record_all(&[proposed(endless)])] {
+            assert!(matches!(refused, Err(RecordError::Unreadable(_))), "{refused:?}");
+        }
+        let many = shared::Limits { tokens: Some(u64::MAX), ..shared::Limits::default() };
+        recorder.record(&proposed(many)).unwrap();
+        drop(recorder);
+        let again = Recorder::take_up(folder.path(), RunId::new("abcdefgh").unwrap(), Arc::default()).unwrap();
+        assert_eq!(again.state().plan().unwrap().tasks()[0].limits, many);
     }
 }

@@ -52,7 +52,7 @@ fn network() -> impl Strategy<Value = Network> {
 prop_compose! {
     fn limits()(
         turns in option::of(any::<u32>()),
-        tokens in option::of(0..i64::MAX.cast_unsigned()),
+        tokens in option::of(0..=i64::MAX.cast_unsigned()),
         nano_usd in option::of(0..1_000_000_000_000_000_u64),
         minutes in option::of(any::<u32>()),
     ) -> Limits {

@@ -42,7 +42,7 @@ pub(super) async fn list(
     }
     match format {
         OutputFormat::Json => rows.iter().for_each(|row| ui::print(&in_json(run, row))),
-        OutputFormat::Text => ui::print(&ui::attempts::table(run, &rows)),
+        OutputFormat::Text => ui::print_words(&ui::attempts::table(run, &rows)),
     }
     Ok(())
 }

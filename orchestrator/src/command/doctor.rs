@@ -80,7 +80,7 @@ pub(super) async fn doctor(here: &Here) -> Result<u8, Error> {
         }
     }
     sandboxes(&mut report).await;
-    ui::print(&report.text);
+    ui::print_words(&report.text);
     Ok(u8::from(!report.healthy))
 }
 

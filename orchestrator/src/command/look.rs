@@ -47,7 +47,7 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
             });
         }
         (None, OutputFormat::Json) => ui::print(&ui::status_json(&folder.run, &state, alive, &all).to_string()),
-        (None, OutputFormat::Text) => ui::print(&ui::status_of_run(&folder.run, &state, alive)),
+        (None, OutputFormat::Text) => ui::print_words(&ui::status_of_run(&folder.run, &state, alive)),
     }
     Ok(0)
 }
@@ -65,7 +65,7 @@ fn list(store: &Store) -> Result<(), Error> {
         return Err(Error::NoRuns);
     }
     let damaged = damaged.into_iter().map(|(folder, error)| (folder.run, error.to_string())).collect::<Vec<_>>();
-    ui::print(&ui::list_of_runs(&runs, &damaged));
+    ui::print_words(&ui::list_of_runs(&runs, &damaged));
     Ok(())
 }
 
@@ -111,7 +111,7 @@ async fn attempt_of(
     (run, record, entries): (&RunId, &TaskRecord, &[Entry]),
     attempt: Option<u32>,
 ) -> Result<(String, String), Error> {
-    let attempt = Attempt(attempt.unwrap_or(record.attempts));
+    let attempt = tried(record, attempt).map_err(Error::Usage)?;
     let key = AttemptKey { task: record.id.clone(), attempt };
     let trail = record.trail.get(&attempt);
     let left = match repository.git.commit(&attempt_ref(run, &key)).await {
@@ -119,7 +119,7 @@ async fn attempt_of(
         there => there,
     };
     let Some(left) = left else {
-        let what = format!("attempt {attempt} at {} left nothing: it has not started or not ended", record.id);
+        let what = format!("attempt {attempt} at {} left nothing, or has not ended", record.id);
         return Err(Error::Usage(what));
     };
     let base = trail.map_or_else(|| format!("{left}^"), |trail| trail.base.0.clone());
@@ -139,6 +139,21 @@ async fn attempt_of(
         ));
     }
     Ok((base, left.0))
+}
+
+/// The attempt that is meant, the last where none is named.
+fn tried(record: &TaskRecord, wanted: Option<u32>) -> Result<Attempt, String> {
+    let (id, last) = (&record.id, record.attempts);
+    let attempt = wanted.unwrap_or(last);
+    match last {
+        0 => Err(format!("nobody has been at {id} ({}), so it has changed nothing", record.state.name())),
+        _ if (1..=last).contains(&attempt) => Ok(Attempt(attempt)),
+        1 => Err(format!("there is no attempt {attempt} at {id}; there is only attempt 1")),
+        _ => {
+            let all: Vec<String> = (1..=last).map(|attempt| attempt.to_string()).collect();
+            Err(format!("there is no attempt {attempt} at {id}; its attempts are {}", all.join(", ")))
+        }
+    }
 }
 
 /// What became of the change that an attempt made from a base; none where it is gone.
@@ -208,13 +223,13 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
             OutputFormat::Json => ui::print(&entry.line()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
-                    ui::print(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
+                    ui::print_words(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
                 // Of one task everything is told; of a whole run only what went wrong, and of that the end.
                 let shown = if task.is_some() { usize::MAX } else { 6 };
                 let detail = words::detail(&entry.event).filter(|_| task.is_some() || !is_success(&entry.event));
                 if let Some(detail) = detail.filter(|detail| !detail.is_empty()) {
-                    ui::print(&tail(&detail, shown));
+                    ui::print_words(&tail(&detail, shown));
                 }
             }
         }
@@ -234,14 +249,14 @@ fn print_remains(error: &Error, folder: &RunFolder) {
     let mut next = 1;
     for entry in remains(&folder.path, &folder.run) {
         if entry.seq > next {
-            ui::print(&format!("          events {next} to {} do not read", entry.seq - 1));
+            ui::print_words(&format!("          events {next} to {} do not read", entry.seq - 1));
         }
         next = entry.seq + 1;
         if let Some(line) = words::line(&entry) {
-            ui::print(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
+            ui::print_words(&format!("{}  {line}", entry.time.get(11..19).unwrap_or(&entry.time)));
         }
     }
-    ui::print(&format!("          events from {next} on do not read, if there were any"));
+    ui::print_words(&format!("          events from {next} on do not read, if there were any"));
 }
 
 fn is_success(event: &Event) -> bool {
@@ -289,7 +304,7 @@ fn conversation(folder: &RunFolder, key: &AttemptKey) {
     const SHOWN: usize = 600;
     let path = folder.transcript(key);
     let Ok(messages) = transcript::read(&path) else { return };
-    ui::print(&format!("\n== {key} ({})", path.display()));
+    ui::print_words(&format!("\n== {key} ({})", path.display()));
     for message in messages {
         let (who, text) = match message {
             worker::model::Message::System { .. } => continue,
@@ -303,6 +318,6 @@ fn conversation(folder: &RunFolder, key: &AttemptKey) {
         };
         let short: String = text.chars().take(SHOWN).collect();
         let more = if short.len() < text.len() { " […]" } else { "" };
-        ui::print(&format!("-- {who}\n{}", words::indent(&format!("{}{more}", short.trim_end()))));
+        ui::print_words(&format!("-- {who}\n{}", words::indent(&format!("{}{more}", short.trim_end()))));
     }
 }

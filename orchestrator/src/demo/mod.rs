@@ -14,6 +14,8 @@ mod tests;
 
 use std::{collections::BTreeMap, path::Path};
 
+use plans::visible::in_line;
+
 use crate::{
     cli::DemoArgs,
     command::{Here, entries, run_configured},
@@ -33,7 +35,7 @@ pub(crate) async fn demo(here: &Here, args: DemoArgs) -> Result<u8, Error> {
     let repository = Repository::find(&root).await?;
     let config = config(&repository)?;
     let (folder, code) = Box::pin(run_configured(&there, repository, config, script::plan().goal())).await?;
-    ui::print(&format!("\nWhat happened\n\n{}\n{}", story::story(&entries(&folder)?), what_next(&root)));
+    ui::print_words(&format!("\nWhat happened\n\n{}\n{}", story::story(&entries(&folder)?), what_next(&root)));
     Ok(code)
 }
 
@@ -43,12 +45,24 @@ const INTRODUCTION: &str = "This is a demonstration. The model is a script; git,
 /// The repository of the demo is built with cargo; without it every task would fail, one after the other.
 async fn need_cargo(root: &Path) -> Result<(), Error> {
     let asked = tokio::process::Command::new("cargo").arg("--version").current_dir(root).output().await;
-    if asked.is_ok_and(|output| output.status.success()) {
-        return Ok(());
+    match asked {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(no_cargo(&String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(no_cargo(&error.to_string())),
     }
-    let (what, hint) =
-        ("the demo builds a small Rust workspace, and `cargo` cannot be run", "install Rust, or put cargo on PATH");
-    Err(Error::Refused { what: what.to_owned(), hint: hint.to_owned() })
+}
+
+/// `said` is why it cannot be run.
+fn no_cargo(said: &str) -> Error {
+    let first = in_line(said.trim().lines().next().unwrap_or("it says nothing"));
+    let hint = match first.contains("rustup") {
+        true => {
+            "where rustup is not in the home directory, name its place in RUSTUP_HOME; `rustup default stable` chooses a version"
+        }
+        false => "install Rust, or put cargo on PATH",
+    };
+    let what = format!("the demo builds a small Rust workspace, and `cargo` cannot be run: {first}");
+    Error::Refused { what, hint: hint.to_owned() }
 }
 
 /// A configuration of its own: no file, no variable of the process.
@@ -62,6 +76,8 @@ fn config(repository: &Repository) -> Result<Config, Error> {
     let sources = Sources { repo: None, user: None, env, flags: Overrides::default() };
     let mut config = Config::load(sources).map_err(|error| Error::Usage(error.to_string()))?;
     config.worktrees = Some(repository.state_dir());
+    // No configuration of the person's, but the place where they have installed cargo: the sandbox shows commands another home.
+    config.home = std::env::home_dir();
     Ok(config)
 }
 

@@ -102,7 +102,7 @@ impl Dispatcher {
     fn take_down(&mut self, events: &[Event]) -> Result<(), Refused> {
         let Err(error) = self.record_all(events) else { return Ok(()) };
         let refused = Refused { what: format!("{error}; nothing was done"), hint: String::new() };
-        if !matches!(error, Error::Record(RecordError::Illegal(_) | RecordError::Unmasked(_))) {
+        if !matches!(error, Error::Record(RecordError::Illegal(_) | RecordError::Unmasked(_) | RecordError::Unreadable(_))) {
             self.finish(Err(error));
         }
         Err(refused)

@@ -140,6 +140,11 @@ pub fn print(text: &str) {
     let _ = out.flush();
 }
 
+/// Words for people on standard output, wherever it leads: no text of a model or a command drives the terminal in which it is read later.
+pub fn print_words(text: &str) {
+    print(&visible(text));
+}
+
 /// Data that may be no text, to standard output as it is.
 pub fn print_bytes(data: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();

@@ -98,7 +98,7 @@ fn order(event: &Event) -> Option<String> {
         Event::RunPaused => "paused: nothing begins and no model is asked; `inspan resume` lets it go on".to_owned(),
         Event::RunUnpaused => "goes on after the pause".to_owned(),
         Event::Steered { task, text } => format!("to {task}: {text}"),
-        Event::TaskCancelRequested { task } => format!("{task} is given up by a person; what its worker has done is kept"),
+        Event::TaskCancelRequested { task } => format!("{task} is given up by a person"),
         Event::RetryRequested { task, from: None } => format!("{task} is tried again, as a person wants"),
         Event::RetryRequested { task, from: Some(attempt) } => {
             format!("{task} is tried again from #{attempt}, as a person wants")

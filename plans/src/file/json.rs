@@ -36,7 +36,7 @@ fn data_of(value: &Value, path: &str) -> Data {
         Value::Null => Data::Null,
         Value::Bool(_) => Data::Other("a truth value"),
         Value::String(text) => Data::Text(text.clone()),
-        Value::Number(number) => match number.as_i64() {
+        Value::Number(number) => match number.as_i64().map(i128::from).or(number.as_u64().map(i128::from)) {
             Some(whole) => Data::Whole(whole),
             None => Data::Number(number.as_f64().unwrap_or(f64::NAN)),
         },

@@ -27,7 +27,8 @@ pub(crate) struct Node {
 pub(crate) enum Data {
     Null,
     Text(String),
-    Whole(i64),
+    /// Wide enough for whatever either syntax can say.
+    Whole(i128),
     Number(f64),
     List(Vec<Node>),
     Table(Vec<Entry>),

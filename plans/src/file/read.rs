@@ -164,7 +164,7 @@ impl Reader {
     /// A number of things, not above `most`.
     fn count(&mut self, node: &Node, most: u64) -> Option<u64> {
         let whole = match node.data {
-            Data::Whole(whole) => Some(i128::from(whole)),
+            Data::Whole(whole) => Some(whole),
             #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^63 fits")]
             Data::Number(number) if number.fract() == 0.0 && number.abs() < 9.2e18 => Some(number as i128),
             Data::Number(_) => None,

@@ -191,7 +191,8 @@ pub(crate) fn line_of(problem: &Problem) -> usize {
 
 fn check_version(reader: &mut Reader, fields: Fields<'_>) {
     match fields.get("version") {
-        None | Some(Node { data: Data::Whole(VERSION), .. }) => {}
+        None => {}
+        Some(Node { data: Data::Whole(whole), .. }) if *whole == i128::from(VERSION) => {}
         Some(node @ Node { data: Data::Whole(other), .. }) => {
             let message = format!("version {other} is not known; this program reads version {VERSION}");
             reader.fault(node, "unknown-version", message);

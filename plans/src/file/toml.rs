@@ -74,7 +74,7 @@ fn value_node(value: &Value, path: &str, fallback: &Place, lines: &Lines) -> Nod
     let place = value.span().map_or_else(|| fallback.clone(), |span| lines.place(&span));
     let data = match value {
         Value::String(text) => Data::Text(text.value().clone()),
-        Value::Integer(whole) => Data::Whole(*whole.value()),
+        Value::Integer(whole) => Data::Whole((*whole.value()).into()),
         Value::Float(number) => Data::Number(*number.value()),
         Value::Boolean(_) => Data::Other("a truth value"),
         Value::Datetime(_) => Data::Other("a date"),

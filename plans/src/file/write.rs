@@ -89,7 +89,8 @@ fn list<T: ToString>(items: &[T]) -> String {
 pub(crate) fn limits(limits: &Limits) -> String {
     let parts = [
         limits.turns.map(|turns| format!("turns = {}", grouped(turns.into()))),
-        limits.tokens.map(|tokens| format!("tokens = {}", grouped(tokens))),
+        // TOML has no greater number, and no run ever takes as many.
+        limits.tokens.map(|tokens| format!("tokens = {}", grouped(tokens.min(i64::MAX.cast_unsigned())))),
         limits.cost.map(|cost| format!("cost_usd = {}", dollars(cost))),
         limits.minutes.map(|minutes| format!("minutes = {}", grouped(minutes.into()))),
     ];

@@ -48,6 +48,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
         changed.push(limit.to_string());
     }
     if let Some(limit) = limiting.max_tokens {
+        not_endless(limit)?;
         not_below(limit, " tokens", tokens.total(), "the run has used")?;
         most.tokens = Some(limit);
         changed.push(format!("{limit} tokens"));
@@ -98,6 +99,7 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
         limits.turns = Some(limit);
     }
     if let Some(limit) = wanted.tokens {
+        not_endless(limit)?;
         not_below(limit, " tokens", spent.0.total(), "its attempt has used")?;
         limits.tokens = Some(limit);
     }
@@ -144,6 +146,14 @@ fn not_below<T: Copy + PartialOrd + Display>(limit: T, unit: &str, spent: T, who
     }
     let what = format!("{limit}{unit} is too little: {who} {spent}{unit} already; nothing was changed");
     Err(refused(what, "name more; to end it, cancel it"))
+}
+
+/// A plan is also a file, and its syntax has no greater number.
+fn not_endless(tokens: u64) -> Result<(), Refused> {
+    const MOST: u64 = i64::MAX.cast_unsigned();
+    let too_many =
+        || refused(format!("{tokens} tokens is too much: at most {MOST} can be named; nothing was changed"), "name less");
+    if tokens <= MOST { Ok(()) } else { Err(too_many()) }
 }
 
 fn at_least_one(limit: u32, what: &str) -> Result<(), Refused> {
