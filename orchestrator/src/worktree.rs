@@ -43,6 +43,7 @@ mod astray;
 mod owner;
 mod pipes;
 mod rights;
+mod snapshot;
 
 pub use owner::{Owner, mark};
 use owner::{RECORD, is_ours};
@@ -135,43 +136,6 @@ impl Worktree {
         }
         self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
         if self.records().exists() { self.name_its_repository().and_then(|()| self.set_head(commit)) } else { Ok(()) }
-    }
-
-    /// The tree of all files that are not ignored, as they are now, in git's object store.
-    pub async fn snapshot(&self) -> Result<String, Error> {
-        self.is_in_place()?;
-        let added = self.call(["add", "--all", "--", "."]).await;
-        if added.is_err() {
-            self.open_up().await;
-            pipes::remove_what_is_no_file(&self.tree()).await;
-        }
-        if added.is_err() || self.holds_new_repositories().await? {
-            self.set_nested_repositories_aside()?;
-            if self.call(["add", "--all", "--", "."]).await.is_err() {
-                self.add_as_it_is().await?;
-            }
-        }
-        match self.call(["write-tree"]).await {
-            Ok(tree) => Ok(tree),
-            Err(_) => self.snapshot_anew().await,
-        }
-    }
-
-    /// What only this index named, a person's `git gc --prune=now` may have taken away: every file is read once more.
-    async fn snapshot_anew(&self) -> Result<String, Error> {
-        remove_file(&self.index())?;
-        self.call(["read-tree", &self.owner.base.0]).await?;
-        if self.call(["add", "--all", "--", "."]).await.is_err() {
-            self.add_as_it_is().await?;
-        }
-        Ok(self.call(["write-tree"]).await?)
-    }
-
-    /// Attributes in the tree may ask for a conversion that fails (`working-tree-encoding`). What an attempt left is kept all the same.
-    async fn add_as_it_is(&self) -> Result<(), Error> {
-        let nothing = self.git.text(["hash-object", "-t", "tree", "/dev/null"]).await?;
-        self.call([&format!("--attr-source={nothing}"), "add", "--all", "--", "."]).await?;
-        Ok(())
     }
 
     /// Makes scratch space anew, so that nothing a command has left there is found by the next.
@@ -416,37 +380,6 @@ impl Worktree {
         std::fs::write(records.join("HEAD"), format!("{commit}\n")).map_err(Error::disk(&records))?;
         remove_file(&records.join("index.lock"))?;
         std::fs::copy(self.index(), records.join("index")).map_err(Error::disk(&records)).map(drop)
-    }
-
-    async fn holds_new_repositories(&self) -> Result<bool, Error> {
-        let tree = self.call(["write-tree"]).await?;
-        let changes = self.changes(&tree).await?;
-        Ok(changes.iter().any(|change| change.mode == "160000"))
-    }
-
-    /// A repository that a worker made inside its tree would be committed as a bare reference, and its files lost: its `.git` is
-    /// moved out, so that the files are files. So is a `.gitmodules` that is a link, which git refuses to add.
-    fn set_nested_repositories_aside(&self) -> Result<(), Error> {
-        let (tree, aside) = (self.tree(), self.folder.join("nested"));
-        let walk = ignore::WalkBuilder::new(&tree)
-            .standard_filters(false)
-            .filter_entry(|entry| entry.depth() < 2 || entry.path().parent().and_then(Path::file_name) != Some(".git".as_ref()))
-            .build();
-        let nested: Vec<PathBuf> = walk
-            .filter_map(Result::ok)
-            .filter(|entry| match entry.file_name() {
-                name if name == ".gitmodules" => entry.path_is_symlink(),
-                name => name.eq_ignore_ascii_case(".git") && (entry.depth() > 1 || name != ".git"),
-            })
-            .map(ignore::DirEntry::into_path)
-            .collect();
-        // Git refuses such a name in any spelling.
-        std::fs::create_dir_all(&aside).map_err(Error::disk(&aside))?;
-        let taken = std::fs::read_dir(&aside).map_err(Error::disk(&aside))?.count();
-        for (number, path) in nested.iter().enumerate() {
-            std::fs::rename(path, aside.join((taken + number).to_string())).map_err(Error::disk(path))?;
-        }
-        Ok(())
     }
 }
 
