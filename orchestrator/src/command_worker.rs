@@ -16,6 +16,7 @@ use worker::{
     actor::AttemptOver,
     beneath::Root,
     context::brief_text,
+    hold::{Hold, LiveLimits},
     process::{CommandEnd, Shell, Status},
     tool::{Acceptance as _, Verdict},
 };
@@ -30,11 +31,19 @@ pub struct CommandJob {
     pub brief: Brief,
     /// The attempt's folder, where brief and hand-off lie.
     pub folder: PathBuf,
+    /// What it may take; of that a program is bound by its minutes.
+    pub limits: LiveLimits,
     /// Where it runs.
     pub shell: Shell,
     /// Who looks at its work.
     pub inspection: Inspection,
 }
+
+/// The minutes of a command that has no limit.
+pub const MINUTES: u32 = 30;
+
+/// Beyond any limit of minutes.
+const FOREVER: Duration = Duration::from_secs(u64::MAX / 4);
 
 /// A command may say this much to the tasks after it.
 const LONGEST_HAND_OFF: u64 = 16 << 10;
@@ -71,8 +80,7 @@ impl CommandJob {
         }
         self.shell.env.push(("INSPAN_BRIEF".into(), brief.into()));
         self.shell.env.push(("INSPAN_HAND_OFF".into(), hand_off.clone().into()));
-        let minutes = self.brief.limits.minutes.unwrap_or(30);
-        let end = self.shell.run(&self.command, Duration::from_secs(u64::from(minutes) * 60), cancel).await;
+        let end = within(&self.limits, (&self.shell, &self.command), cancel).await;
         match end.status {
             Status::Cancelled => Outcome::Cancelled,
             Status::TimedOut => Outcome::Exhausted { limit: Limit::Minutes, last: self.said(&end) },
@@ -89,7 +97,7 @@ impl CommandJob {
             Verdict::Refused(why) => Outcome::Failed { why: format!("`{}` ended well, but {why}", self.command) },
             Verdict::Accepted => {
                 let summary = format!("Ran `{}` ({}).", self.command, end.in_words());
-                Outcome::Done { report: Report { summary, hand_off, follow_ups: Vec::new() } }
+                Outcome::Done { report: Report { summary, hand_off, ..Report::default() } }
             }
         }
     }
@@ -97,5 +105,61 @@ impl CommandJob {
     fn said(&self, end: &CommandEnd) -> String {
         let missing = if end.status == Status::Exited(127) { " (the shell did not find a program of that name)" } else { "" };
         format!("`{}` {}{missing}\n{}", self.command, end.status, self.shell.output_of(end))
+    }
+}
+
+/// Runs the command until its minutes are over, be they as they were or as a person has changed them since. A command goes on while
+/// the run is held, and so do its minutes.
+async fn within(limits: &LiveLimits, command: (&Shell, &str), cancel: &CancellationToken) -> CommandEnd {
+    let (stop, hold) = (cancel.child_token(), Hold::default());
+    let run = command.0.run(command.1, FOREVER, &stop);
+    tokio::pin!(run);
+    tokio::select! {
+        biased;
+        end = &mut run => end,
+        () = hold.minutes_pass(limits, Duration::ZERO) => {
+            stop.cancel();
+            match run.await {
+                end if end.status == Status::Cancelled && !cancel.is_cancelled() => CommandEnd { status: Status::TimedOut, ..end },
+                end => end,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_minutes_of_a_command_may_be_changed_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let go = folder.path().join("go");
+        let shell = Shell {
+            cwd: folder.path().to_owned(),
+            env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+            spill_dir: folder.path().join("spill"),
+            enclosure: worker::sandbox::Enclosure::open(),
+            permits: worker::process::Permits::default(),
+        };
+        let minutes = |minutes| shared::Limits { minutes: Some(minutes), ..Default::default() };
+        for (lowered, expected) in [(true, Status::TimedOut), (false, Status::Exited(0))] {
+            let (change, limits) = LiveLimits::new(minutes(1));
+            let (shell, cancel) = (shell.clone(), CancellationToken::new());
+            let (begun, has_begun) = oneshot::channel();
+            let work = tokio::spawn(async move {
+                let command = "touch at; until test -e go; do sleep 0.01; done";
+                begun.send(()).unwrap();
+                within(&limits, (&shell, command), &cancel).await.status
+            });
+            has_begun.await.unwrap();
+            change.send_replace(minutes(if lowered { 0 } else { 9 }));
+            if !lowered {
+                std::fs::write(&go, "").unwrap();
+            }
+            assert_eq!(work.await.unwrap(), expected);
+        }
     }
 }

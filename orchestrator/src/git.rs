@@ -76,6 +76,8 @@ pub enum GitError {
 #[derive(Debug, Clone)]
 pub struct Git {
     dir: PathBuf,
+    /// What was ignored when the run began; see [`Git::ignoring_as_in`].
+    ignored: Option<PathBuf>,
     /// Who commits where the person's configuration names nobody.
     identity: Vec<(&'static str, String)>,
 }
@@ -110,7 +112,7 @@ const LOST: [&str; 3] = ["but expected", "already exists", "unable to resolve re
 impl Git {
     /// The repository with this common git directory.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, identity: Vec::new() }
+        Self { dir, ignored: None, identity: Vec::new() }
     }
 
     /// The common git directory.
@@ -132,6 +134,33 @@ impl Git {
             }
         }
         Ok(())
+    }
+
+    /// The list by which the repository ignores files beside those of its tree.
+    pub fn excluded(&self) -> PathBuf {
+        self.dir.join("info/exclude")
+    }
+
+    /// The same for a run that began with a copy of that list. A person who adds to theirs meanwhile means their own checkout, and not the
+    /// files that a worker makes.
+    #[must_use]
+    pub fn ignoring_as_in(self, copy: PathBuf) -> Self {
+        Self { ignored: Some(copy), ..self }
+    }
+
+    /// The options by which git ignores what it ignored when the run began; none where that is what it ignores by itself.
+    pub async fn ignoring_as_before(&self) -> Option<Vec<String>> {
+        let ignored = self.ignored.as_ref()?;
+        let before = std::fs::read(ignored).ok()?;
+        if std::fs::read(self.excluded()).unwrap_or_default() == before {
+            return None;
+        }
+        let configured = self.text(["config", "--type=path", "core.excludesFile"]).await.ok().map(PathBuf::from);
+        let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
+        let usual = || Some(std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or(home)?.join("git/ignore"));
+        let of_person = configured.or_else(usual).filter(|list| list.is_file());
+        let lists = of_person.iter().chain([ignored]).map(|list| format!("--exclude-from={}", list.display()));
+        Some(["--exclude-per-directory=.gitignore".to_owned()].into_iter().chain(lists).collect())
     }
 
     /// A call with nothing inherited, on this repository.

@@ -103,6 +103,9 @@ const BRIEF_BYTES: usize = 12 << 10;
 impl Launch {
     /// Takes note of the repository as it is now, with an eye to the goal.
     pub async fn look_around(&self, start: &StartingPoint, goal: &str) -> Result<(), Error> {
+        let (ignored, now) = (self.folder.ignored(), self.repository.git.excluded());
+        // Where there is no such list nothing is ignored by it.
+        std::fs::write(&ignored, std::fs::read(now).unwrap_or_default()).map_err(Error::disk(&ignored))?;
         let blobs = self.repository.git.blobs(&start.commit).await?;
         let state_dir = self.repository.state_dir();
         let request = SurveyRequest {
@@ -165,7 +168,10 @@ impl Launch {
         };
         Ok(Arc::new(Site {
             folder: self.folder.clone(),
-            repository: self.repository.clone(),
+            repository: Repository {
+                git: self.repository.git.clone().ignoring_as_in(self.folder.ignored()),
+                ..self.repository.clone()
+            },
             worktrees: worktrees.join("worktrees"),
             environment: Environment::from_process(|name| self.config.passes(name)),
             quarters: self.quarters(),

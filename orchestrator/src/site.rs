@@ -70,7 +70,7 @@ pub struct Site {
     pub models: Models,
     /// What models cost.
     pub tariffs: Tariffs,
-    /// What plans are completed with and held against.
+    /// What plans are completed with and held against, with the limits of the launch; see [`Site::rules_now`].
     pub rules: PlanRules,
     /// What a person wants to be asked about, and what nobody may do.
     pub approvals: Arc<Rules>,
@@ -109,11 +109,16 @@ impl Site {
             settled: BTreeSet::new(),
             settings: settings.clone(),
             team,
-            rules: self.rules.clone(),
+            rules: self.rules_now(settings),
             approvals: self.approvals.clone(),
             survey: self.survey.clone(),
             draft: self.folder.path.join("plan.toml"),
         }
+    }
+
+    /// What plans are held against now: a person may have changed the run's limits since it was launched.
+    pub fn rules_now(&self, settings: &Settings) -> PlanRules {
+        PlanRules { run_limits: settings.run_limits, ..self.rules.clone() }
     }
 
     /// What a model costs, if anybody knows.

@@ -139,6 +139,11 @@ impl RunFolder {
         self.path.join("transcripts").join("_planner").join(format!("{session}.jsonl"))
     }
 
+    /// What the repository ignored when the run started, beside what its tree says.
+    pub fn ignored(&self) -> PathBuf {
+        self.path.join("ignored")
+    }
+
     /// What was known about the repository when the run started, with the text that every prompt of the run begins with.
     pub fn surroundings(&self) -> PathBuf {
         self.path.join("surroundings.json")

@@ -44,6 +44,7 @@ mod nested;
 mod owner;
 mod pipes;
 mod rights;
+mod snapshot;
 
 pub use owner::{Owner, mark, marks_of};
 use owner::{RECORD, is_ours};
@@ -136,51 +137,6 @@ impl Worktree {
         }
         self.call(["clean", "-ffdq", "-e", "/.git"]).await?;
         if self.records().exists() { self.name_its_repository().and_then(|()| self.set_head(commit)) } else { Ok(()) }
-    }
-
-    /// The tree of all files that are not ignored, as they are now, in git's object store.
-    pub async fn snapshot(&self) -> Result<String, Error> {
-        self.is_in_place()?;
-        match self.written().await {
-            Ok(tree) => Ok(tree),
-            Err(_) => self.snapshot_anew().await,
-        }
-    }
-
-    /// The same, with every file read once more: what only this index named, a person's `git gc --prune=now` may have taken away.
-    pub async fn snapshot_anew(&self) -> Result<String, Error> {
-        self.is_in_place()?;
-        remove_file(&self.index())?;
-        self.call(["read-tree", &self.owner.base.0]).await?;
-        self.written().await
-    }
-
-    async fn written(&self) -> Result<String, Error> {
-        let added = self.call(["add", "--all", "--", "."]).await;
-        if added.is_err() {
-            self.open_up().await;
-            pipes::remove_what_is_no_file(&self.tree()).await;
-        }
-        if added.is_err() || !self.new_repositories().await?.is_empty() {
-            self.set_nested_repositories_aside()?;
-            self.forget_new_repositories().await?;
-            if self.call(["add", "--all", "--", "."]).await.is_err() {
-                self.add_as_it_is().await?;
-            }
-        }
-        Ok(self.call(["write-tree"]).await?)
-    }
-
-    /// Attributes in the tree may ask for a conversion that fails (`working-tree-encoding`). What an attempt left is kept all the same.
-    async fn add_as_it_is(&self) -> Result<(), Error> {
-        let nothing = self.git.text(["hash-object", "-t", "tree", "/dev/null"]).await?;
-        self.call([&format!("--attr-source={nothing}"), "add", "--all", "--", "."]).await?;
-        Ok(())
-    }
-
-    /// Whether all of a tree of this worktree is still in the object store.
-    pub async fn is_whole(&self, tree: &str) -> bool {
-        self.git.is_whole(tree, &self.owner.base).await
     }
 
     /// Makes scratch space anew, so that nothing a command has left there is found by the next.

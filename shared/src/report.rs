@@ -13,6 +13,9 @@ pub struct Report {
     pub hand_off: String,
     /// What the worker saw that should be done, but not by this task.
     pub follow_ups: Vec<String>,
+    /// What a person said to it that came after it had finished, and that nobody has heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<String>,
 }
 
 /// How an attempt ended. Only [`Outcome::Done`] can land; the others are evidence.

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** `done` hears exactly once how the attempt ended, also when it panicked or the actor was killed, by a send that waits
 //! for room rather than one that may be lost. After that the actor stops itself.
+//! **Invariant:** words that it has taken and not heard are handed back with its end.
 //! **Invariant:** an attempt is never restarted from here. Whether to try again is the run's decision.
 //!
 //! Not here: the worktree, the commit, and whether what the worker says is true (`orchestrator`).
@@ -21,6 +22,7 @@ use kameo::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{AttemptKey, Brief, Money, Outcome, Report, Secrecy, Tokens};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
@@ -112,12 +114,14 @@ pub struct AttemptOver {
     pub cost: Option<Money>,
     /// How many answers there were.
     pub turns: u32,
+    /// What the person said to it and it has not heard.
+    pub unheard: Vec<String>,
 }
 
 impl AttemptOver {
     /// An attempt that ended before anything was asked.
     pub fn without_turns(key: AttemptKey, outcome: Outcome) -> Self {
-        Self { key, outcome, usage: Tokens::default(), cost: None, turns: 0 }
+        Self { key, outcome, usage: Tokens::default(), cost: None, turns: 0, unheard: Vec::new() }
     }
 }
 
@@ -151,16 +155,17 @@ impl Message<Cancel> for Worker {
     }
 }
 
-async fn attempt(args: WorkerArgs, cancel: CancellationToken, actor: ActorRef<Worker>) {
+async fn attempt(mut args: WorkerArgs, cancel: CancellationToken, actor: ActorRef<Worker>) {
+    let mut ear = std::mem::replace(&mut args.voice.meanwhile, mpsc::channel(1).1);
     let (key, done) = (args.brief.key.clone(), args.done.clone());
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open(&args)));
     let (outcome, totals) = match opened {
         Ok(Ok(mut talk)) => {
             let run = async {
                 let warmth = args.company.warmth.clone();
-                let (agent, mut voice) = agent(args);
+                let agent = agent(args);
                 warm(warmth, &agent, &talk, &cancel).await;
-                agent.run(&mut talk, &mut voice.meanwhile, &cancel).await
+                agent.run(&mut talk, &mut ear, &cancel).await
             };
             let run = AssertUnwindSafe(run).catch_unwind().await;
             (run.map_or_else(|panic| panicked(&*panic), outcome), talk.totals())
@@ -169,7 +174,8 @@ async fn attempt(args: WorkerArgs, cancel: CancellationToken, actor: ActorRef<Wo
         Err(panic) => (panicked(&*panic), Totals::default()),
     };
     let Totals { turns, tokens, cost } = totals;
-    if done.tell(AttemptOver { key, outcome, usage: tokens, cost, turns }).await.is_err() {
+    let unheard = unheard(ear).await;
+    if done.tell(AttemptOver { key, outcome, usage: tokens, cost, turns, unheard }).await.is_err() {
         tracing::warn!("nobody was left to hear how an attempt ended");
     }
     let _ = actor.stop_gracefully().await;
@@ -184,7 +190,10 @@ fn open(args: &WorkerArgs) -> io::Result<Conversation> {
             let same = *transcript == args.transcript;
             let resumed = || Conversation::resume(transcript, args.model.price(), secrecy());
             let mut talk = if same { resumed()? } else { fresh(transcript::read(transcript)?)? };
-            talk.say(notice);
+            transcript::interrupted(talk.messages()).for_each(|call| args.toolbox.interrupted(call));
+            if !args.voice.before.is_empty() || !talk.reopen(Terminal::FINISH.tool, notice) {
+                talk.say(notice);
+            }
             talk
         }
     };
@@ -199,13 +208,23 @@ async fn warm(warmth: Option<Arc<Warmth>>, agent: &Agent, talk: &Conversation, c
     warmth.of(Cold { model, shared, tools: &agent.toolbox.specs(), budget, label, cancel }).await;
 }
 
-fn agent(args: WorkerArgs) -> (Agent, Voice) {
+/// Takes no more words, and hands back those that nobody has heard: also one whose place was taken and that is on its way.
+async fn unheard(mut ear: mpsc::Receiver<String>) -> Vec<String> {
+    ear.close();
+    let mut words = Vec::new();
+    while let Some(word) = ear.recv().await {
+        words.push(word);
+    }
+    words
+}
+
+fn agent(args: WorkerArgs) -> Agent {
     let WorkerArgs { brief: Brief { run, key, .. }, model, summariser, company, toolbox, budget, observer, .. } = args;
-    let (limits, hold, voice) = (args.limits, args.hold, args.voice);
+    let (limits, hold) = (args.limits, args.hold);
     let label = Label { run, role: Role::Worker, task: Some(key.task), attempt: key.attempt.0, turn: 0 };
     let max_tokens = model.max_output();
     let (terminal, kin) = (Terminal::FINISH, Some(company.kin));
-    (Agent { model, toolbox, budget, observer, limits, hold, label, max_tokens, terminal, summariser, kin }, voice)
+    Agent { model, toolbox, budget, observer, limits, hold, label, max_tokens, terminal, summariser, kin }
 }
 
 /// What `finish` hands over.
@@ -245,6 +264,7 @@ fn finished(value: Value) -> Outcome {
                 summary: summary.unwrap_or_default(),
                 hand_off: hand_off.unwrap_or_default(),
                 follow_ups: follow_ups.unwrap_or_default(),
+                unheard: Vec::new(),
             };
             match status {
                 Status::Done => Outcome::Done { report },

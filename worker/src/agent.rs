@@ -180,11 +180,24 @@ impl Agent {
     }
 
     async fn turns(&self, mut session: Session<'_>) -> AgentEnd {
+        if let Err(end) = self.carry_out_open(&mut session).await {
+            return end;
+        }
         loop {
             if let Err(end) = self.turn(&mut session).await {
                 return end;
             }
         }
+    }
+
+    /// What the model had answered when it was interrupted, and was paid for, is not asked again.
+    async fn carry_out_open(&self, session: &mut Session<'_>) -> Result<(), AgentEnd> {
+        let Some((answer, notice)) = session.talk.take_open() else { return Ok(()) };
+        self.wait_while_held(session).await;
+        let outcomes = self.act(&answer, &session.tools, session.stop).await;
+        self.observe(session, &answer, outcomes)?;
+        session.talk.say(&notice);
+        Ok(())
     }
 
     async fn turn(&self, session: &mut Session<'_>) -> Result<(), AgentEnd> {
@@ -324,6 +337,16 @@ impl Agent {
         self.observer.saw(Progress::Retrying { why, wait });
     }
 
+    /// Whether an accepted end waits for the person's words. What is done is not put at risk for them: only where a turn is left.
+    fn hears_first(&self, session: &Session<'_>) -> bool {
+        if session.steer.is_empty() || session.stop.is_cancelled() || session.told {
+            return false;
+        }
+        let (limits, price, window, max_tokens) = (self.limits.now(), self.model.price(), session.window, self.max_tokens);
+        let means = Means { limits, price, window, max_tokens };
+        means.room(&session.talk.totals(), session.talk.prompt(&session.tools)).is_ok()
+    }
+
     /// Adds the results to the conversation, and judges them.
     fn observe(&self, session: &mut Session<'_>, answer: &Answer, outcomes: Vec<ToolOutcome>) -> Result<(), AgentEnd> {
         if answer.turn.calls.is_empty() {
@@ -343,7 +366,7 @@ impl Agent {
                     verdicts.push(session.patience.failed(&call.name, &call.arguments, &self.terminal));
                     instruction
                 }
-                ToolOutcome::Ended(_) if !session.steer.is_empty() => format!("{NOT_YET} `{}` again.", self.terminal.tool),
+                ToolOutcome::Ended(_) if self.hears_first(session) => format!("{NOT_YET} `{}` again.", self.terminal.tool),
                 ToolOutcome::Ended(value) => {
                     ended = Some(value);
                     "Accepted.".to_owned()

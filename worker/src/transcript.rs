@@ -18,7 +18,7 @@ use shared::{Money, Tokens};
 
 use crate::{
     context::compaction::{self, Replaced},
-    model::{AssistantTurn, FinishReason, Label, Message, Model},
+    model::{AssistantTurn, FinishReason, Label, Message, Model, ToolCall},
     tool::ToolSpec,
 };
 
@@ -248,6 +248,23 @@ pub(crate) fn messages_of(path: &Path, entries: Vec<(u32, Entry)>) -> io::Result
     Ok((with_open_calls_answered(messages), written))
 }
 
+/// The calls that stand answered as interrupted at the end of a conversation.
+pub(crate) fn interrupted(messages: &[Message]) -> impl Iterator<Item = &ToolCall> {
+    let is_result = |message: &&Message| matches!(message, Message::Tool { .. });
+    let results = messages.iter().rev().take_while(is_result).count();
+    let (before, results) = messages.split_at(messages.len() - results);
+    let calls = match before.last() {
+        Some(Message::Assistant(turn)) => turn.calls.as_slice(),
+        _ => &[],
+    };
+    let is_open = |id: &str| {
+        results
+            .iter()
+            .any(|result| matches!(result, Message::Tool { call_id, content, .. } if call_id == id && content == INTERRUPTED))
+    };
+    calls.iter().filter(move |call| is_open(&call.id))
+}
+
 fn with_open_calls_answered(said: Vec<Message>) -> Vec<Message> {
     let mut messages = Vec::with_capacity(said.len());
     let mut open: Vec<(String, String)> = Vec::new();
@@ -288,7 +305,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::model::{AssistantTurn, ToolCall, testing::label};
+    use crate::model::testing::label;
 
     fn conversation() -> Vec<Message> {
         let call = |id: &str| ToolCall { id: id.into(), name: "read_file".into(), arguments: "{\"a\": ".into() };

@@ -18,11 +18,11 @@ use plans::{
     run_state::{Continuation, TaskRecord, Trail},
     task_state::TaskState,
 };
-use shared::{AttemptKey, Limits, Outcome, Report};
+use shared::{AttemptKey, Brief, Limits, Outcome, Report};
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use worker::{
-    actor::{AttemptOver, Company, Worker, WorkerArgs},
+    actor::{AttemptOver, Company, Opening, Worker, WorkerArgs},
     context::room::longest_result,
     hold::LiveLimits,
     process::Shell,
@@ -50,16 +50,15 @@ pub(super) struct LiveAttempt {
     worktree: Option<Arc<Worktree>>,
     scope: LiveScope,
     is_agent: bool,
-    /// The way to its agent, once one is at work.
-    line: Option<Line>,
-}
-
-/// What reaches an agent at work.
-pub(super) struct Line {
-    /// Takes words of the person.
-    pub(super) say: mpsc::Sender<String>,
-    /// Changes what it may spend.
-    pub(super) limits: watch::Sender<Limits>,
+    /// Changes what it may spend, from before it is at work.
+    changed: watch::Sender<Limits>,
+    limits: LiveLimits,
+    /// Takes words of the person, once an agent is at work.
+    say: Option<mpsc::Sender<String>>,
+    /// What it takes is still to be journaled.
+    bill: Option<TaskTrackerToken>,
+    /// Whether its end is known, and is one after which others go on.
+    leaves_it_to_others: bool,
 }
 
 impl LiveAttempt {
@@ -67,8 +66,19 @@ impl LiveAttempt {
         self.cancel.cancel();
     }
 
-    pub(super) fn line(&self) -> Option<&Line> {
-        self.line.as_ref()
+    /// Tells it what it may spend from now on.
+    pub(super) fn limit(&self, limits: Limits) {
+        self.changed.send_replace(limits);
+    }
+
+    /// Where words are said to it.
+    pub(super) fn ear(&self) -> Option<&mpsc::Sender<String>> {
+        self.say.as_ref()
+    }
+
+    /// Whether what it did not hear is heard by whoever goes on after it.
+    pub(super) fn leaves_it_to_others(&self) -> bool {
+        self.leaves_it_to_others
     }
 }
 
@@ -112,10 +122,19 @@ impl Dispatcher {
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content })?;
         let cancel = self.cancel.child_token();
         self.site.board.start(&key);
-        self.crew.insert(
-            key.clone(),
-            LiveAttempt { cancel: cancel.clone(), worktree: None, scope, is_agent: task.worker == WorkerKind::Agent, line: None },
-        );
+        let (changed, limits) = LiveLimits::new(self.limits_of(&task));
+        let live = LiveAttempt {
+            cancel: cancel.clone(),
+            worktree: None,
+            scope,
+            is_agent: task.worker == WorkerKind::Agent,
+            changed,
+            limits,
+            say: None,
+            bill: None,
+            leaves_it_to_others: false,
+        };
+        self.crew.insert(key.clone(), live);
         let (site, me) = (self.site.clone(), me.clone());
         tokio::spawn(async move {
             let folder = Worktree::folder_of(&site.worktrees, site.run(), &key);
@@ -134,6 +153,15 @@ impl Dispatcher {
             let _ = me.tell(Prepared { order, made }).await;
         });
         Ok(())
+    }
+
+    /// What an attempt at a task may spend, as the task stands in the plan.
+    pub(super) fn limits_of(&self, task: &Task) -> Limits {
+        let limits = task.limits.or(self.state().settings().task_limits);
+        match task.worker {
+            WorkerKind::Agent => limits,
+            WorkerKind::Command(_) => Limits { minutes: limits.minutes.or(Some(command_worker::MINUTES)), ..limits },
+        }
     }
 
     fn content_of(&self, task: &Task) -> String {
@@ -179,7 +207,7 @@ impl Dispatcher {
         let Order { key, task, .. } = order;
         let Some(live) = self.crew.get_mut(key) else { return };
         live.worktree = Some(worktree.clone());
-        let (scope, cancel) = (live.scope.clone(), live.cancel.clone());
+        let (scope, cancel, limits) = (live.scope.clone(), live.cancel.clone(), live.limits.clone());
         if let Some(summary) = self.forbidden(task) {
             let report = Report { summary, ..Report::default() };
             return report_at_once(key, Outcome::Blocked { report }, me);
@@ -205,7 +233,8 @@ impl Dispatcher {
             WorkerKind::Command(command) => {
                 self.site.board.says(key, &format!("runs {command}"));
                 let (brief, folder) = (self.brief(key, task), worktree.folder().to_owned());
-                let job = CommandJob { command, brief, folder, shell, inspection };
+                let brief = Brief { limits: limits.now(), ..brief };
+                let job = CommandJob { command, brief, folder, limits, shell, inspection };
                 command_worker::employ(job, cancel, me.clone().recipient());
             }
             WorkerKind::Agent => {
@@ -213,6 +242,7 @@ impl Dispatcher {
                     longest_result: usize::MAX,
                     root: worktree.tree(),
                     spill_dir: worktree.folder().join("spill"),
+                    seen: worktree.folder().join("seen"),
                     shell,
                     guard: Arc::new(Watch { worktree: worktree.clone(), scope: scope.clone() }),
                     scope,
@@ -221,9 +251,10 @@ impl Dispatcher {
                     acceptance: Arc::new(inspection),
                     clearance: Arc::new(self.approvals_of(key, me)),
                 };
-                match self.employ_agent(order, place, cancel, me) {
-                    Ok(reach) => {
-                        self.crew.entry(key.clone()).and_modify(|live| live.line = Some(reach));
+                match self.employ_agent(order, place, (limits, cancel), me) {
+                    Ok(say) => {
+                        let bill = self.bills.token();
+                        self.crew.entry(key.clone()).and_modify(|live| (live.say, live.bill) = (Some(say), Some(bill)));
                     }
                     Err(why) => report_at_once(key, Outcome::Unavailable { why }, me),
                 }
@@ -235,19 +266,23 @@ impl Dispatcher {
         &self,
         order: &Order,
         place: WorkerPlace,
-        cancel: CancellationToken,
+        (limits, cancel): (LiveLimits, CancellationToken),
         me: &ActorRef<Self>,
-    ) -> Result<Line, String> {
+    ) -> Result<mpsc::Sender<String>, String> {
         let Order { key, task, continuation } = order;
         let model = self.site.models.of_attempt(task, self.state().task(&key.task))?;
         let model = model.as_recorded(Some(&key.task), key.attempt.0).unwrap_or(model);
         let ledger = self.ledger.clone().ok_or("the ledger is not there; this is a fault of inspan")?;
         let place = WorkerPlace { longest_result: longest_result(model.context_window()), ..place };
-        let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
-        let brief = self.brief(key, task);
-        let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
-        let (changed, limits) = LiveLimits::new(brief.limits);
         let (opening, words) = self.opening(key, *continuation);
+        if matches!(opening, Opening::Fresh { .. }) {
+            // Whoever begins anew has seen nothing, whatever the directory is. There may be none.
+            let _ = std::fs::remove_file(&place.seen);
+        }
+        let toolbox = WorkerTools::new(place).map_err(|error| format!("the worktree of {key} is gone: {error}"))?;
+        // A person may have changed them since the task was looked up.
+        let brief = Brief { limits: limits.now(), ..self.brief(key, task) };
+        let turns = self.state().task(&key.task).map_or(0, |record| record.turns);
         let (say, voice) = Voice::new(words);
         let worker = Worker::spawn(WorkerArgs {
             limits,
@@ -269,7 +304,7 @@ impl Dispatcher {
         let me = me.clone();
         // Linked, so that a worker ends should the dispatcher die. How it ends itself is told by `AttemptOver`.
         tokio::spawn(async move { me.link(&worker).await });
-        Ok(Line { say, limits: changed })
+        Ok(say)
     }
 }
 
@@ -341,15 +376,17 @@ impl Message<AttemptOver> for Dispatcher {
     async fn handle(&mut self, over: AttemptOver, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
         self.ask_no_more_for(&over.key);
-        let Some(live) = self.crew.get(&over.key) else { return };
-        let over = AttemptOver { outcome: self.why_stopped(&over), ..over };
+        let outcome = self.why_stopped(&over);
+        let Some(live) = self.crew.get_mut(&over.key) else { return };
+        live.bill = None;
+        live.leaves_it_to_others = !matches!(outcome, Outcome::Done { .. });
+        let (key, outcome) = (over.key, with_unheard(outcome, over.unheard));
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
         // Whoever has taken the run over goes on in this very directory, under the same mark: not a file of it is ours any more.
         if let Some(Err(error)) = self.recorder.fence().map(|fence| fence.stands()) {
             return self.finish(Err(error.into()));
         }
         tokio::spawn(async move {
-            let AttemptOver { key, outcome, .. } = over;
             let of = key.clone();
             let saving = tokio::spawn(async move {
                 match worktree {
@@ -362,6 +399,14 @@ impl Message<AttemptOver> for Dispatcher {
             // The dispatcher is gone only when the whole run is.
             let _ = me.tell(Saved { key, commit, outcome }).await;
         });
+    }
+}
+
+/// Words that nobody goes on to hear are told with the report.
+fn with_unheard(outcome: Outcome, unheard: Vec<String>) -> Outcome {
+    match outcome {
+        Outcome::Done { report } => Outcome::Done { report: Report { unheard, ..report } },
+        other => other,
     }
 }
 

@@ -9,7 +9,8 @@
 //! **Invariant:** asks go down (planner, ledger, coordinator), everything that comes up is a tell: no two actors wait for each other.
 //!
 //! Attempts are in `crew`, the plan and its review in `planning`, landings in `landings`, questions to the person in `approving`, money and
-//! time in `spending`, what a person orders from elsewhere in `orders`.
+//! time in `spending`, what a person orders from elsewhere in `orders`, the wait for the
+//! last bills in `leaving`.
 
 mod ahead;
 mod approving;
@@ -17,6 +18,7 @@ mod briefing;
 mod crew;
 mod grants;
 mod landings;
+mod leaving;
 mod orders;
 mod planning;
 mod replanning;
@@ -36,7 +38,7 @@ use plans::{
 };
 use shared::AttemptKey;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use orders::ordered;
 pub use planning::{Policy, ReviewPolicy};
@@ -76,6 +78,9 @@ pub struct Dispatcher {
     planner: Option<ActorRef<Planner>>,
     landings: landings::Landings,
     room: room::Room,
+    /// Whoever has a request under way that is still to be journaled.
+    bills: TaskTracker,
+    leaving: leaving::Leaving,
     cancel: CancellationToken,
     end: Option<oneshot::Sender<Result<Ending, Error>>>,
 }
@@ -114,6 +119,8 @@ impl Actor for Dispatcher {
             planner: None,
             landings: landings::Landings::default(),
             room: room::Room::default(),
+            bills: TaskTracker::new(),
+            leaving: leaving::Leaving::default(),
             cancel: CancellationToken::new(),
             end: Some(args.end),
         };
@@ -121,7 +128,11 @@ impl Actor for Dispatcher {
         let site = dispatcher.site.clone();
         let kept = kept::expected(site.run(), dispatcher.state());
         let tip = (!dispatcher.state().is_cancelling()).then(|| dispatcher.state().tip().clone());
-        match ensure_refs(&site, kept, tip).await {
+        let ready = match ensure_refs(&site, kept, tip).await {
+            Ok(()) => dispatcher.look_at_what_is_used_up().await,
+            Err(error) => Err(error),
+        };
+        match ready {
             Ok(()) => dispatcher.pursue(&me).await,
             Err(error) => dispatcher.finish(Err(error)),
         }
@@ -206,6 +217,7 @@ impl Dispatcher {
                 self.record(&Event::TaskEnded { task, end, why })?;
                 return Ok(true);
             }
+            Owed::Halt { .. } | Owed::EndRun { .. } if self.waits_for_bills(me) => {}
             Owed::Halt { why } => {
                 let run = self.site.run().to_string();
                 self.finish(Err(Error::Halted { why, run }));
@@ -219,7 +231,7 @@ impl Dispatcher {
         Ok(false)
     }
 
-    /// Once the end was told, nothing more is recorded: whatever still comes in is for the next process to find.
+    /// Once the end was told, nothing more is recorded but what was paid: whatever still comes in is for the next process to find.
     fn record(&mut self, event: &Event) -> Result<(), Error> {
         if self.end.is_none() {
             return Err(Error::Interrupted);
@@ -243,12 +255,16 @@ impl Dispatcher {
         }
     }
 
-    /// The one way out: says how it ended, stops whatever is alive.
+    /// The one way out: stops whatever is alive, and says how it ended once what that has taken is known.
     fn finish(&mut self, how: Result<Ending, Error>) {
         self.cancel.cancel();
         if let Some(end) = self.end.take() {
-            // Whoever started this dispatcher waits for it, or has gone.
-            let _ = end.send(how);
+            let bills = self.bills.clone();
+            tokio::spawn(async move {
+                leaving::all_have_come(bills).await;
+                // Whoever started this dispatcher waits for it, or has gone.
+                let _ = end.send(how);
+            });
         }
     }
 }

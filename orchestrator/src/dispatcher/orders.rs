@@ -9,7 +9,7 @@ use kameo::{
     actor::ActorRef,
     message::{Context, Message},
 };
-use plans::{Plan, admission::PlanRules, edit::PlanEdit, event::Event, task_state::TaskState};
+use plans::{Plan, edit::PlanEdit, event::Event, task_state::TaskState};
 use shared::{AttemptKey, Limits, Money, TaskId};
 use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
 
@@ -60,7 +60,7 @@ impl Dispatcher {
             return Err(leaving());
         }
         let state = self.state();
-        let rules = PlanRules { run_limits: state.settings().run_limits, ..self.site.rules.clone() };
+        let rules = self.site.rules_now(state.settings());
         let (progress, survey) = (state.progress(), &self.site.survey);
         let edit = |plan: &Plan, edits: &[PlanEdit]| rules.mended(plan, edits, &progress, survey);
         let in_money = Limits { cost: Some(Money { nano_usd: 1 }), ..Limits::default() };
@@ -75,12 +75,16 @@ impl Dispatcher {
     /// A place for the words that are about to be said, where somebody is at the task who can hear them.
     fn ear_for(&self, events: &[Event]) -> Result<Option<OwnedPermit<String>>, Refused> {
         let [Event::Steered { task, .. }] = events else { return Ok(None) };
-        let line = self.alive(task).and_then(|key| self.crew.get(&key)?.line());
-        let Some(line) = line else { return Ok(None) };
-        match line.say.clone().try_reserve_owned() {
+        let live = self.alive(task).and_then(|key| self.crew.get(&key));
+        let Some((live, ear)) = live.and_then(|live| Some((live, live.ear()?))) else { return Ok(None) };
+        match ear.clone().try_reserve_owned() {
             Ok(place) => Ok(Some(place)),
-            // Its conversation has just ended; whoever goes on hears it.
-            Err(TrySendError::Closed(_)) => Ok(None),
+            // Its conversation has ended; whoever goes on hears it.
+            Err(TrySendError::Closed(_)) if live.leaves_it_to_others() => Ok(None),
+            Err(TrySendError::Closed(_)) => Err(Refused {
+                what: format!("whoever was at `{task}` has just ended and hears nobody; nothing was said"),
+                hint: "`inspan status` shows what became of it".to_owned(),
+            }),
             Err(TrySendError::Full(_)) => Err(Refused {
                 what: format!(
                     "{} words wait to be heard at the worker's next turn, and there is no room for more; nothing was said",

@@ -14,6 +14,7 @@ use plans::{
     event::{Approver, Author, Event},
     run_state::Phase,
 };
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Dispatcher, Ending};
 use crate::{
@@ -63,15 +64,16 @@ impl Dispatcher {
 
     fn ask_for_plan(&mut self, revise: Option<(Plan, String)>, me: &ActorRef<Self>) {
         let state = self.state();
-        let draft = Draft { goal: state.goal().to_owned(), base: state.base().clone(), revise };
-        let (planner, me) = (self.planner.clone(), me.clone());
+        let rules = self.site.rules_now(state.settings());
+        let draft = Draft { goal: state.goal().to_owned(), base: state.base().clone(), revise, rules };
+        let (planner, me, bill) = (self.planner.clone(), me.clone(), self.bills.token());
         tokio::spawn(async move {
             let result = match planner {
                 Some(planner) => planner.ask(draft).await.map_err(said),
                 None => Err(no_planner()),
             };
             // The dispatcher is gone only when the whole run is.
-            let _ = me.tell(PlanDrafted { result }).await;
+            let _ = me.tell(PlanDrafted { result, bill }).await;
         });
     }
 
@@ -182,16 +184,22 @@ pub(super) fn said<M>(error: kameo::error::SendError<M, Error>) -> Error {
 /// The planner has answered.
 struct PlanDrafted {
     result: Result<Drafted, Error>,
+    bill: TaskTrackerToken,
 }
 
 impl Message<PlanDrafted> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, PlanDrafted { result }: PlanDrafted, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, PlanDrafted { result, bill }: PlanDrafted, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
+        drop(bill);
         self.drafting.asked = false;
-        if !matches!(self.state().phase(), Phase::Planning | Phase::Review) || self.state().is_cancelling() {
-            return;
+        let state = self.state();
+        let is_wanted = matches!(state.phase(), Phase::Planning | Phase::Review) && !state.is_cancelling();
+        let is_leaving = state.halted().is_some() || state.over_budget().is_some();
+        if !is_wanted || (is_leaving && matches!(result, Err(Error::Interrupted))) {
+            // The end may have waited for it.
+            return self.pursue(&me).await;
         }
         let proposed = result.and_then(|Drafted { plan, warnings }| self.propose(plan, Author::Planner, warnings));
         match proposed {

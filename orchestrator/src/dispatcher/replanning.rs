@@ -10,10 +10,10 @@ use kameo::{
 };
 use plans::{
     Plan, Problem,
-    admission::PlanRules,
     edit::{self, PlanEdit, Revised},
     event::Event,
 };
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
     Dispatcher,
@@ -41,14 +41,16 @@ impl Dispatcher {
         let (planner, me) = (self.planner.clone(), me.clone());
         let Some(plan) = state.plan().cloned() else { return };
         let (evidence, repeating) = (plans::evidence::account(state), state.repeating());
-        let mend = Mend { plan, tip: tip(state), progress: state.progress(), repeating, evidence, comment };
+        let rules = self.site.rules_now(state.settings());
+        let mend = Mend { plan, tip: tip(state), progress: state.progress(), repeating, evidence, comment, rules };
+        let bill = self.bills.token();
         tokio::spawn(async move {
             let result = match planner {
                 Some(planner) => planner.ask(mend).await.map_err(said),
                 None => Err(no_planner()),
             };
             // The dispatcher is gone only when the whole run is.
-            let _ = me.tell(PlanMended { number, result }).await;
+            let _ = me.tell(PlanMended { number, result, bill }).await;
         });
     }
 
@@ -73,8 +75,7 @@ impl Dispatcher {
         match proposal {
             Proposal::Edits(edits) => {
                 edit::refuse_blind(plan, &edits, &state.repeating())?;
-                // A person may have changed them since the run was launched.
-                let rules = PlanRules { run_limits: state.settings().run_limits, ..self.site.rules.clone() };
+                let rules = self.site.rules_now(state.settings());
                 rules.mended(plan, &edits, &state.progress(), &self.site.survey)
             }
             Proposal::Whole(new) => edit::replace(plan, *new, &state.settled()),
@@ -137,14 +138,18 @@ impl Dispatcher {
 struct PlanMended {
     number: u32,
     result: Result<Mended, Error>,
+    bill: TaskTrackerToken,
 }
 
 impl Message<PlanMended> for Dispatcher {
     type Reply = ();
 
-    async fn handle(&mut self, PlanMended { number, result }: PlanMended, ctx: &mut Context<Self, ()>) {
+    async fn handle(&mut self, PlanMended { number, result, bill }: PlanMended, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
+        drop(bill);
         let heard = match result {
+            // The next process begins it again.
+            Err(Error::Interrupted) if self.state().halted().is_some() => Ok(()),
             Ok(Mended { edits }) => self.heard_of_mended_plan(number, edits, &me),
             Err(error) => self.without_answer(number, &error),
         };

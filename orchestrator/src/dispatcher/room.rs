@@ -110,7 +110,7 @@ impl Dispatcher {
     }
 
     /// Says whether it was news.
-    fn heard_of_taken(&mut self, taken: u64) -> Result<bool, Error> {
+    pub(super) fn heard_of_taken(&mut self, taken: u64) -> Result<bool, Error> {
         let bound = self.state().settings().max_disk;
         let verdict = judge(taken, bound);
         let is_news = match verdict {

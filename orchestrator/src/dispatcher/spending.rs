@@ -10,13 +10,19 @@ use kameo::{
     actor::{ActorRef, Spawn as _},
     message::{Context, Message},
 };
-use plans::{Task, event::Event, run_state::RunState, spending::Spending};
+use plans::{
+    Task,
+    event::Event,
+    run_state::{Phase, RunState},
+    spending::Spending,
+};
 use shared::{Limits, Money, Price};
 use tokio::{sync::watch, time::Instant};
 use worker::hold::{Hold, LiveLimits};
 
 use super::Dispatcher;
 use crate::{
+    error::Error,
     ledger::{self, Account, Ledger, LedgerArgs, Share, Shares, TurnPaid, shares},
     recorder::Recorder,
 };
@@ -76,8 +82,8 @@ impl Dispatcher {
         self.terms.change(settings.run_limits, held);
         for (key, live) in &self.crew {
             let task = self.state().plan().and_then(|plan| plan.get(&key.task));
-            if let Some((line, task)) = live.line().zip(task) {
-                line.limits.send_replace(task.limits.or(settings.task_limits));
+            if let Some(task) = task {
+                live.limit(self.limits_of(task));
             }
         }
         let Some(ledger) = self.ledger.clone() else { return };
@@ -96,9 +102,9 @@ impl Dispatcher {
         }))
     }
 
-    /// Stops the run when its minutes are over. What earlier processes took of them is gone.
+    /// Stops the run when its minutes are over. What it took of them so far, also in earlier processes, is gone.
     pub(super) fn watch_the_clock(&self, me: &ActorRef<Self>) {
-        let (me, cancel, already) = (me.downgrade(), self.cancel.clone(), self.recorder.worked());
+        let (me, cancel, already) = (me.downgrade(), self.cancel.clone(), self.terms.worked());
         let (hold, limits) = (self.terms.hold(), self.terms.limits.clone());
         tokio::spawn(async move {
             if cancel.run_until_cancelled(hold.minutes_pass(&limits, already)).await.is_some()
@@ -108,6 +114,33 @@ impl Dispatcher {
                 let _ = me.tell(OutOfTime).await;
             }
         });
+    }
+
+    /// Stops the run if its minutes are over, as its limit stands now. Says whether they are.
+    fn stop_if_out_of_time(&mut self) -> Result<bool, Error> {
+        let Some(minutes) = used_up(&self.state().settings().run_limits, self.terms.worked()) else { return Ok(false) };
+        if !self.state().is_out_of_time() {
+            let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
+            self.record(&Event::BudgetReached { why, stop: true })?;
+        }
+        self.cancel.cancel();
+        Ok(true)
+    }
+
+    /// What is used up already is found before anything begins: the minutes, and the room on the disk.
+    pub(super) async fn look_at_what_is_used_up(&mut self) -> Result<(), Error> {
+        if matches!(self.state().phase(), Phase::Rejected | Phase::Over(_)) || self.stop_if_out_of_time()? {
+            return Ok(());
+        }
+        if self.state().settings().max_disk.is_none() {
+            return Ok(());
+        }
+        let places = self.site.places();
+        // What cannot be counted now is counted in a moment.
+        if let Ok(taken) = tokio::task::spawn_blocking(move || places.taken()).await {
+            self.heard_of_taken(taken)?;
+        }
+        Ok(())
     }
 
     /// Tells the ledger who may have what, if that has changed. It is never waited for: it may be waiting for this actor.
@@ -155,22 +188,39 @@ impl Message<OutOfTime> for Dispatcher {
 
     async fn handle(&mut self, _: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
-        let minutes = self.state().settings().run_limits.minutes.unwrap_or_default();
-        let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
-        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
-            return self.finish(Err(error));
+        match self.stop_if_out_of_time() {
+            Ok(true) => self.pursue(&me).await,
+            // A person has raised the limit while this was on its way.
+            Ok(false) => self.watch_the_clock(&me),
+            Err(error) => self.finish(Err(error)),
         }
-        self.cancel.cancel();
-        self.pursue(&me).await;
     }
+}
+
+/// The limit that is used up, if one is.
+fn used_up(limits: &Limits, worked: Duration) -> Option<u32> {
+    limits.minutes.filter(|minutes| worked >= Duration::from_secs(60 * u64::from(*minutes)))
 }
 
 impl Message<TurnPaid> for Dispatcher {
     type Reply = ();
 
     async fn handle(&mut self, TurnPaid(turn): TurnPaid, _: &mut Context<Self, ()>) {
-        if let Err(error) = self.record(&Event::TurnTaken(turn)) {
-            self.finish(Err(error));
+        // Also when the end was told: whoever was stopped by it has still to be paid.
+        if let Err(error) = self.recorder.record(&Event::TurnTaken(turn)) {
+            self.finish(Err(error.into()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_are_used_up_as_the_limit_stands_now() {
+        let used_up = |minutes, worked| used_up(&Limits { minutes, ..Limits::default() }, Duration::from_secs(worked));
+        assert_eq!([used_up(Some(1), 59), used_up(Some(1), 60), used_up(Some(2), 60)], [None, Some(1), None]);
+        assert_eq!([used_up(None, u64::MAX), used_up(Some(0), 0)], [None, Some(0)]);
     }
 }

@@ -18,8 +18,8 @@ use kameo::{
     reply::DelegatedReply,
 };
 use plans::{
-    Plan,
-    admission::Admitted,
+    Plan, Survey,
+    admission::{Admitted, PlanRules},
     edit::{self, PlanEdit},
     event::CommitId,
     file,
@@ -92,6 +92,8 @@ pub struct Draft {
     pub base: CommitId,
     /// A plan that a person has commented on, and the comment.
     pub revise: Option<(Plan, String)>,
+    /// What it is held against.
+    pub rules: PlanRules,
 }
 
 /// Mend a plan in the light of evidence.
@@ -108,6 +110,8 @@ pub struct Mend {
     pub evidence: String,
     /// What a person said of an earlier answer.
     pub comment: Option<String>,
+    /// What the mended plan is held against.
+    pub rules: PlanRules,
 }
 
 impl Message<Draft> for Planner {
@@ -129,9 +133,9 @@ impl Message<Mend> for Planner {
 }
 
 impl Desk {
-    async fn draft(self: Arc<Self>, Draft { goal, base, revise }: Draft) -> Result<Drafted, Error> {
+    async fn draft(self: Arc<Self>, Draft { goal, base, revise, rules }: Draft) -> Result<Drafted, Error> {
         let (desk, wanted) = (self.clone(), goal.clone());
-        let judge = move |arguments: &Value| desk.judge_plan(&wanted, arguments);
+        let judge = move |arguments: &Value| desk.judge_plan(&rules, &wanted, arguments);
         let errand = match &revise {
             None => Errand::Plan { goal: &goal },
             Some((plan, comment)) => Errand::Revise { goal: &goal, plan, comment },
@@ -141,28 +145,24 @@ impl Desk {
     }
 
     async fn mend(self: Arc<Self>, mend: Mend) -> Result<Mended, Error> {
-        let (desk, plan, progress, repeating) = (self.clone(), mend.plan.clone(), mend.progress.clone(), mend.repeating.clone());
-        let judge = move |arguments: &Value| desk.judge_edits(&plan, (&progress, &repeating), arguments);
+        let mend = Arc::new(mend);
+        let (survey, asked) = (self.site.survey.clone(), mend.clone());
+        let judge = move |arguments: &Value| judge_edits(&asked, &survey, arguments);
         let errand = Errand::Mend { plan: &mend.plan, evidence: &mend.evidence, comment: mend.comment.as_deref() };
         let tool = tools::edit_plan();
         self.converse(&mend.tip, Conversation { errand, tool, judge: Box::new(judge) }).await
     }
 
-    fn judge_plan(&self, goal: &str, arguments: &Value) -> Judged<Drafted> {
-        self.site.rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
+    fn judge_plan(&self, rules: &PlanRules, goal: &str, arguments: &Value) -> Judged<Drafted> {
+        rules.submitted(goal, arguments, &self.site.survey).map_err(|problems| say(&problems))
     }
+}
 
-    fn judge_edits(
-        &self,
-        plan: &Plan,
-        (progress, repeating): (&edit::Progress, &BTreeMap<TaskId, String>),
-        arguments: &Value,
-    ) -> Judged<Mended> {
-        let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
-        edit::refuse_blind(plan, &edits, repeating).map_err(|problems| say(&problems))?;
-        let mended = self.site.rules.mended(plan, &edits, progress, &self.site.survey);
-        mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
-    }
+fn judge_edits(Mend { plan, progress, repeating, rules, .. }: &Mend, survey: &Survey, arguments: &Value) -> Judged<Mended> {
+    let edits = edit::read_edits(arguments).map_err(|problems| say(&problems))?;
+    edit::refuse_blind(plan, &edits, repeating).map_err(|problems| say(&problems))?;
+    let mended = rules.mended(plan, &edits, progress, survey);
+    mended.map(|_| Mended { edits }).map_err(|problems| say(&problems))
 }
 
 fn say(problems: &[plans::Problem]) -> String {

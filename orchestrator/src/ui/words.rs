@@ -38,7 +38,10 @@ pub fn line(entry: &Entry) -> Option<String> {
         }
         Event::ApprovalAsked { key, what, why } => format!("{key} asks to {}: {why}", what.in_words()),
         Event::ApprovalDecided { key, what, decision, by, why } => decided(key, what, decision, (*by, why)),
-        Event::AttemptEnded { key, outcome: Outcome::Done { .. }, .. } => format!("{key} is done"),
+        Event::AttemptEnded { key, outcome: Outcome::Done { report }, .. } => match report.unheard.as_slice() {
+            [] => format!("{key} is done"),
+            words => format!("{key} is done; it had finished before it could hear: {}", words.join(" / ")),
+        },
         Event::AttemptEnded { key, outcome, .. } => format!("{key} ended: {}", Setback::Ended(outcome.clone()).headline()),
         Event::LandingStarted { key, .. } => format!("{key} is being merged and proved"),
         Event::LandingConflicted { key, paths, with, .. } => {

@@ -159,5 +159,10 @@ impl World<'_> {
 
 fn report() -> Report {
     let summary = "Every amount of this part carries a currency; its constructors take one. ".repeat(4);
-    Report { hand_off: summary.clone(), summary, follow_ups: vec!["The documentation of the old constructors".to_owned()] }
+    Report {
+        hand_off: summary.clone(),
+        summary,
+        follow_ups: vec!["The documentation of the old constructors".to_owned()],
+        ..Report::default()
+    }
 }

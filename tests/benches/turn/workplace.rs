@@ -111,6 +111,7 @@ fn tools(folder: &Path) -> WorkerTools {
     let place = WorkerPlace {
         longest_result: usize::MAX,
         root,
+        seen: folder.join("seen"),
         spill_dir,
         shell,
         scope: LiveScope::new(scope()),

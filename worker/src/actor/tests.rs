@@ -92,6 +92,10 @@ impl Rig {
         }
     }
 
+    async fn at_the_gate(&self) {
+        self.toolbox.until("+gate").await;
+    }
+
     fn fresh(&self) -> ActorRef<Worker> {
         self.start(Opening::Fresh { repository_brief: "r".into() }, "1.jsonl")
     }
@@ -109,12 +113,14 @@ async fn check(script: &str, expected: Expect) {
 async fn an_attempt_tells_how_it_ended_and_the_actor_stops() {
     check(
         "read a\nfinish done",
-        expect![[r#"money #1 in 2 turns: Done { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+        expect![[r#"money #1 in 2 turns: Done { report: Report { summary: "s", hand_off: "", follow_ups: [], unheard: [] } }"#]],
     )
     .await;
     check(
         "finish blocked",
-        expect![[r#"money #1 in 1 turns: Blocked { report: Report { summary: "s", hand_off: "", follow_ups: [] } }"#]],
+        expect![[
+            r#"money #1 in 1 turns: Blocked { report: Report { summary: "s", hand_off: "", follow_ups: [], unheard: [] } }"#
+        ]],
     )
     .await;
     check("finish somehow", expect![[r#"money #1 in 1 turns: Failed { why: "the worker's `finish` was accepted but does not read: unknown variant `somehow`, expected `done` or `blocked`" }"#]]).await;
@@ -227,4 +233,81 @@ async fn a_word_to_a_worker_reaches_its_model_before_the_next_turn() {
     let (second, _) = rig.model.requests().remove(1);
     let heard = |word: &str| second.iter().any(|said| matches!(said, Said::User { content } if content.contains(word)));
     assert!(heard("be quick") && heard("use tabs"), "{second:?}");
+}
+
+#[tokio::test]
+async fn an_end_waits_for_words_where_a_turn_is_left_and_hands_back_what_nobody_heard() {
+    for (most, expected) in [(1, "1 turns, unheard: [\"use tabs\"]"), (2, "2 turns, unheard: []")] {
+        let mut rig = Rig::new("gate + finish done\nfinish done");
+        let (say, voice) = Voice::new(Vec::new());
+        let limits = Limits { turns: Some(most), ..Limits::default() }.into();
+        let opening = Opening::Fresh { repository_brief: "r".into() };
+        let _worker = Worker::spawn(WorkerArgs { limits, voice, ..rig.args(opening, "1.jsonl") });
+        rig.at_the_gate().await;
+        say.send("use tabs".into()).await.unwrap();
+        rig.toolbox.gate.notify_one();
+        let over = rig.heard.recv().await.unwrap();
+        assert!(matches!(over.outcome, Outcome::Done { .. }), "{:?}", over.outcome);
+        assert_eq!(format!("{} turns, unheard: {:?}", over.turns, over.unheard), expected);
+        assert!(say.is_closed());
+    }
+}
+
+#[tokio::test]
+async fn a_word_that_is_on_its_way_when_the_end_comes_is_handed_back() {
+    let mut rig = Rig::new("gate + finish done");
+    let (say, voice) = Voice::new(Vec::new());
+    let opening = Opening::Fresh { repository_brief: "r".into() };
+    let _worker = Worker::spawn(WorkerArgs { voice, ..rig.args(opening, "1.jsonl") });
+    let place = say.try_reserve_owned().unwrap();
+    rig.at_the_gate().await;
+    rig.toolbox.gate.notify_one();
+    rig.toolbox.until("-finish").await;
+    place.send("late".into());
+    assert_eq!(rig.heard.recv().await.unwrap().unheard, ["late"]);
+}
+
+/// The transcript of an attempt, as it is when the process is killed before anybody heard what its `finish` came to.
+async fn killed_at_the_end(script: &str) -> tempfile::TempDir {
+    let mut rig = Rig::new(script);
+    let _worker = rig.fresh();
+    rig.heard.recv().await.unwrap();
+    let path = rig.folder.path().join("1.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    std::fs::write(&path, lines[..lines.len() - 2].join("\n") + "\n").unwrap();
+    rig.folder
+}
+
+#[tokio::test]
+async fn an_end_that_was_answered_and_not_carried_out_is_not_asked_for_again() {
+    for (words, turns) in [(vec![], 2), (vec!["use tabs".to_owned()], 3)] {
+        let folder = killed_at_the_end("read a\nfinish done").await;
+        let mut rig = Rig::new("finish done");
+        rig.folder = folder;
+        let opening = Opening::Continue { transcript: rig.folder.path().join("1.jsonl"), notice: "Again.".into() };
+        let voice = Voice::new(words).1;
+        let _worker = Worker::spawn(WorkerArgs { voice, ..rig.args(opening, "1.jsonl") });
+        let over = rig.heard.recv().await.unwrap();
+        assert!(matches!(over.outcome, Outcome::Done { .. }), "{:?}", over.outcome);
+        assert_eq!((over.turns, rig.model.asked()), (turns, usize::try_from(turns).unwrap() - 2));
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_refused_after_an_interruption_goes_on_with_the_notice() {
+    let folder = killed_at_the_end("finish done").await;
+    let path = folder.path().join("1.jsonl");
+    let early = std::fs::read_to_string(&path).unwrap().replace(r#"{\"path\":\"done\"}"#, r#"{\"path\":\"early\"}"#);
+    std::fs::write(&path, early).unwrap();
+    let mut rig = Rig::new("finish done");
+    rig.folder = folder;
+    let opening = Opening::Continue { transcript: path.clone(), notice: "Again.".into() };
+    let _worker = rig.start(opening, "1.jsonl");
+    rig.heard.recv().await.unwrap();
+    let said = transcript::read(&path).unwrap();
+    let shown: Vec<String> = said[2..].iter().map(|said| format!("{said:?}").chars().take(90).collect()).collect();
+    assert_eq!(rig.model.asked(), 1, "{shown:#?}");
+    assert!(matches!(&said[3], Said::Tool { content, .. } if content == "The proof fails."), "{shown:#?}");
+    assert!(matches!(&said[4], Said::User { content } if content == "Again."), "{shown:#?}");
 }

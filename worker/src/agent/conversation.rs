@@ -17,7 +17,7 @@ use crate::{
         compaction::{self, Pressure},
         room::{Gauge, Room},
     },
-    model::{Answer, Label, Message, Model, tool_bytes},
+    model::{Answer, FinishReason, Label, Message, Model, tool_bytes},
     prefix::{Drift, Prints},
     tool::ToolSpec,
     transcript::{self, AnswerNote, Bounds, Compacted, Entry, Paid, Start, Transcript, tool_value},
@@ -53,6 +53,8 @@ pub struct Conversation {
     secrecy: Arc<Secrecy>,
     written: usize,
     started: bool,
+    /// An answer whose call is carried out first, and what is said after it.
+    open: Option<(Answer, String)>,
     totals: Totals,
     counted: Option<Counted>,
     gauge: Gauge,
@@ -85,6 +87,7 @@ impl Conversation {
             secrecy,
             written: 0,
             started: false,
+            open: None,
             totals: Totals::default(),
             counted: None,
             gauge: Gauge::default(),
@@ -110,6 +113,26 @@ impl Conversation {
         }
         let (messages, written) = transcript::messages_of(path, entries)?;
         Ok(Self { written, started: written > 0, totals, ..Self::of(messages, transcript, secrecy) })
+    }
+
+    /// Where the last answer did nothing but end the conversation, and nobody has heard whether that was accepted: the call is open again,
+    /// and is carried out before anything is asked. What is to be said then, should it not be accepted, is said after it.
+    pub fn reopen(&mut self, terminal: &str, notice: &str) -> bool {
+        let [.., Message::Assistant(turn), Message::Tool { .. }] = self.messages.as_slice() else { return false };
+        let is_open = transcript::interrupted(&self.messages).any(|call| call.name == terminal);
+        if !is_open || turn.calls.len() != 1 || self.written + 1 != self.messages.len() {
+            return false;
+        }
+        let (turn, by) = (turn.clone(), None);
+        self.messages.pop();
+        let answer = Answer { turn, finish: FinishReason::ToolCalls, usage: None, repairs: Vec::new(), by };
+        self.open = Some((answer, notice.to_owned()));
+        true
+    }
+
+    /// What [`reopen`](Self::reopen) has opened, and what is said after it. There is nothing more to open then.
+    pub(super) fn take_open(&mut self) -> Option<(Answer, String)> {
+        self.open.take()
     }
 
     /// All that was said.

@@ -28,6 +28,15 @@ impl Playing {
     }
 }
 
+impl Playing {
+    /// Waits until such a line is in the log.
+    pub(crate) async fn until(&self, start: &str) {
+        while !self.log.lock().unwrap().iter().any(|line| line.starts_with(start)) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 impl Toolbox for Playing {
     fn specs(&self) -> Vec<ToolSpec> {
         let spec = |name| ToolSpec { name, description: "plays", parameters: json!({"type": "object"}) };

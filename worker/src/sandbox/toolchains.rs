@@ -135,10 +135,18 @@ pub(super) fn readable(home: Option<&Path>, env: &[(OsString, OsString)]) -> (Ve
     let named = env.iter().filter(|(name, _)| PLACES.iter().any(|place| name == place));
     let named = named.flat_map(|(_, value)| std::env::split_paths(value).collect::<Vec<_>>());
     let programs = env.iter().filter(|(name, _)| name == "PATH").flat_map(|(_, value)| std::env::split_paths(value));
+    let programs = programs.flat_map(|path| [behind_shims(&path), Some(path)].into_iter().flatten());
     let elsewhere = named.chain(programs).filter(|path| is_a_toolchain(path, home));
     let read = in_home(READABLE).chain(elsewhere).filter(|path| path.exists()).collect();
     let hidden: Vec<PathBuf> = in_home(HIDDEN).chain(cargo_keys(env)).filter(|path| path.symlink_metadata().is_ok()).collect();
     (read, hidden)
+}
+
+/// A shim does nothing but call the toolchain that it lies in, by its whole path, wherever the home directory is.
+fn behind_shims(path: &Path) -> Option<PathBuf> {
+    let toolchain = path.parent().filter(|_| path.ends_with("shims"))?;
+    let name = toolchain.file_name()?;
+    READABLE.iter().any(|known| name == *known).then(|| toolchain.to_owned())
 }
 
 fn cargo_keys(env: &[(OsString, OsString)]) -> impl Iterator<Item = PathBuf> {
@@ -182,6 +190,14 @@ mod tests {
         };
         assert_eq!(shown(&read), ["~/.cargo", "~/go", "/usr/bin"]);
         assert_eq!(shown(&hidden), ["~/.cargo/credentials.toml"]);
+        let elsewhere = tempfile::tempdir().unwrap();
+        for folder in [".pyenv/shims", ".ssh/shims", ".pyenv/other"] {
+            std::fs::create_dir_all(elsewhere.path().join(folder)).unwrap();
+        }
+        let path = "~/.pyenv/shims:~/.ssh/shims:~/.pyenv/other".replace('~', &elsewhere.path().display().to_string());
+        let (read, _) = readable(None, &[("PATH".into(), path.into())]);
+        let read: Vec<_> = read.iter().map(|path| path.strip_prefix(elsewhere.path()).unwrap()).collect();
+        assert_eq!(read, [".pyenv", ".pyenv/shims", ".ssh/shims", ".pyenv/other"].map(Path::new), "what a shim calls is shown");
         let variables: Vec<_> = variables(home.path()).into_iter().map(|(name, _)| name).collect();
         assert_eq!(variables, ["CARGO_HOME", "GOPATH"]);
     }

@@ -38,6 +38,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::ToolCall;
+
 pub use self::{
     arguments::check,
     clearance::{Clearance, Cleared, NoRules, Wanted},
@@ -82,6 +84,8 @@ pub trait Toolbox: Send + Sync {
     fn specs(&self) -> Vec<ToolSpec>;
     /// Whether calls of this tool change nothing.
     fn is_read_only(&self, name: &str) -> bool;
+    /// Of this call, made before the agent was interrupted, nobody has seen the result.
+    fn interrupted(&self, _: &ToolCall) {}
     /// Calls one. An unknown name is an outcome too.
     fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome>;
 }

@@ -2,7 +2,11 @@
 //!
 //! **Invariant:** the list of a set and its order never change. It is part of the prefix that all requests of a run share.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -20,7 +24,10 @@ use super::{
     versions::Versions,
     write,
 };
-use crate::process::{Shell, cut_middle};
+use crate::{
+    model::ToolCall,
+    process::{Shell, cut_middle},
+};
 
 /// What the tools that look at files share.
 pub(super) struct Files {
@@ -94,6 +101,14 @@ impl ReadTools {
         self
     }
 
+    /// The same with what was seen before an interruption. To be said before anything is called.
+    fn remembering(mut self, seen: &Path) -> Self {
+        if let Some(files) = Arc::get_mut(&mut self.files) {
+            files.versions = Versions::kept(seen);
+        }
+        self
+    }
+
     fn admits(&self, tool: &str, arguments: &Value) -> Result<(), String> {
         Watch { secrecy: &self.files.secrecy, tree: &self.files.tree }.admits(tool, arguments)
     }
@@ -148,6 +163,8 @@ pub struct WorkerPlace {
     pub root: PathBuf,
     /// Where output goes that is too long to show.
     pub spill_dir: PathBuf,
+    /// Where is kept which files it has seen, so that it still knows them after an interruption.
+    pub seen: PathBuf,
     /// How many bytes a result may have: less than usual where the model's window is small.
     pub longest_result: usize,
     /// Runs commands; its directory is the worktree.
@@ -185,7 +202,8 @@ impl WorkerTools {
     /// # Errors
     /// When its root is not there.
     pub fn new(place: WorkerPlace) -> io::Result<Self> {
-        let read = ReadTools::new(place.root, place.spill_dir, place.secrecy)?.showing(place.longest_result);
+        let read =
+            ReadTools::new(place.root, place.spill_dir, place.secrecy)?.showing(place.longest_result).remembering(&place.seen);
         let workspace = Arc::new(Workspace { files: Arc::clone(&read.files), scope: place.scope });
         let specs = worker_specs();
         let WorkerPlace { shell, guard, office, acceptance, clearance, .. } = place;
@@ -246,6 +264,12 @@ impl Toolbox for WorkerTools {
 
     fn is_read_only(&self, name: &str) -> bool {
         self.read.is_read_only(name)
+    }
+
+    fn interrupted(&self, call: &ToolCall) {
+        let (files, arguments) = (&self.workspace.files, serde_json::from_str(&call.arguments).unwrap_or(Value::Null));
+        let paths = clearance::named(&arguments).filter_map(|text| files.tree.repo_path(text).ok().flatten());
+        paths.for_each(|path| files.versions.forget(&path));
     }
 
     fn call<'a>(&'a self, name: &'a str, arguments: &'a Value, cancel: &'a CancellationToken) -> BoxFuture<'a, ToolOutcome> {

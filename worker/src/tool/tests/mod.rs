@@ -125,6 +125,7 @@ impl Desk {
             longest_result: usize::MAX,
             root: root.clone(),
             spill_dir: spill_dir.clone(),
+            seen: dir.path().join("seen"),
             shell: Shell {
                 cwd: root.clone(),
                 env,
