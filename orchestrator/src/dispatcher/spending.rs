@@ -10,7 +10,12 @@ use kameo::{
     actor::{ActorRef, Spawn as _},
     message::{Context, Message},
 };
-use plans::{Task, event::Event, run_state::RunState, spending::Spending};
+use plans::{
+    Task,
+    event::{Event, RunLimit},
+    run_state::RunState,
+    spending::Spending,
+};
 use shared::{Limits, Money, Price};
 use tokio::{sync::watch, time::Instant};
 use worker::hold::{Hold, LiveLimits};
@@ -157,7 +162,7 @@ impl Message<OutOfTime> for Dispatcher {
         let me = ctx.actor_ref().clone();
         let minutes = self.state().settings().run_limits.minutes.unwrap_or_default();
         let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
-        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
+        if let Err(error) = self.record(&Event::BudgetReached { why, stop: true, limit: Some(RunLimit::Minutes) }) {
             return self.finish(Err(error));
         }
         self.cancel.cancel();
