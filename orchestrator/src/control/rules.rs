@@ -136,10 +136,10 @@ impl Court<'_> {
         }
         if state.is_out_of_time() && !matches!(order, Order::Cancel { task: None }) {
             let (what, flag) = match state.limit_reached() {
-                Some(limit @ RunLimit::Disk) => ("the room on the disk of", limit.flag()),
-                _ => ("the time of", RunLimit::Minutes.flag()),
+                Some(limit @ RunLimit::Disk) => ("the room on the disk", limit.flag()),
+                _ => ("the time", RunLimit::Minutes.flag()),
             };
-            return Err(refused(format!("{what} run {run} is up, and it is being stopped"), hint(&format!(" {flag}"))));
+            return Err(refused(format!("{what} of run {run} is used up, and it is being stopped"), hint(&format!(" {flag}"))));
         }
         if let Some(why) = state.halted() {
             return Err(refused(format!("run {run} cannot go on: {why}"), hint("")));

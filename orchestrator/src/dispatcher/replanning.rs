@@ -225,6 +225,13 @@ mod tests {
         };
         let (seen, stands) = (plan("'a'"), plan("'a', 'granted'"));
         assert_eq!(moved(&seen, &seen), None);
-        expect![[r#""#]].assert_eq(&moved(&seen, &stands).unwrap());
+        expect![[r#"
+            The plan has changed while you looked at it. Yours was not put in its place, which would undo this:
+            ~ task a
+                write:
+                    a
+                  + granted
+            What you see is what yours makes of the plan as it stands now: approve it if that is meant, or edit it once more."#]]
+        .assert_eq(&moved(&seen, &stands).unwrap());
     }
 }

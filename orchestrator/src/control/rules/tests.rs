@@ -155,7 +155,7 @@ fn a_run_that_stops_or_is_over_takes_no_orders() {
         &late,
         true,
         &expect![
-            "no: the time of run r is up, and it is being stopped [wait until it has stopped; `inspan resume r --max-minutes N` then goes on]"
+            "no: the time of run r is used up, and it is being stopped [wait until it has stopped; `inspan resume r --max-minutes N` then goes on]"
         ],
     );
     let over = state(&[Event::RunEnded { status: RunStatus::Incomplete, tip: commit("b") }]);
@@ -210,7 +210,15 @@ fn a_task_is_tried_again_with_other_limits_also_when_the_run_is_over() {
     let more = |turns| ForTask { task: "alpha".to_owned(), turns, ..ForTask::default() };
     let retry = |turns| Order::Retry { task: "alpha".to_owned(), from: None, limits: Some(more(turns)) };
     let of_task = Order::Limits(Limiting { task: Some(more(Some(200))), ..Limiting::default() });
-    check(&[retry(Some(200)), retry(Some(0)), of_task], &over, false, &expect![[r#""#]]);
+    check(
+        &[retry(Some(200)), retry(Some(0)), of_task],
+        &over,
+        false,
+        &expect![[r#"
+        `alpha` is tried again with all its attempts. Each may take 200 turns, 30 minutes. No process carries the run: `inspan resume r` carries it out.
+        no: 0 turns is too little: at least 1 is needed; nothing was changed [name more]
+        no: run r is over (incomplete); nothing of it is under way [`inspan retry r TASK` with `--turns N`, `--tokens N`, `--cost USD` or `--minutes N` tries it again with more]"#]],
+    );
     let edit = |plan: &Plan, edits: &[PlanEdit]| edit::apply(plan, edits, &over.progress());
     let events = weigh(&retry(Some(200)), &over, &means(false, &edit)).unwrap().events;
     let [Event::PlanRevised { plan, fresh, dropped, .. }, Event::RetryRequested { .. }] = events.as_slice() else {
@@ -224,9 +232,37 @@ fn a_task_is_tried_again_with_other_limits_also_when_the_run_is_over() {
 fn a_budget_that_is_reached_is_named_with_its_flag() {
     let reached = |limit, stop| Event::BudgetReached { why: "so much".to_owned(), stop, limit };
     let retry = [named("alpha")[2].clone()];
-    check(&retry, &state(&[started(1), reached(Some(RunLimit::Disk), false)]), true, &expect![[r#""#]]);
-    check(&retry, &state(&[started(1), reached(None, false)]), true, &expect![[r#""#]]);
-    check(&retry, &state(&[started(1), reached(Some(RunLimit::Disk), true)]), true, &expect![[r#""#]]);
+    check(
+        &retry,
+        &state(&[started(1), reached(Some(RunLimit::Disk), false)]),
+        true,
+        &expect![
+            "no: nothing new begins in run r, for its budget is reached: so much [raise it first: `inspan limits r` with `--max-disk MB`]"
+        ],
+    );
+    check(
+        &retry,
+        &state(&[started(1), reached(None, false)]),
+        true,
+        &expect![
+            "no: nothing new begins in run r, for its budget is reached: so much [raise it first: `inspan limits r` with `--max-tokens N` or `--max-cost USD` or `--max-minutes N` or `--max-disk MB`]"
+        ],
+    );
+    check(
+        &retry,
+        &state(&[started(1), reached(Some(RunLimit::Disk), true)]),
+        true,
+        &expect![
+            "no: the room on the disk of run r is used up, and it is being stopped [wait until it has stopped; `inspan resume r --max-disk MB` then goes on]"
+        ],
+    );
     let disk = |max_disk| Order::Limits(Limiting { max_disk: Some(max_disk), ..Limiting::default() });
-    check(&[disk(5), disk(64)], &state(&[started(1)]), true, &expect![[r#""#]]);
+    check(
+        &[disk(5), disk(64)],
+        &state(&[started(1)]),
+        true,
+        &expect![[r#"
+        no: 5 MiB of disk is too little: the run takes 5 MiB already; nothing was changed [name more; to end it, cancel it]
+        Run r may take from now on: 64 MiB of disk."#]],
+    );
 }
