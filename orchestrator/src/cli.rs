@@ -223,7 +223,26 @@ pub(crate) struct RetryArgs {
     #[arg(long, value_name = "ATTEMPT")]
     pub(crate) from: Option<u32>,
     #[command(flatten)]
+    pub(crate) limits: AttemptArgs,
+    #[command(flatten)]
     pub(crate) how: HowArgs,
+}
+
+/// What each attempt at a task may take from now on.
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
+pub(crate) struct AttemptArgs {
+    /// Model turns of each attempt at it from now on
+    #[arg(long, value_name = "N")]
+    pub(crate) turns: Option<u32>,
+    /// Tokens of each attempt
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens: Option<u64>,
+    /// Minutes of each attempt
+    #[arg(long, value_name = "N")]
+    pub(crate) minutes: Option<u32>,
+    /// US dollars of each attempt
+    #[arg(long, value_name = "USD")]
+    pub(crate) cost: Option<f64>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -246,6 +265,9 @@ pub(crate) struct LimitsArgs {
     /// How long the run may take, in minutes
     #[arg(long, value_name = "N")]
     pub(crate) max_minutes: Option<u32>,
+    /// How much of the disk the run's worktrees and records may take, in megabytes
+    #[arg(long, value_name = "MB")]
+    pub(crate) max_disk: Option<u64>,
     /// Workers at once
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u32>,

@@ -22,7 +22,7 @@ use std::{
 
 use dashmap::DashMap;
 use plans::{Task, WorkerKind, catalogue::Catalogue as _, run_state::TaskRecord};
-use shared::Limits;
+use shared::{Limits, Money};
 use worker::model::{self, Governors, Model, ModelSettings, fallback::Fallback};
 
 use crate::{
@@ -110,6 +110,15 @@ impl Models {
         let mut clients = self.pool.clients.iter();
         let unpriced = clients.find(|client| client.price().is_none()).filter(|_| limits.cost.is_some());
         unpriced.map_or(Ok(()), |model| Err(Error::UnknownPrice { model: model.id().to_owned() }))
+    }
+
+    /// The first model that a limit in money could not be kept for.
+    pub fn unpriced(&self) -> Option<String> {
+        let in_money = Limits { cost: Some(Money { nano_usd: 1 }), ..Limits::default() };
+        match self.can_keep(&in_money) {
+            Err(Error::UnknownPrice { model }) => Some(model),
+            _ => None,
+        }
     }
 
     /// The same of a limit of tasks that name no model: whoever may carry one out, or sum up its conversation.

@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub use apply::apply;
-pub use blind::refuse_blind;
+pub use blind::{Repeated, Repeating, is_same_matter, refuse_blind};
 pub use diff::diff;
 pub use progress::Progress;
 pub use read::read_edits;

@@ -21,7 +21,7 @@ use crate::{
     plan::Plan,
     spending::Turn,
 };
-pub use named::{Approver, Author, Proof, RunStatus, TaskEnd};
+pub use named::{Approver, Author, Proof, RunLimit, RunStatus, TaskEnd};
 pub use verdict::{RedVerdict, Suspect};
 
 /// The version of the journal's lines that this program writes.
@@ -323,6 +323,9 @@ pub enum Event {
         number: u32,
         /// Why.
         why: String,
+        /// Whether it was cut off, so that it is owed again as soon as the run can go on, and counts once.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut_off: bool,
     },
     /// A task will not land in this run.
     TaskEnded {
@@ -375,6 +378,9 @@ pub enum Event {
         /// Whether everything is stopped at once: when time is up it is; when money is, what is under way ends by itself and lands.
         #[serde(default)]
         stop: bool,
+        /// The limit that was reached, where it has a name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<RunLimit>,
     },
     /// The run cannot go on for a reason outside of it; `inspan resume` goes on.
     RunHalted {

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use plans::{Plan, edit::PlanEdit};
+use plans::{Plan, edit::PlanEdit, event::Event, run_state::RunState, task_state::TaskState};
+use shared::AttemptKey;
 use worker::sandbox::Chosen;
 
 use super::{
@@ -28,6 +29,8 @@ use crate::{
     models::Models,
     recorder::Recorder,
     repository::Repository,
+    salvage,
+    site::Site,
     store::RunFolder,
     ui::progress::Format,
 };
@@ -97,9 +100,11 @@ pub(super) async fn replan(here: &Here, args: ReplanArgs) -> Result<u8, Error> {
 pub(super) async fn limits(here: &Here, args: LimitsArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let folder = super::find(&repository, args.run.run.as_deref())?;
-    let LimitsArgs { max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, .. } = args;
+    let LimitsArgs {
+        max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, max_disk, ..
+    } = args;
     let task = args.task.map(|task| ForTask { task, turns, tokens, cost, minutes });
-    let limiting = Limiting { max_cost, max_tokens, max_minutes, workers, attempts, replans, task };
+    let limiting = Limiting { max_cost, max_tokens, max_minutes, max_disk, workers, attempts, replans, task };
     give(here, Given { repository, folder }, Order::Limits(limiting)).await
 }
 
@@ -117,7 +122,7 @@ pub(super) fn task_of(repository: &Repository, args: &TaskWords) -> Result<(RunF
 pub(super) async fn give(here: &Here, given: Given, order: Order) -> Result<u8, Error> {
     let words = match tell(&given.folder, &order).await? {
         Told::Reply(reply) => reply?,
-        Told::NobodyCarries => take_down(here, given, &order)?,
+        Told::NobodyCarries => take_down(here, given, &order).await?,
     };
     here.screen.say(&words);
     Ok(0)
@@ -156,7 +161,7 @@ pub(super) async fn tell(folder: &RunFolder, order: &Order) -> Result<Told, Erro
 }
 
 /// Journals an order that the next process carries out.
-fn take_down(here: &Here, given: Given, order: &Order) -> Result<String, Error> {
+async fn take_down(here: &Here, given: Given, order: &Order) -> Result<String, Error> {
     let Given { repository, folder } = given;
     let lease = take_lease(&folder, Work::Order)?;
     let config = here.config(&repository, overrides(&LimitArgs::default(), false, None))?;
@@ -164,17 +169,42 @@ fn take_down(here: &Here, given: Given, order: &Order) -> Result<String, Error> 
     let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
     let (format, sandbox, run) = (Format::Text, Chosen::none(), folder.run.clone());
     let launch = Launch { repository, config, screen, format, folder, lease, settings, sandbox, told };
+    let landing = order.task().and_then(|task| landing(recorder.state(), task));
     // Only what changes the plan needs to know what plans are held against.
-    let site = matches!(order, Order::Skip { .. } | Order::Limits(_)).then(|| launch.site(Models::default())).transpose()?;
+    let needs_site = landing.is_some() || matches!(order, Order::Skip { .. } | Order::Limits(_));
+    let site = needs_site.then(|| launch.site(Models::default())).transpose()?;
+    if let Some((key, site)) = landing.zip(site.as_ref()) {
+        settle(&mut recorder, site, key).await?;
+    }
+    let taken = site.as_ref().map(|site| site.places().taken()).unwrap_or_default();
     let state = recorder.state();
-    let progress = state.progress();
+    let progress = state.progress().for_person();
     let edit = |plan: &Plan, edits: &[PlanEdit]| match &site {
         Some(site) => site.rules.mended(plan, edits, &progress, &site.survey),
         None => Err(Vec::new()),
     };
     let means =
-        Means { run: run.as_str(), carried: false, planner: true, worked: recorder.worked(), edit: &edit, unpriced: None };
+        Means { run: run.as_str(), carried: false, planner: true, worked: recorder.worked(), edit: &edit, taken, unpriced: None };
     let Granted { events, words } = rules::weigh(order, state, &means)?;
     recorder.record_all(&events)?;
     Ok(words)
+}
+
+/// The landing of a task that a process has begun and not ended.
+fn landing(state: &RunState, task: &str) -> Option<AttemptKey> {
+    let record = state.landings().find(|record| record.id.as_str() == task)?;
+    match record.state {
+        TaskState::Landing { attempt, .. } => Some(AttemptKey { task: record.id.clone(), attempt }),
+        _ => None,
+    }
+}
+
+/// The landing of a process that is gone is none: the branch says whether it happened, and if not, the task waits for the next one.
+async fn settle(recorder: &mut Recorder, site: &Site, key: AttemptKey) -> Result<(), Error> {
+    salvage::bring_in_order(recorder, site).await?;
+    if landing(recorder.state(), key.task.as_str()).is_some_and(|still| still == key) {
+        let why = "the process that was at it is gone".to_owned();
+        recorder.record(&Event::LandingPutBack { key, why })?;
+    }
+    Ok(())
 }

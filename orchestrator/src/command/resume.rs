@@ -3,6 +3,9 @@
 //! **Invariant:** it behaves as its journal says. Only a flag that is given now changes that: a budget is never lost by a crash.
 
 use plans::{
+    Plan,
+    admission::PlanRules,
+    edit::PlanEdit,
     event::{Event, RunStatus, Settings},
     run_state::{Phase, RunState},
 };
@@ -100,6 +103,9 @@ pub(super) async fn take_up(here: &Here, stopped: Stopped, how: &HowArgs, purpos
     if let Purpose::Review = purpose {
         refuse_without_review(recorder.state(), folder.run.as_str())?;
     }
+    if let Purpose::GoOn = purpose {
+        refuse_what_is_given_up(recorder.state(), folder.run.as_str())?;
+    }
     let models = Models::connect(&config, &repository.root)?;
     let settings = amended(recorder.state().settings(), &config, &how.limits);
     models.can_keep(&settings.run_limits)?;
@@ -119,7 +125,12 @@ pub(super) async fn take_up(here: &Here, stopped: Stopped, how: &HowArgs, purpos
     salvage::bring_in_order(&mut recorder, &site).await?;
     let worked_s = recorder.worked().as_secs();
     let (only, more) = match purpose {
-        Purpose::Retry(again) => again.weighed(recorder.state(), launch.folder.run.as_str())?,
+        Purpose::Retry(again) => {
+            let (state, rules) = (recorder.state(), PlanRules { run_limits: settings.run_limits, ..site.rules.clone() });
+            let progress = state.progress().for_person();
+            let edit = |plan: &Plan, edits: &[PlanEdit]| rules.mended(plan, edits, &progress, &site.survey);
+            again.weighed(state, launch.folder.run.as_str(), (&edit, site.models.unpriced()))?
+        }
         Purpose::GoOn | Purpose::Review => (Vec::new(), Vec::new()),
     };
     let resumed = Event::RunResumed { settings, worked_s, only };
@@ -178,6 +189,19 @@ fn refuse_what_is_over(state: &RunState, run: &str) -> Result<(), Error> {
         Phase::Rejected => Err(refused(run, "was rejected", "start another one with `inspan run`".to_owned())),
         _ => Ok(()),
     }
+}
+
+/// A person's cancel stands until they take it back by name.
+fn refuse_what_is_given_up(state: &RunState, run: &str) -> Result<(), Error> {
+    let given_up: Vec<&str> = state.tasks().iter().filter(|record| record.given_up).map(|record| record.id.as_str()).collect();
+    if !matches!(state.phase(), Phase::Over(_)) || given_up.is_empty() || !state.reopened_by(&[]).is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "has nothing left to do but what was cancelled by name ({}), and what waits for that; it stays cancelled",
+        given_up.join(", ")
+    );
+    Err(refused(run, &what, format!("`inspan retry {run} TASK` tries one of them again")))
 }
 
 fn refuse_without_review(state: &RunState, run: &str) -> Result<(), Error> {

@@ -1,6 +1,11 @@
 //! `retry`: a task is tried again, in the run that goes on or in one that is taken up for it.
 
-use plans::{Plan, edit::PlanEdit, event::Event, run_state::RunState};
+use plans::{
+    Plan,
+    edit::{self, PlanEdit},
+    event::Event,
+    run_state::RunState,
+};
 use shared::TaskId;
 
 use super::{
@@ -10,10 +15,10 @@ use super::{
     resume::{Purpose, Stopped, take_up},
 };
 use crate::{
-    cli::{LimitArgs, RetryArgs},
+    cli::{AttemptArgs, LimitArgs, RetryArgs},
     control::{
-        Order,
-        rules::{self, Means},
+        ForTask, Order,
+        rules::{self, Editing, Means},
     },
     error::Error,
 };
@@ -22,7 +27,9 @@ use crate::{
 pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     let (folder, task) = task_of(&repository, &args.task)?;
-    let order = Order::Retry { task, from: args.from };
+    let AttemptArgs { turns, tokens, minutes, cost } = args.limits;
+    let limits = (args.limits != AttemptArgs::default()).then(|| ForTask { task: task.clone(), turns, tokens, cost, minutes });
+    let order = Order::Retry { task, from: args.from, limits };
     match tell(&folder, &order).await? {
         Told::Reply(reply) => {
             here.screen.say(&reply?);
@@ -35,7 +42,9 @@ pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
         Told::NobodyCarries => {
             let again = Again(order);
             // Before anything is begun: what is refused now is refused without a trace.
-            again.weighed(&state_of(&folder)?.1, folder.run.as_str())?;
+            let state = state_of(&folder)?.1;
+            let edit = |plan: &Plan, edits: &[PlanEdit]| edit::apply(plan, edits, &state.progress().for_person());
+            again.weighed(&state, folder.run.as_str(), (&edit, None))?;
             Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::Retry(again))).await
         }
     }
@@ -46,10 +55,14 @@ pub(super) struct Again(Order);
 
 impl Again {
     /// The tasks that the run is taken up for, and what follows on that.
-    pub(super) fn weighed(&self, state: &RunState, run: &str) -> Result<(Vec<TaskId>, Vec<Event>), Error> {
-        let edit = |_: &Plan, _: &[PlanEdit]| Err(Vec::new());
+    pub(super) fn weighed(
+        &self,
+        state: &RunState,
+        run: &str,
+        (edit, unpriced): (&Editing<'_>, Option<String>),
+    ) -> Result<(Vec<TaskId>, Vec<Event>), Error> {
         let worked = std::time::Duration::ZERO;
-        let means = Means { run, carried: false, planner: true, worked, edit: &edit, unpriced: None };
+        let means = Means { run, carried: false, planner: true, worked, edit, taken: 0, unpriced };
         let events = rules::weigh(&self.0, state, &means)?.events;
         let task = |event: &Event| match event {
             Event::RetryRequested { task, .. } => Some(task.clone()),

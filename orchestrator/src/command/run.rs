@@ -6,6 +6,7 @@ use plans::{
     event::{Author, RunStatus},
     file::parse_toml,
     run_state::RunState,
+    task_state::TaskState,
 };
 
 use super::{
@@ -142,8 +143,8 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
         }
         (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),
         (RunStatus::Incomplete, false) => format!(
-            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land, `inspan resume {run}` tries it again; a new \
-             run may have more attempts and re-plans (`[run] attempts`, `[run] replans`)."
+            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land{}",
+            how_the_rest_goes_on(state, run)
         ),
         (RunStatus::OverBudget, false) => {
             format!("\nWhat landed is tested. {apply} `inspan resume {run}` with a larger limit goes on.")
@@ -154,4 +155,21 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
         }
         (_, true) => format!("\nNothing has landed. `inspan log {run} TASK` shows why, `inspan resume {run}` tries again."),
     }
+}
+
+/// More attempts are recommended only where they could have been made.
+fn how_the_rest_goes_on(state: &RunState, run: &str) -> String {
+    if state.reopened_by(&[]).is_empty() {
+        return format!("; it was given up, so only `inspan retry {run} TASK` tries it again.");
+    }
+    let again = format!(", `inspan resume {run}` tries it again");
+    let ended =
+        || state.tasks().iter().filter(|record| !record.setbacks.is_empty() && matches!(record.state, TaskState::Ended { .. }));
+    if ended().any(|record| state.is_cut_short(record)) {
+        return format!(
+            "{again}. What came to the same end twice hardly lands by more attempts: another model (`--model`), or another plan in a new run, \
+             might do it."
+        );
+    }
+    format!("{again}; a new run may have more attempts and re-plans (`[run] attempts`, `[run] replans`).")
 }

@@ -33,6 +33,9 @@ pub enum Order {
         task: String,
         /// The attempt that it goes on from.
         from: Option<u32>,
+        /// What each attempt at it may take from now on, where that is another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<ForTask>,
     },
     /// A task is taken out of the plan.
     Skip {
@@ -48,6 +51,18 @@ pub enum Order {
     Limits(Limiting),
 }
 
+impl Order {
+    /// The task that it is about, if it is about one.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Order::Cancel { task } => task.as_deref(),
+            Order::Steer { task, .. } | Order::Retry { task, .. } | Order::Skip { task } => Some(task),
+            Order::Limits(limiting) => limiting.task.as_ref().map(|wanted| wanted.task.as_str()),
+            Order::Pause | Order::Unpause | Order::Replan { .. } => None,
+        }
+    }
+}
+
 /// What the run, or one task, may take from now on. What is not named stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -58,6 +73,9 @@ pub struct Limiting {
     pub max_tokens: Option<u64>,
     /// How many minutes it may take.
     pub max_minutes: Option<u32>,
+    /// How much of the disk it may take, in megabytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_disk: Option<u64>,
     /// Workers at once.
     pub workers: Option<u32>,
     /// Tries at a task.
@@ -176,7 +194,7 @@ mod tests {
             Order::Pause,
             Order::Cancel { task: None },
             Order::Steer { task: "a".to_owned(), text: "two\nlines".to_owned() },
-            Order::Retry { task: "a".to_owned(), from: Some(2) },
+            Order::Retry { task: "a".to_owned(), from: Some(2), limits: None },
             Order::Limits(limits),
         ];
         let lines: Vec<String> = orders.iter().map(write_order).collect();

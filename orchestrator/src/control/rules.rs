@@ -14,14 +14,14 @@ use std::time::Duration;
 use plans::{
     Plan, Problem, Task, WorkerKind,
     edit::{self, Change, PlanEdit, Revised},
-    event::Event,
+    event::{Event, RunLimit},
     run_state::{Phase, RunState, TaskRecord},
     spelling,
     task_state::TaskState,
 };
 use shared::{Attempt, AttemptKey, Limits, TaskId};
 
-use super::order::{Order, Refused};
+use super::order::{ForTask, Order, Refused};
 
 /// The longest text of a person, in bytes.
 const LONGEST: usize = 32 << 10;
@@ -41,6 +41,8 @@ pub struct Means<'a> {
     pub worked: Duration,
     /// The plan after an edit.
     pub edit: &'a Editing<'a>,
+    /// How much of the disk the run takes, where the order asks for that.
+    pub taken: u64,
     /// The first model whose price is not known, where a limit in money needs it.
     pub unpriced: Option<String>,
 }
@@ -96,7 +98,7 @@ impl Court<'_> {
             Order::Cancel { task: None } => Ok(granted(Event::CancelRequested, self.stops())),
             Order::Cancel { task: Some(task) } => self.give_up(task),
             Order::Steer { task, text } => self.steer(task, text),
-            Order::Retry { task, from } => self.retry(task, from.map(Attempt)),
+            Order::Retry { task, from, limits } => self.retry(task, from.map(Attempt), limits.as_ref()),
             Order::Skip { task } => self.skip(task),
             Order::Replan { comment } => self.replan(comment),
             Order::Limits(limiting) => limits::weigh(self, limiting),
@@ -114,7 +116,13 @@ impl Court<'_> {
         match state.phase() {
             Phase::Rejected => return Err(refused(format!("run {run} was rejected"), "start another one with `inspan run`")),
             Phase::Over(status) if !retry => {
-                let hint = format!("`inspan retry {run} TASK` or `inspan resume {run}` takes up what did not land");
+                let hint = match order {
+                    Order::Limits(limiting) if limiting.task.is_some() => format!(
+                        "`inspan retry {run} TASK` with `--turns N`, `--tokens N`, `--cost USD` or `--minutes N` tries it again with more"
+                    ),
+                    Order::Limits(_) => format!("`inspan resume {run}` takes the same flags, and takes up what did not land"),
+                    _ => format!("`inspan retry {run} TASK` or `inspan resume {run}` takes up what did not land"),
+                };
                 return Err(refused(format!("run {run} is over ({status}); nothing of it is under way"), hint));
             }
             _ => {}
@@ -127,7 +135,11 @@ impl Court<'_> {
             return Err(refused(format!("run {run} is being stopped already"), hint("")));
         }
         if state.is_out_of_time() && !matches!(order, Order::Cancel { task: None }) {
-            return Err(refused(format!("the time of run {run} is up, and it is being stopped"), hint(" --max-minutes N")));
+            let (what, flag) = match state.limit_reached() {
+                Some(limit @ RunLimit::Disk) => ("the room on the disk", limit.flag()),
+                _ => ("the time", RunLimit::Minutes.flag()),
+            };
+            return Err(refused(format!("{what} of run {run} is used up, and it is being stopped"), hint(&format!(" {flag}"))));
         }
         if let Some(why) = state.halted() {
             return Err(refused(format!("run {run} cannot go on: {why}"), hint("")));
@@ -135,7 +147,11 @@ impl Court<'_> {
         let begins = matches!(order, Order::Retry { .. } | Order::Replan { .. });
         match state.over_budget().filter(|_| begins) {
             Some(why) => {
-                let hint = format!("raise it first: `inspan limits {run} --max-cost USD` or `--max-tokens N`");
+                let flags = state.limit_reached().map_or_else(
+                    || RunLimit::ALL.map(|limit| format!("`{}`", limit.flag())).join(" or "),
+                    |limit| format!("`{}`", limit.flag()),
+                );
+                let hint = format!("raise it first: `inspan limits {run}` with {flags}");
                 Err(refused(format!("nothing new begins in run {run}, for its budget is reached: {why}"), hint))
             }
             None => Ok(()),
@@ -229,7 +245,7 @@ impl Court<'_> {
             }
             _ => "is given up".to_owned(),
         };
-        let waiting: Vec<String> = self.waiting_for(&id).iter().map(ToString::to_string).collect();
+        let waiting: Vec<String> = self.state.waiting_for(std::slice::from_ref(&id)).iter().map(ToString::to_string).collect();
         let rest = if waiting.is_empty() {
             String::new()
         } else {
@@ -237,20 +253,6 @@ impl Court<'_> {
         };
         let words = format!("`{id}` {now}.{rest}{}", self.when());
         Ok(granted(Event::TaskCancelRequested { task: id }, words))
-    }
-
-    /// The tasks that wait for this one, directly or not.
-    fn waiting_for(&self, id: &TaskId) -> Vec<TaskId> {
-        let Some(plan) = self.state.plan() else { return Vec::new() };
-        let mut waiting = vec![id.clone()];
-        let mut at = 0;
-        while let Some(next) = waiting.get(at).cloned() {
-            let more = plan.tasks().iter().filter(|task| task.depends_on.contains(&next) && !waiting.contains(&task.id));
-            let more: Vec<TaskId> = more.map(|task| task.id.clone()).collect();
-            waiting.extend(more);
-            at += 1;
-        }
-        waiting.split_off(1)
     }
 
     fn steer(&self, task: &str, text: &str) -> Result<Granted, Refused> {
@@ -278,7 +280,7 @@ impl Court<'_> {
         Ok(granted(Event::Steered { task: id, text: text.to_owned() }, words))
     }
 
-    fn retry(&self, task: &str, from: Option<Attempt>) -> Result<Granted, Refused> {
+    fn retry(&self, task: &str, from: Option<Attempt>, limits: Option<&ForTask>) -> Result<Granted, Refused> {
         let (record, task) = self.open_task(task)?;
         let (id, run) = (task.id.clone(), self.run());
         if let Some(from) = from {
@@ -296,8 +298,13 @@ impl Court<'_> {
             TaskState::Running { attempt, .. } => format!(" Attempt {attempt} is being stopped; what it has done is kept."),
             _ => String::new(),
         };
-        let words = format!("`{id}` is tried again with all its attempts{how}.{stops}{}", self.when());
-        Ok(granted(Event::RetryRequested { task: id, from }, words))
+        let (mut events, more) = match limits {
+            Some(wanted) => limits::of_next_attempts(self, wanted, task)?,
+            None => (Vec::new(), String::new()),
+        };
+        let words = format!("`{id}` is tried again with all its attempts{how}.{more}{stops}{}", self.when());
+        events.push(Event::RetryRequested { task: id, from });
+        Ok(Granted { events, words })
     }
 
     fn can_go_on_from(&self, record: &TaskRecord, from: Attempt) -> Result<(), Refused> {

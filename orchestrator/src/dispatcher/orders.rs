@@ -10,7 +10,7 @@ use kameo::{
     message::{Context, Message},
 };
 use plans::{Plan, edit::PlanEdit, event::Event, task_state::TaskState};
-use shared::{AttemptKey, Limits, Money, TaskId};
+use shared::{AttemptKey, TaskId};
 use tokio::sync::mpsc::{OwnedPermit, error::TrySendError};
 
 use super::Dispatcher;
@@ -19,6 +19,7 @@ use crate::{
         Order, Refused, Reply,
         rules::{self, Granted, Means},
     },
+    disk::Places,
     error::Error,
     recorder::RecordError,
 };
@@ -31,10 +32,15 @@ impl Message<Ordered> for Dispatcher {
 
     async fn handle(&mut self, Ordered(order): Ordered, ctx: &mut Context<Self, Reply>) -> Reply {
         let me = ctx.actor_ref().clone();
-        let Granted { events, words } = self.weigh(&order)?;
+        let taken = taken_for(&order, self.site.places()).await;
+        let Granted { events, words } = self.weigh(&order, taken)?;
         let ear = self.ear_for(&events)?;
+        let had_bound = self.state().settings().max_disk.is_some();
         self.take_down(&events)?;
         self.act_on(&events, ear);
+        if !had_bound {
+            self.watch_the_disk(&me);
+        }
         self.pursue(&me).await;
         Ok(words)
     }
@@ -49,27 +55,31 @@ pub async fn ordered(dispatcher: ActorRef<Dispatcher>, order: Order) -> Reply {
     })
 }
 
+/// How much of the disk the run takes, where the order is about that.
+async fn taken_for(order: &Order, places: Places) -> u64 {
+    if !matches!(order, Order::Limits(limiting) if limiting.max_disk.is_some()) {
+        return 0;
+    }
+    tokio::task::spawn_blocking(move || places.taken()).await.unwrap_or_default()
+}
+
 fn leaving() -> Refused {
     let hint = "`inspan status` shows how it ended; give the order again then";
     Refused { what: "the run is coming to its end; nothing was done".to_owned(), hint: hint.to_owned() }
 }
 
 impl Dispatcher {
-    fn weigh(&self, order: &Order) -> Result<Granted, Refused> {
+    fn weigh(&self, order: &Order, taken: u64) -> Result<Granted, Refused> {
         if self.end.is_none() {
             return Err(leaving());
         }
         let state = self.state();
         let rules = self.site.rules_now(state.settings());
-        let (progress, survey) = (state.progress(), &self.site.survey);
+        let (progress, survey) = (state.progress().for_person(), &self.site.survey);
         let edit = |plan: &Plan, edits: &[PlanEdit]| rules.mended(plan, edits, &progress, survey);
-        let in_money = Limits { cost: Some(Money { nano_usd: 1 }), ..Limits::default() };
-        let unpriced = match self.site.models.can_keep(&in_money) {
-            Err(Error::UnknownPrice { model }) => Some(model),
-            _ => None,
-        };
+        let unpriced = self.site.models.unpriced();
         let (run, planner, worked) = (self.site.run().as_str(), self.planner.is_some(), self.terms.worked());
-        rules::weigh(order, state, &Means { run, carried: true, planner, worked, edit: &edit, unpriced })
+        rules::weigh(order, state, &Means { run, carried: true, planner, worked, edit: &edit, taken, unpriced })
     }
 
     /// A place for the words that are about to be said, where somebody is at the task who can hear them.

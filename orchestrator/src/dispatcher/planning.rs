@@ -213,7 +213,8 @@ impl Message<PlanDrafted> for Dispatcher {
             }
             Err(Error::OverBudget(why)) => {
                 let why = format!("{why}: {}", self.state().used_up());
-                self.record_and_pursue(&Event::BudgetReached { why, stop: false }, &me).await;
+                let limit = self.state().lacking();
+                self.record_and_pursue(&Event::BudgetReached { why, stop: false, limit }, &me).await;
             }
             Err(error) => self.finish(Err(error)),
         }

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** edits are applied to the plan as it stands when they take effect, however long planner and person thought about them;
 //! what has landed meanwhile is never touched.
+//! **Invariant:** a whole plan of a person's takes the place of the very plan that they saw: where that has moved meanwhile, they are shown what
+//! theirs would undo, and asked again.
 //! **Invariant:** a re-plan that was begun is ended in the journal, by a revision or by saying why there is none.
 
 use kameo::{
@@ -60,13 +62,28 @@ impl Dispatcher {
         if self.policy.review != ReviewPolicy::Always {
             return self.take_effect(number, proposal, &cause);
         }
+        self.show(number, proposal, cause, me)
+    }
+
+    /// Shows what a proposal would make of the plan as it stands.
+    fn show(&mut self, number: u32, proposal: Proposal, cause: String, me: &ActorRef<Self>) -> Result<(), Error> {
         let Some((before, revised)) = self.state().plan().cloned().zip(self.revised(proposal.clone()).ok()) else {
             return self.take_effect(number, proposal, &cause);
         };
         let difference = edit::diff(&before, &revised.plan);
         let sheet = self.sheet(revised.plan, Some(difference), Some(cause.clone()));
-        self.ask_person(sheet, me, move |answer| RevisionReviewed { number, proposal, cause, answer });
+        let seen = Box::new(before);
+        self.ask_person(sheet, me, move |answer| RevisionReviewed { number, proposal, cause, seen, answer });
         Ok(())
+    }
+
+    /// A person's plan takes effect, unless it would undo what they have not seen.
+    fn put_in_place(&mut self, number: u32, plans: [Box<Plan>; 2], cause: String, me: &ActorRef<Self>) -> Result<(), Error> {
+        let [new, seen] = plans;
+        match self.state().plan().and_then(|stands| moved(&seen, stands)) {
+            None => self.take_effect(number, Proposal::Whole(new), &cause),
+            Some(words) => self.show(number, Proposal::Whole(new), format!("{cause}\n{words}"), me),
+        }
     }
 
     fn revised(&self, proposal: Proposal) -> Result<Revised, Vec<Problem>> {
@@ -89,7 +106,7 @@ impl Dispatcher {
             Err(problems) => {
                 let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 let why = format!("the plan had moved on when the change was to take effect: {}", list.join("; "));
-                return self.record(&Event::ReplanFailed { number, why });
+                return self.record(&Event::ReplanFailed { number, why, cut_off: false });
             }
         };
         let state = self.state();
@@ -101,15 +118,19 @@ impl Dispatcher {
     }
 
     fn heard_of_revision(&mut self, reviewed: RevisionReviewed, me: &ActorRef<Self>) -> Result<(), Error> {
-        let RevisionReviewed { number, proposal, cause, answer } = reviewed;
-        let refused = |why: &str| Event::ReplanFailed { number, why: why.to_owned() };
+        let RevisionReviewed { number, proposal, cause, seen, answer } = reviewed;
+        let refused = |why: &str| Event::ReplanFailed { number, why: why.to_owned(), cut_off: false };
         match answer.transpose()? {
             None => self.record(&refused("the run is being stopped")),
-            Some(Answer::Approve) => self.take_effect(number, proposal, &cause),
+            Some(Answer::Approve) => match proposal {
+                Proposal::Whole(new) => self.put_in_place(number, [new, seen], cause, me),
+                edits @ Proposal::Edits(_) => self.take_effect(number, edits, &cause),
+            },
             Some(Answer::Reject) => self.record(&refused("a person rejected it")),
             Some(Answer::Nobody) => self.record(&refused("it waits for a review, and this is not a terminal")),
             Some(Answer::Edited(admitted)) => {
-                self.take_effect(number, Proposal::Whole(Box::new(admitted.plan)), &format!("{cause}\nedited by a person"))
+                let cause = format!("{cause}\nedited by a person");
+                self.put_in_place(number, [Box::new(admitted.plan), seen], cause, me)
             }
             Some(Answer::Comment(comment)) => {
                 self.replan(number, Some(comment), me);
@@ -118,20 +139,33 @@ impl Dispatcher {
         }
     }
 
-    /// A planner that cannot be had halts the run; one that has no answer has used up a re-plan.
+    /// A planner that cannot be had halts the run, and one that the money is lacking for waits until there is more; one that has no answer has
+    /// used up a re-plan.
     fn without_answer(&mut self, number: u32, error: &Error) -> Result<(), Error> {
         let why = error.to_string();
-        let failed = Event::ReplanFailed { number, why: why.clone() };
+        let failed = |cut_off| Event::ReplanFailed { number, why: why.clone(), cut_off };
         match error {
-            Error::NoPlan { .. } | Error::InvalidPlan { .. } | Error::Interrupted => self.record(&failed),
+            Error::NoPlan { .. } | Error::InvalidPlan { .. } | Error::Interrupted => self.record(&failed(false)),
             Error::OverBudget(_) => {
-                self.record(&failed)?;
-                let why = format!("{why}: {}", self.state().used_up());
-                self.record(&Event::BudgetReached { why, stop: false })
+                let (limit, words) = (self.state().lacking(), format!("{why}: {}", self.state().used_up()));
+                self.record_all(&[failed(true), Event::BudgetReached { why: words, stop: false, limit }])
             }
             _ => self.record(&Event::RunHalted { why }),
         }
     }
+}
+
+/// What has become of the plan since a person was shown it, if anything has, in words for them.
+fn moved(seen: &Plan, stands: &Plan) -> Option<String> {
+    if seen == stands {
+        return None;
+    }
+    let since = edit::diff(seen, stands);
+    Some(format!(
+        "The plan has changed while you looked at it. Yours was not put in its place, which would undo this:\n{}\nWhat you see is what yours makes \
+         of the plan as it stands now: approve it if that is meant, or edit it once more.",
+        since.trim_end()
+    ))
 }
 
 /// The planner has answered on evidence.
@@ -165,6 +199,8 @@ struct RevisionReviewed {
     number: u32,
     proposal: Proposal,
     cause: String,
+    /// The plan that stood when it was shown.
+    seen: Box<Plan>,
     answer: Option<Result<Answer, Error>>,
 }
 
@@ -177,5 +213,30 @@ impl Message<RevisionReviewed> for Dispatcher {
             Ok(()) => self.pursue(&me).await,
             Err(error) => self.finish(Err(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_has_moved_while_a_person_edited_it_is_not_replaced_unseen() {
+        let plan = |write: &str| {
+            let task = format!("[[task]]\nid = 'a'\ntitle = 'A'\ninstructions = 'do'\nwrite = [{write}]\n");
+            plans::file::parse_toml(&format!("version = 1\ngoal = 'g'\n[gate]\ncommands = ['true']\n{task}")).unwrap()
+        };
+        let (seen, stands) = (plan("'a'"), plan("'a', 'granted'"));
+        assert_eq!(moved(&seen, &seen), None);
+        expect![[r#"
+            The plan has changed while you looked at it. Yours was not put in its place, which would undo this:
+            ~ task a
+                write:
+                    a
+                  + granted
+            What you see is what yours makes of the plan as it stands now: approve it if that is meant, or edit it once more."#]]
+        .assert_eq(&moved(&seen, &stands).unwrap());
     }
 }

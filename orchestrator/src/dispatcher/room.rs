@@ -11,7 +11,10 @@ use kameo::{
     actor::ActorRef,
     message::{Context, Message},
 };
-use plans::{event::Event, run_state::Owed};
+use plans::{
+    event::{Event, RunLimit},
+    run_state::Owed,
+};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -60,7 +63,7 @@ fn begins(owed: &Owed) -> bool {
 }
 
 impl Dispatcher {
-    /// Counts what the run takes, now and then. A bound that is set later holds from the next process on.
+    /// Counts what the run takes, now and then, from when it has a bound on.
     pub(super) fn watch_the_disk(&self, me: &ActorRef<Self>) {
         if self.state().settings().max_disk.is_none() {
             return;
@@ -121,7 +124,7 @@ impl Dispatcher {
         let Some(bound) = bound.filter(|_| is_news) else { return Ok(false) };
         let stop = verdict == Verdict::Passed;
         let why = format!("the run's limit of {} of disk (--max-disk): it takes {}", in_words(bound), in_words(taken));
-        self.record(&Event::BudgetReached { why, stop })?;
+        self.record(&Event::BudgetReached { why, stop, limit: Some(RunLimit::Disk) })?;
         if stop {
             self.cancel.cancel();
         }

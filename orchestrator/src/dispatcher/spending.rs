@@ -12,7 +12,7 @@ use kameo::{
 };
 use plans::{
     Task,
-    event::Event,
+    event::{Event, RunLimit},
     run_state::{Phase, RunState},
     spending::Spending,
 };
@@ -121,7 +121,7 @@ impl Dispatcher {
         let Some(minutes) = used_up(&self.state().settings().run_limits, self.terms.worked()) else { return Ok(false) };
         if !self.state().is_out_of_time() {
             let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
-            self.record(&Event::BudgetReached { why, stop: true })?;
+            self.record(&Event::BudgetReached { why, stop: true, limit: Some(RunLimit::Minutes) })?;
         }
         self.cancel.cancel();
         Ok(true)

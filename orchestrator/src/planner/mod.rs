@@ -9,7 +9,7 @@
 mod session;
 mod tools;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use kameo::{
     Actor,
@@ -25,7 +25,6 @@ use plans::{
     file,
 };
 use serde_json::Value;
-use shared::TaskId;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use worker::{hold::Hold, model::Model};
@@ -105,7 +104,7 @@ pub struct Mend {
     /// How far the tasks have come: what has landed or is landing is not to be changed.
     pub progress: edit::Progress,
     /// Tasks that came to the same end twice, and to which.
-    pub repeating: BTreeMap<TaskId, String>,
+    pub repeating: edit::Repeating,
     /// How every task stands, and what stopped those in trouble.
     pub evidence: String,
     /// What a person said of an earlier answer.

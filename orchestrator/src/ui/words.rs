@@ -61,7 +61,8 @@ pub fn line(entry: &Entry) -> Option<String> {
         Event::TaskLanded { key, commit } => format!("{} landed as {}", key.task, commit.short()),
         Event::ReplanStarted { number, causes } => format!("re-plan {number} for {}", join(causes)),
         Event::PlanRevised { revision, difference, .. } => format!("plan {revision} is in effect:\n{}", difference.trim_end()),
-        Event::ReplanFailed { number, why } => format!("re-plan {number} came to nothing: {why}"),
+        Event::ReplanFailed { number, why, cut_off: true } => format!("re-plan {number} was cut off: {why}"),
+        Event::ReplanFailed { number, why, cut_off: false } => format!("re-plan {number} came to nothing: {why}"),
         Event::TaskEnded { task, end, why } => format!("{task} ends as {end}: {why}"),
         Event::AttemptReused { key, .. } => format!("{key} had finished already; it is not done again"),
         Event::RunPaused

@@ -262,10 +262,7 @@ impl Editing<'_> {
             self.check_name(&format!("into[{offset}].id"), part, &[]);
             let mut part = part.clone();
             part.depends_on.retain(|name| name != id || is_part(id));
-            if part.depends_on.is_empty() {
-                part.depends_on.clone_from(&whole.depends_on);
-            }
-            inherit_model(&mut part, std::slice::from_ref(&whole));
+            let part = part_of(&whole, &part);
             self.put(at + offset, part);
         }
     }
@@ -390,8 +387,18 @@ fn add_missing<T: Clone + PartialEq>(list: &mut Vec<T>, items: &[T]) {
     }
 }
 
+/// A part of a task, with the whole's for what it does not say.
+pub(super) fn part_of(whole: &Task, part: &Task) -> Task {
+    let mut part = part.clone();
+    if part.depends_on.is_empty() {
+        part.depends_on.clone_from(&whole.depends_on);
+    }
+    inherit_model(&mut part, std::slice::from_ref(whole));
+    part
+}
+
 /// The whole that several tasks become, with theirs for what it does not say.
-fn united(into: &Task, gone: &[Task]) -> Task {
+pub(super) fn united(into: &Task, gone: &[Task]) -> Task {
     let mut whole = into.clone();
     let no_scope = into.scope.globs().next().is_none();
     for part in gone {
@@ -423,7 +430,7 @@ fn inherit_model(task: &mut Task, before: &[Task]) {
     }
 }
 
-fn rewrite(task: &mut Task, with: &Rewrite) {
+pub(super) fn rewrite(task: &mut Task, with: &Rewrite) {
     fn set<T: Clone>(field: &mut T, value: Option<&T>) {
         if let Some(value) = value {
             field.clone_from(value);

@@ -1,6 +1,8 @@
-//! The named things that events speak of: who wrote and approved a plan, what failed, how tasks and runs end.
+//! The named things that events speak of: who wrote and approved a plan, what failed, how tasks and runs end, at which limit.
 
 use serde::{Deserialize, Serialize};
+
+use crate::settings::Settings;
 
 /// Who wrote a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,49 @@ pub enum RunStatus {
     Cancelled,
     /// It spent what it was allowed to.
     OverBudget,
+}
+
+/// A limit of a whole run that ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunLimit {
+    /// Tokens.
+    Tokens,
+    /// Money.
+    Cost,
+    /// Wall time.
+    Minutes,
+    /// Room on the disk.
+    Disk,
+}
+
+impl RunLimit {
+    /// All of them.
+    pub const ALL: [RunLimit; 4] = [RunLimit::Tokens, RunLimit::Cost, RunLimit::Minutes, RunLimit::Disk];
+
+    /// How it is typed, with what it takes.
+    pub fn flag(self) -> &'static str {
+        match self {
+            RunLimit::Tokens => "--max-tokens N",
+            RunLimit::Cost => "--max-cost USD",
+            RunLimit::Minutes => "--max-minutes N",
+            RunLimit::Disk => "--max-disk MB",
+        }
+    }
+
+    /// Whether the one settings allow more of it than the others.
+    pub fn is_raised(self, before: &Settings, after: &Settings) -> bool {
+        fn more<T: PartialOrd>(before: Option<T>, after: Option<T>) -> bool {
+            before.is_some_and(|before| after.is_none_or(|after| after > before))
+        }
+        let (one, other) = (&before.run_limits, &after.run_limits);
+        match self {
+            RunLimit::Tokens => more(one.tokens, other.tokens),
+            RunLimit::Cost => more(one.cost.map(|cost| cost.nano_usd), other.cost.map(|cost| cost.nano_usd)),
+            RunLimit::Minutes => more(one.minutes, other.minutes),
+            RunLimit::Disk => more(before.max_disk, after.max_disk),
+        }
+    }
 }
 
 macro_rules! words {

@@ -179,53 +179,52 @@ fn the_planner_is_shown_class_names_suspects_what_was_tried_and_what_fits_and_of
     check(
         &[("a", first), ("a", Setback::Red(verdict.clone())), ("a", Setback::Red(verdict))],
         &expect![[r#"
-        Tasks:
-        - `a` is in trouble
-        - `b` is waiting
+            Tasks:
+            - `a` is in trouble
+            - `b` is waiting
 
-        ## `a` is in trouble: red alone
-        red alone: gate: `make test` exit 2, failing: money::adds, old::red
-        What fails:
-        - money::adds (src/money.rs:12): left is 1, right is 2
-        - old::red (src/money.rs:12): left is 1, right is 2 [failed before the run, too]
-        Suspects, by the files that the failure leads to:
-        - `b`, which is waiting: it changed src/money.rs
-        What was tried:
-        - attempt 1: red alone: gate: `make test` exit 2, failing: money::other (signature 490c8d0a08e3f80e)
-        - attempt 2: red alone: gate: `make test` exit 2, failing: money::adds, old::red (signature 448cc53a6124649f)
-        - attempt 3: the same as attempt 2 (signature 448cc53a6124649f)
-        What fits:
-        - `rewrite` it with what the failing tests show, and what to do instead; give it another `model` where it went astray
-        - `split` it where it is too much at once
-        - where a suspect has landed already, `add` a task that mends both and `order` it before this one
-        - this has come twice: `retry` is refused; take another way, or leave it to the person
-        What it said:
-            [… 397 lines before]
-            compiling
-            compiling
-            compiling
-            left is 1, right is 2
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            more
-            [… 384 lines after]
+            ## `a` is in trouble: red alone
+            red alone: gate: `make test` exit 2, failing: money::adds, old::red
+            What fails:
+            - money::adds (src/money.rs:12): left is 1, right is 2
+            - old::red (src/money.rs:12): left is 1, right is 2 [failed before the run, too]
+            Suspects, by the files that the failure leads to:
+            - `b`, which is waiting: it changed src/money.rs
+            What was tried:
+            - attempt 1: red alone: gate: `make test` exit 2, failing: money::other (signature 490c8d0a08e3f80e)
+            - attempt 2: red alone: gate: `make test` exit 2, failing: money::adds, old::red (signature 448cc53a6124649f)
+            - attempt 3: the same as attempt 2 (signature 448cc53a6124649f)
+            What fits:
+            - `rewrite` it with what the failing tests show, and what to do instead; give it another `model` where it went astray
+            - `split` it where it is too much at once
+            - where a suspect has landed already, `add` a task that mends both and `order` it before this one
+            What it said:
+                [… 397 lines before]
+                compiling
+                compiling
+                compiling
+                left is 1, right is 2
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                more
+                [… 384 lines after]
 
-        ## Red since before the run; no task is held back by it
-        - `make test` exit 2, failing: old::red
-    "#]],
+            ## Red since before the run; no task is held back by it
+            - `make test` exit 2, failing: old::red
+        "#]],
     );
 }
 

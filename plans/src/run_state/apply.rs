@@ -2,16 +2,16 @@
 //!
 //! The state of a single task changes only through the table in `task_state`; what is decided here is which step an event means:
 //! what the end of an attempt means, and what a revised plan does to what is under way. Landings are in `landing`, what a person orders in
-//! `orders`.
+//! `orders`, what begins anew in `anew`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shared::{Attempt, AttemptKey, Outcome, Report, TaskId};
 
-use super::{Continuation, Origin, Phase, RunState, TaskRecord, Trail, Widening};
+use super::{Budget, Continuation, Origin, Phase, RunState, TaskRecord, Trail, Widening, anew::renew};
 use crate::{
-    Plan, WorkerKind,
-    event::{Author, CommitId, Entry, Event, RunStatus, TaskEnd},
+    Plan, Task, WorkerKind, edit,
+    event::{Author, CommitId, Entry, Event, TaskEnd},
     evidence::Setback,
     schedule,
     spending::{Spending, Turn},
@@ -81,13 +81,14 @@ impl RunState {
             approved: None,
             tasks: Vec::new(),
             gone: Vec::new(),
+            removed: BTreeMap::new(),
             remaining: Vec::new(),
             queue: VecDeque::new(),
             landed: Vec::new(),
             tip: base.clone(),
             red: None,
             flaky: Vec::new(),
-            flaky_tests: std::collections::BTreeSet::new(),
+            flaky_tests: BTreeSet::new(),
             replans: 0,
             replans_wanted: 0,
             replan_wanted: None,
@@ -213,10 +214,16 @@ impl RunState {
         }
         match event {
             Event::ReplanStarted { number, .. } => self.begin_replan(*number),
+            Event::ReplanFailed { cut_off: true, .. } => self.take_back_replan(),
             Event::ReplanFailed { .. } => self.replan_is_over(),
             Event::CancelRequested => self.cancelling = true,
-            Event::BudgetReached { why, stop } => {
-                self.over_budget.get_or_insert_with(|| why.clone());
+            Event::BudgetReached { why, stop, limit } => {
+                let budget = || Budget { why: why.clone(), limit: *limit };
+                match &mut self.over_budget {
+                    // What stops everything at once is what has to be raised.
+                    Some(reached) if *stop && !self.out_of_time => *reached = budget(),
+                    reached => drop(reached.get_or_insert_with(budget)),
+                }
                 self.out_of_time |= stop;
             }
             Event::RunHalted { why } => {
@@ -279,6 +286,7 @@ impl RunState {
     fn end_attempt(&mut self, key: &AttemptKey, commit: Option<&CommitId>, outcome: &Outcome) -> Result<(), IllegalEvent> {
         let unwanted = |record: &mut TaskRecord| matches!(record.state, TaskState::Running { unwanted: true, .. });
         let was_unwanted = self.any_record(&key.task).is_some_and(unwanted);
+        let was_given_up = self.any_record(&key.task).is_some_and(|record| record.given_up);
         match (outcome, commit) {
             (Outcome::Done { report }, Some(commit)) => self.finish(key, commit, report)?,
             _ if was_unwanted || is_nobodys_try(outcome) => {
@@ -293,10 +301,12 @@ impl RunState {
         }
         self.forget_open_requests(Some(key));
         match outcome {
+            // What nobody wants any more keeps nobody else from going on, where what it left is safe.
+            Outcome::Unavailable { .. } if (was_unwanted || was_given_up) && commit.is_some() => {}
             Outcome::Unavailable { why } => drop(self.halted.get_or_insert_with(|| why.clone())),
             Outcome::OverBudget => {
-                let why = self.used_up();
-                self.over_budget.get_or_insert(why);
+                let budget = Budget { why: self.used_up(), limit: self.lacking() };
+                self.over_budget.get_or_insert(budget);
             }
             _ => {}
         }
@@ -321,10 +331,17 @@ impl RunState {
 
     fn revise(&mut self, revision: u32, plan: &Plan, fresh: &[TaskId], author: Author) -> Result<(), IllegalEvent> {
         let before = self.plan.clone();
+        let is_material = |task: &Task| author == Author::Person || self.has_changed_matter(plan, task);
+        let in_earnest: BTreeSet<TaskId> =
+            plan.tasks().iter().filter(|task| is_material(task)).map(|task| task.id.clone()).collect();
         let changed = |id: &TaskId| before.as_ref().and_then(|before| before.get(id)) != plan.get(id);
         if let Some(lost) = self.tasks.iter().find(|record| record.state.is_settled() && changed(&record.id)) {
             return Err(IllegalEvent::SettledTask(lost.id.clone()));
         }
+        let leave = |record: &mut TaskRecord| drop_from_plan(record, author);
+        self.tasks.iter_mut().filter(|record| plan.get(&record.id).is_none()).for_each(leave);
+        self.removed.extend(before.iter().flat_map(Plan::tasks).map(|task| (task.id.clone(), task.clone())));
+        self.removed.retain(|id, _| plan.get(id).is_none());
         let mut known: std::collections::HashMap<TaskId, TaskRecord> =
             self.tasks.drain(..).chain(self.gone.drain(..)).map(|record| (record.id.clone(), record)).collect();
         for task in plan.tasks() {
@@ -333,64 +350,20 @@ impl RunState {
                 renew(&mut record);
                 // A person's word stands until a person says otherwise.
                 record.given_up &= author != Author::Person;
+                if in_earnest.contains(&task.id) {
+                    record.bygones = record.setbacks.len();
+                }
                 self.queue.retain(|queued| queued != &task.id);
             }
             self.tasks.push(record);
         }
-        self.gone = known.into_values().map(|record| drop_from_plan(record, author)).collect();
+        self.gone = known.into_values().collect();
         self.gone.sort_by(|a, b| a.id.cmp(&b.id));
         self.queue.retain(|queued| plan.get(queued).is_some());
         self.remaining = schedule::remaining(plan);
         self.revision = revision;
         self.plan = Some(plan.clone());
         self.bring_back(plan);
-        Ok(())
-    }
-
-    /// What had ended only because of a task that it waited for is tried once more where it waits for none any more that has ended.
-    fn bring_back(&mut self, plan: &Plan) {
-        for &at in plan.topological() {
-            let is_lost = |before: usize| matches!(self.tasks[before].state, TaskState::Ended { .. });
-            let is_dropped = matches!(self.tasks[at].state, TaskState::Ended { end: TaskEnd::Dropped });
-            if is_dropped && !self.tasks[at].given_up && !plan.dependencies(at).any(is_lost) {
-                renew(&mut self.tasks[at]);
-            }
-        }
-    }
-
-    fn resume(&mut self, settings: &crate::event::Settings, only: &[TaskId]) -> Result<(), IllegalEvent> {
-        if matches!(self.phase, Phase::Rejected | Phase::Over(RunStatus::Complete)) {
-            return Err(IllegalEvent::Phase { phase: self.phase, event: "run_resumed" });
-        }
-        if let Some(unknown) = only.iter().find(|id| self.index(id).is_none()) {
-            return Err(IllegalEvent::UnknownTask(unknown.clone()));
-        }
-        self.settings = settings.clone();
-        self.forget_open_requests(None);
-        (self.cancelling, self.over_budget, self.out_of_time, self.halted, self.paused) = (false, None, false, None, false);
-        self.take_back_replan();
-        let reopened = matches!(self.phase, Phase::Over(_));
-        if reopened {
-            (self.replans, self.replans_wanted) = (0, 0);
-            self.phase = match (&self.plan, self.approved) {
-                (None, _) => Phase::Planning,
-                (Some(_), None) => Phase::Review,
-                (Some(_), Some(_)) => Phase::Underway,
-            };
-        }
-        let reopens = self.reopened_by(only);
-        for record in &mut self.tasks {
-            let state = std::mem::replace(&mut record.state, TaskState::Waiting);
-            record.state = match state {
-                TaskState::Landing { attempt, commit, .. } => TaskState::Finished { attempt, commit },
-                TaskState::Ended { .. } if reopened && reopens.contains(&record.id) => {
-                    (record.tries, record.conflicts, record.given_up) = (0, 0, false);
-                    TaskState::Waiting
-                }
-                TaskState::Running { .. } => TaskState::Waiting,
-                other => other,
-            };
-        }
         Ok(())
     }
 
@@ -413,6 +386,15 @@ impl RunState {
     /// Only an agent can go on where it was; a command begins again from clean files.
     pub(super) fn is_agent(&self, task: &TaskId) -> bool {
         self.plan.as_ref().and_then(|plan| plan.get(task)).is_some_and(|task| task.worker == WorkerKind::Agent)
+    }
+
+    /// Whether a task of a new plan, or what it builds on, says something else than when it was tried last.
+    fn has_changed_matter(&self, plan: &Plan, task: &Task) -> bool {
+        let before = |id: &TaskId| self.plan.as_ref().and_then(|plan| plan.get(id)).or_else(|| self.removed.get(id));
+        let builds_on = task.depends_on.iter().filter_map(|id| plan.get(id));
+        std::iter::once(task)
+            .chain(builds_on)
+            .any(|task| !before(&task.id).is_some_and(|before| edit::is_same_matter(before, task)))
     }
 
     pub(super) fn record(&mut self, task: &TaskId) -> Result<&mut TaskRecord, IllegalEvent> {
@@ -455,23 +437,14 @@ fn leave(record: &mut TaskRecord, attempt: Attempt) {
     }
 }
 
-pub(super) fn renew(record: &mut TaskRecord) {
-    if let Ok(state) = record.state.clone().next(Step::Renew) {
-        record.state = state;
-    }
-    (record.tries, record.conflicts, record.continuation, record.finished, record.escalated) = (0, 0, None, None, false);
-}
-
-fn drop_from_plan(mut record: TaskRecord, author: Author) -> TaskRecord {
+fn drop_from_plan(record: &mut TaskRecord, author: Author) {
     let is_news = !matches!(record.state, TaskState::Ended { .. });
-    record.state = match record.state {
+    record.state = match std::mem::replace(&mut record.state, TaskState::Waiting) {
         TaskState::Running { attempt, .. } => TaskState::Running { attempt, unwanted: true },
         TaskState::Ended { end } => TaskState::Ended { end },
         _ => TaskState::Ended { end: TaskEnd::Dropped },
     };
     if is_news {
-        let who = if author == Author::Person { "a person" } else { "a re-plan" };
-        record.why = format!("{who} removed it");
+        record.why = (if author == Author::Person { "a person skipped it" } else { "a re-plan removed it" }).to_owned();
     }
-    record
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a task keeps its place in the queue until it has landed or was set back: a batch that is put back is in order.
 //! **Invariant:** a command that failed on the base is forgiven only until it has passed on the tip once.
-//! **Invariant:** what has come to the same end twice, by its signature, is not tried a third time in the same way: it goes to the planner, and
+//! **Invariant:** what has come to the same end twice since it was begun anew in earnest, by its signature, is not tried a third time in the same way: it goes to the planner, and
 //! where there is none, once to the stronger model.
 //! **Invariant:** a clash blames nobody: it costs a try at conflicts, and puts an order between the two into the plan.
 
@@ -67,7 +67,7 @@ impl RunState {
         let Some(record) = self.any_record(&key.task) else { return Err(IllegalEvent::UnknownTask(key.task.clone())) };
         let conflict = setback.is_conflict();
         let (tries, conflicts) = (record.tries + u32::from(!conflict), record.conflicts + u32::from(conflict));
-        let repeats = record.setbacks.last().is_some_and(|last| last.setback.signature() == setback.signature());
+        let repeats = record.recent().last().is_some_and(|last| last.setback.signature() == setback.signature());
         // After a conflict in text the next attempt begins from another tip, and what is flaky is nobody's.
         let is_new = !repeats || matches!(setback.class(), Class::Flaky | Class::Conflict);
         let again = if conflict {

@@ -8,6 +8,7 @@
 //!
 //! Why no clock: durations and deadlines belong to whoever waits; a fold that looked at times would decide differently on resume.
 
+mod anew;
 mod apply;
 mod landing;
 mod orders;
@@ -29,10 +30,10 @@ pub use apply::IllegalEvent;
 pub use owed::{Continuation, Finished, Owed};
 
 use crate::{
-    Plan, Problem,
+    Plan, Problem, Task,
     approval::{Request, Standing},
-    edit::{self, Change, PlanEdit, Progress},
-    event::{CommitId, RedVerdict, RunStatus, Settings},
+    edit::{self, Change, PlanEdit, Progress, Repeated, Repeating},
+    event::{CommitId, RedVerdict, RunLimit, RunStatus, Settings},
     evidence::{Class, Evidence, Setback},
     spending::Spending,
     task_state::TaskState,
@@ -68,6 +69,8 @@ pub struct TaskRecord {
     pub conflicts: u32,
     /// Attempts that did not land, oldest first.
     pub setbacks: Vec<Evidence>,
+    /// So many of them are of before it was begun anew in earnest: they say nothing about what is tried now.
+    pub bygones: usize,
     /// What its last finished attempt reported.
     pub report: Option<Report>,
     /// The commit that its last attempt started from.
@@ -120,6 +123,7 @@ impl TaskRecord {
             tries: 0,
             conflicts: 0,
             setbacks: Vec::new(),
+            bygones: 0,
             report: None,
             base: None,
             left: None,
@@ -138,9 +142,14 @@ impl TaskRecord {
         }
     }
 
+    /// The attempts that did not land of those that say something about what is tried now.
+    pub fn recent(&self) -> &[Evidence] {
+        self.setbacks.get(self.bygones..).unwrap_or_default()
+    }
+
     /// Whether its last two attempts came to the same end, by their signatures: the same try once more is no use.
     pub fn repeats(&self) -> bool {
-        let [.., before, last] = self.setbacks.as_slice() else { return false };
+        let [.., before, last] = self.recent() else { return false };
         last.setback.class() != Class::Flaky && before.setback.signature() == last.setback.signature()
     }
 }
@@ -160,6 +169,14 @@ struct Unanswered {
     wish: Option<String>,
     /// Whether somebody is at it: not after the run was halted.
     is_being_made: bool,
+}
+
+/// A budget that is used up.
+#[derive(Debug, Clone, PartialEq)]
+struct Budget {
+    why: String,
+    /// Which limit was reached; none in journals that are older than its name there.
+    limit: Option<RunLimit>,
 }
 
 /// How a task comes to more scope.
@@ -186,6 +203,8 @@ pub struct RunState {
     tasks: Vec<TaskRecord>,
     /// Tasks that a re-plan removed.
     gone: Vec<TaskRecord>,
+    /// What they said.
+    removed: BTreeMap<TaskId, Task>,
     /// The weight of the longest path that begins with each task.
     remaining: Vec<u64>,
     /// Tasks that have finished or are landing, in the order in which they finished: what is put back has never lost its place.
@@ -208,7 +227,7 @@ pub struct RunState {
     unanswered: Option<Unanswered>,
     paused: bool,
     cancelling: bool,
-    over_budget: Option<String>,
+    over_budget: Option<Budget>,
     /// Whether workers are to be stopped because a budget is used up.
     out_of_time: bool,
     halted: Option<String>,
@@ -320,7 +339,12 @@ impl RunState {
 
     /// Which budget is used up, if one is.
     pub fn over_budget(&self) -> Option<&str> {
-        self.over_budget.as_deref()
+        self.over_budget.as_ref().map(|budget| budget.why.as_str())
+    }
+
+    /// Which limit of the run was reached, if one was and the journal names it.
+    pub fn limit_reached(&self) -> Option<RunLimit> {
+        self.over_budget.as_ref()?.limit
     }
 
     /// Whether workers are to be stopped because a budget is used up.
@@ -409,10 +433,15 @@ impl RunState {
         }
     }
 
-    /// Tasks whose last two attempts came to the same end, each with how that reads: nobody tries them again as they are.
-    pub fn repeating(&self) -> BTreeMap<TaskId, String> {
-        let repeats = self.tasks.iter().filter(|record| record.repeats());
-        repeats.filter_map(|record| Some((record.id.clone(), record.setbacks.last()?.setback.headline()))).collect()
+    /// Tasks whose last two attempts came to the same end, also those that the plan has no more: nobody tries them again as they are.
+    pub fn repeating(&self) -> Repeating {
+        let said = |id: &TaskId| self.plan.as_ref().and_then(|plan| plan.get(id)).or_else(|| self.removed.get(id));
+        let repeats = self.tasks.iter().chain(&self.gone).filter(|record| record.repeats());
+        let of = |record: &TaskRecord| {
+            let ended = record.setbacks.last()?.setback.headline();
+            Some((record.id.clone(), Repeated { task: said(&record.id)?.clone(), ended }))
+        };
+        repeats.filter_map(of).collect()
     }
 
     /// Tasks that wait for the planner.

@@ -6,14 +6,12 @@
 //!
 //! Not here: a task that a person skips. That is a revision of the plan like another, with the edit `drop`.
 
-use std::collections::BTreeSet;
-
 use shared::{Attempt, AttemptKey, TaskId};
 
-use super::{IllegalEvent, Phase, RunState, TaskRecord, Unanswered, apply::renew};
+use super::{IllegalEvent, Phase, RunState, TaskRecord, Unanswered};
 use crate::{
-    event::{Event, TaskEnd},
-    task_state::{Step, TaskState},
+    event::{Event, RunLimit, Settings},
+    task_state::TaskState,
 };
 
 /// Where a wish stands among others.
@@ -35,15 +33,21 @@ impl RunState {
             Event::TaskCancelRequested { task } => self.give_up(task)?,
             Event::RetryRequested { task, from } => self.try_again(task, *from)?,
             Event::ReplanRequested { comment } => self.want_replan(comment, Place::Last),
-            Event::LimitsChanged { settings } => {
-                self.settings = settings.clone();
-                if !self.out_of_time {
-                    self.over_budget = None;
-                }
-            }
+            Event::LimitsChanged { settings } => self.change_limits(settings),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A budget that was reached is over only when that very limit is raised.
+    fn change_limits(&mut self, settings: &Settings) {
+        let before = std::mem::replace(&mut self.settings, settings.clone());
+        let is_raised = |limit: &RunLimit| limit.is_raised(&before, settings);
+        let is_over =
+            |limit: Option<RunLimit>| limit.map_or_else(|| RunLimit::ALL.iter().any(is_raised), |limit| is_raised(&limit));
+        if !self.out_of_time && self.over_budget.as_ref().is_some_and(|budget| is_over(budget.limit)) {
+            self.over_budget = None;
+        }
     }
 
     /// Wishes that have not been passed on yet are passed on together, in the order in which they were said.
@@ -121,40 +125,5 @@ impl RunState {
         }
         record.given_up = true;
         Ok(())
-    }
-
-    /// The task begins anew, and with it what ended only because it did.
-    fn begin_anew(&mut self, task: &TaskId) -> Result<(), IllegalEvent> {
-        let record = self.record(task)?;
-        if record.state.is_settled() {
-            return Err(IllegalEvent::TooLate(task.clone()));
-        }
-        renew(record);
-        record.given_up = false;
-        self.queue.retain(|queued| queued != task);
-        for id in self.reopened_by(std::slice::from_ref(task)) {
-            let record = self.record(&id)?;
-            if matches!(record.state, TaskState::Ended { end: TaskEnd::Dropped }) {
-                record.state = record.state.clone().next(Step::Renew).unwrap_or(TaskState::Waiting);
-            }
-        }
-        Ok(())
-    }
-
-    /// The tasks that are tried again when these are: they themselves and what waits for them; all where none is named.
-    pub(super) fn reopened_by(&self, only: &[TaskId]) -> BTreeSet<TaskId> {
-        let Some(plan) = self.plan.as_ref().filter(|_| !only.is_empty()) else {
-            return self.tasks.iter().map(|record| record.id.clone()).collect();
-        };
-        let mut reopened: BTreeSet<TaskId> = only.iter().cloned().collect();
-        loop {
-            let waits =
-                |task: &&crate::Task| !reopened.contains(&task.id) && task.depends_on.iter().any(|id| reopened.contains(id));
-            let more: Vec<TaskId> = plan.tasks().iter().filter(waits).map(|task| task.id.clone()).collect();
-            if more.is_empty() {
-                return reopened;
-            }
-            reopened.extend(more);
-        }
     }
 }

@@ -1,7 +1,9 @@
 //! What has to happen now, derived from the state alone.
 //!
-//! Everything that is owed is announced to the journal before it is made, and by that very event is owed no longer. The one
-//! exceptions are [`Owed::Stop`] and [`Owed::ProveBase`], which may be said any number of times.
+//! What begins, lands or ends something is announced to the journal before it is made, and by that very event is owed no longer. What asks
+//! somebody or waits for somebody is owed until the answer is in the journal, and may be said any number of times: [`Owed::Plan`],
+//! [`Owed::Review`], [`Owed::ProveBase`] and [`Owed::Stop`]. **Whoever acts on these takes care not to do them twice.** [`Owed::Halt`] is
+//! owed for as long as the process lasts.
 
 use shared::{Attempt, AttemptKey, TaskId};
 
@@ -240,7 +242,14 @@ impl RunState {
         }
         let headline = || record.setbacks.last().map(|evidence| evidence.setback.headline()).unwrap_or_default();
         match &record.state {
-            TaskState::InTrouble { end } if hopeless => Some((*end, headline())),
+            TaskState::InTrouble { end } if hopeless => {
+                let rule = if self.is_cut_short(record) {
+                    "; that was the same end twice, so it was not tried once more as it is, although it had attempts left"
+                } else {
+                    ""
+                };
+                Some((*end, headline() + rule))
+            }
             TaskState::Waiting => {
                 let lost = |&at: &usize| matches!(self.tasks[at].state, TaskState::Ended { .. });
                 let lost = self.plan.as_ref().and_then(|plan| plan.dependencies(at).find(lost));
@@ -258,6 +267,15 @@ impl RunState {
             }
             _ => None,
         }
+    }
+
+    /// Whether a task in trouble was tried less often than it might have been, because it came to the same end twice.
+    pub fn is_cut_short(&self, record: &TaskRecord) -> bool {
+        let had_more = match record.setbacks.last() {
+            Some(last) if last.setback.is_conflict() => record.conflicts < self.settings.conflict_attempts,
+            _ => record.tries < self.settings.attempts,
+        };
+        had_more && record.repeats()
     }
 
     fn conclusion(&self) -> Option<Owed> {

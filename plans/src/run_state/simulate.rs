@@ -320,7 +320,7 @@ impl World {
     fn end_replan(&mut self) {
         let number = self.state.replans();
         if self.random.u32(0..4) == 0 {
-            return self.come_back(&Pending::Replan, Event::ReplanFailed { number, why: "no idea".to_owned() });
+            return self.come_back(&Pending::Replan, Event::ReplanFailed { number, why: "no idea".to_owned(), cut_off: false });
         }
         let old = self.state.plan().unwrap();
         let kept: Vec<Task> = old.tasks().iter().filter(|task| self.keeps(task)).cloned().collect();
@@ -389,7 +389,7 @@ impl World {
             1 => self.record(Event::CancelRequested),
             2 => {
                 let stop = self.random.bool();
-                self.record(Event::BudgetReached { why: "spent".to_owned(), stop });
+                self.record(Event::BudgetReached { why: "spent".to_owned(), stop, limit: None });
             }
             3..12 => self.speculate(),
             _ => self.happen(),

@@ -1,9 +1,9 @@
 //! A plan and what happens, as text; what is owed after each step, as a snapshot.
 //!
 //! Plan: `schema; api <- schema; ui <- schema`. What happens: `done api`, `fails api`, `exhausted api`, `blocked api`, `conflict api`,
-//! `red api`, `clash api ui` (green alone, red with `ui`), `base` (followed by what is red there), `landed api` (`mending test`), `revised api` (begins anew), `dropped api`, `no-replan`, `cancel`, `over-budget`, `unavailable api`,
+//! `red api`, `clash api ui` (green alone, red with `ui`), `base` (followed by what is red there), `landed api` (`mending test`), `revised api` (begins anew), `dropped api`, `skipped api`, `no-replan`, `cut-off`, `cancel`, `over-budget` (`tokens`), `unavailable api`,
 //! `stopped api`, `resumed` (followed by the tasks that are reopened), and what a person orders: `pause`, `unpause`, `steer api`, `give-up api`,
-//! `retry api` (`from 1`), `replan-now`, `workers 3`. What had finished is taken rather than done again. Whatever is owed is announced at once, as the dispatcher does.
+//! `retry api` (`from 1`), `replan-now`, `workers 3`, `tokens 9`. What had finished is taken rather than done again. Whatever is owed is announced at once, as the dispatcher does.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use shared::{Attempt, AttemptKey, Glob, Limit, Limits, Outcome, Report, Scope, T
 use super::*;
 use crate::{
     Gate, Plan, PlanDraft, Task, WorkerKind,
-    event::{Approver, Author, Event, Proof, RedVerdict},
+    event::{Approver, Author, Event, Proof, RedVerdict, RunLimit},
 };
 
 pub(super) fn plan(text: &str) -> Plan {
@@ -160,11 +160,24 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         }
         "revised" => revised(text_of(state, ""), vec![TaskId::new(task).unwrap()]),
         "dropped" => revised(text_of(state, task), Vec::new()),
-        "no-replan" => vec![Event::ReplanFailed { number: state.replans(), why: String::new() }],
+        "no-replan" => vec![Event::ReplanFailed { number: state.replans(), why: String::new(), cut_off: false }],
         "halt" => vec![Event::RunHalted { why: "no disk".to_owned() }],
         "cancel" => vec![Event::CancelRequested],
-        "over-budget" => vec![Event::BudgetReached { why: String::new(), stop: false }],
-        "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true }],
+        "over-budget" => {
+            let limit = if task.is_empty() { None } else { Some(RunLimit::Tokens) };
+            vec![Event::BudgetReached { why: String::new(), stop: false, limit }]
+        }
+        "tokens" => {
+            let run_limits = Limits { tokens: Some(task.parse().unwrap()), ..state.settings().run_limits };
+            vec![Event::LimitsChanged { settings: Settings { run_limits, ..state.settings().clone() } }]
+        }
+        "cut-off" => vec![Event::ReplanFailed { number: state.replans(), why: String::new(), cut_off: true }],
+        "skipped" => {
+            let (revision, plan) = (state.revision() + 1, Box::new(plan(&text_of(state, task))));
+            let (fresh, dropped, difference) = (Vec::new(), Vec::new(), String::new());
+            vec![Event::PlanRevised { revision, replan: None, plan, fresh, dropped, difference }]
+        }
+        "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true, limit: None }],
         "resumed" => {
             let only = task.split_whitespace().map(|id| TaskId::new(id).unwrap()).collect();
             vec![Event::RunResumed { settings: state.settings().clone(), worked_s: 0, only }]

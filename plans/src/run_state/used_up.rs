@@ -6,25 +6,37 @@
 use shared::{Limit, Limits, Outcome, TaskId, usage::short};
 
 use super::{RunState, TaskRecord};
-use crate::{event::TaskEnd, evidence::Setback, task_state::TaskState};
+use crate::{
+    event::{RunLimit, TaskEnd},
+    evidence::Setback,
+    task_state::TaskState,
+};
 
 impl RunState {
     /// What was lacking when a request of a worker's or the planner's did not fit any more.
     pub fn used_up(&self) -> String {
+        self.least_left().map_or_else(|| "the run's budget is used up".to_owned(), |(_, words)| words)
+    }
+
+    /// The limit that was lacking then.
+    pub fn lacking(&self) -> Option<RunLimit> {
+        self.least_left().map(|(limit, _)| limit)
+    }
+
+    fn least_left(&self) -> Option<(RunLimit, String)> {
         let Limits { tokens, cost, .. } = self.settings.run_limits;
         let (taken, paid) = self.spending.with_guesses();
         let share = |part: u64, whole: u64| u128::from(part) * 1_000_000 / u128::from(whole.max(1));
         let of_tokens = tokens.map(|limit| {
             let words = format!("the run's limit of {} tokens (--max-tokens): {} are spent", short(limit), short(taken.total()));
-            (share(taken.total(), limit), words)
+            (share(taken.total(), limit), RunLimit::Tokens, words)
         });
         let of_money = cost.map(|limit| {
-            (share(paid.nano_usd, limit.nano_usd), format!("the run's limit of {limit} (--max-cost): {paid} is spent"))
+            let words = format!("the run's limit of {limit} (--max-cost): {paid} is spent");
+            (share(paid.nano_usd, limit.nano_usd), RunLimit::Cost, words)
         });
-        match of_tokens.into_iter().chain(of_money).max() {
-            Some((_, words)) => format!("{words}, and the next request could pass it"),
-            None => "the run's budget is used up".to_owned(),
-        }
+        let (_, limit, words) = of_tokens.into_iter().chain(of_money).max()?;
+        Some((limit, format!("{words}, and the next request could pass it")))
     }
 
     /// Tasks that ended at a limit: which, and what allows more.
@@ -38,16 +50,20 @@ impl RunState {
         let last = record.setbacks.last().filter(|_| is_over)?;
         let Setback::Ended(Outcome::Exhausted { limit, .. }) = &last.setback else { return None };
         let own = self.plan.as_ref()?.get(&record.id)?.limits.or(self.settings.task_limits);
-        let (held_to, key, flag) = match limit {
-            Limit::Turns => (own.turns.map(|turns| format!("{turns} turns")), "turns", None),
-            Limit::Tokens => (own.tokens.map(|tokens| format!("{} tokens", short(tokens))), "tokens", Some("--max-tokens")),
-            Limit::Cost => (own.cost.map(|cost| cost.to_string()), "cost_usd", Some("--max-cost")),
-            Limit::Minutes => (own.minutes.map(|minutes| format!("{minutes} minutes")), "minutes", None),
+        let (held_to, (key, own_flag), flag) = match limit {
+            Limit::Turns => (own.turns.map(|turns| format!("{turns} turns")), ("turns", "--turns"), None),
+            Limit::Tokens => {
+                (own.tokens.map(|tokens| format!("{} tokens", short(tokens))), ("tokens", "--tokens"), Some("--max-tokens"))
+            }
+            Limit::Cost => (own.cost.map(|cost| cost.to_string()), ("cost_usd", "--cost"), Some("--max-cost")),
+            Limit::Minutes => (own.minutes.map(|minutes| format!("{minutes} minutes")), ("minutes", "--minutes"), None),
             Limit::Context | Limit::Finishes | Limit::Repetition | Limit::Silence => return None,
         };
         Some(match (held_to, flag) {
             (Some(held_to), _) => format!(
-                "an attempt has {held_to}; in a new run `limits = {{ {key} = … }}` of the task, or `[task] {key}` in inspan.toml, allows more"
+                "an attempt has {held_to}; `inspan retry {} {own_flag} N` tries it again with more, and `[task] {key}` in inspan.toml gives \
+                 more in later runs",
+                record.id
             ),
             (None, Some(flag)) => {
                 format!("its share of what the run has left is used up; `inspan resume` with a larger {flag} allows more")

@@ -72,3 +72,28 @@ fn a_task_of_a_dead_run_that_is_given_up_ends_when_it_is_resumed_and_is_taken_up
     assert_eq!(s.history().count(|event| matches!(event, Event::RetryRequested { .. })), 1);
     s.inspan(&["retry", "a"]).code(1).says("`a` has landed as");
 }
+
+#[test]
+fn what_was_landing_when_its_process_died_may_be_given_up_or_skipped() {
+    for order in ["cancel", "skip"] {
+        let (s, _server) = scenario(Script::new());
+        let gate = "test ! -e a.txt || { touch \"$MEET/gate.at\"; until test -e \"$MEET/go\"; do sleep 0.01; done; }";
+        let alive = s.start_plan(&format!("gate | {gate}\n a | write a.txt | run echo a > a.txt"), &[]);
+        super::meet(&s, "gate.at");
+        alive.kill();
+        go(&s);
+        s.inspan(&[order, "a"]).code(0).says("No process carries the run");
+        assert!(s.state().landings().next().is_none(), "{}", s.history().outline());
+    }
+}
+
+#[test]
+fn what_a_person_cancelled_by_name_is_not_done_again_by_a_plain_resume() {
+    let (s, _server) = killed(Script::new().worker("a", 1, waits_then_writes()).worker("a", 2, waits_then_writes()));
+    s.inspan(&["cancel", "a"]).code(0);
+    s.inspan(&["resume", "--yes"]).code(3).says("it was given up, so only `inspan retry");
+    s.inspan(&["resume", "--yes"]).code(1).says("was cancelled by name (a)").says("inspan retry");
+    s.inspan(&["limits", "--task", "a", "--turns", "9"]).code(1).says("inspan retry").says("--turns N");
+    s.inspan(&["retry", "a", "--turns", "9", "--yes"]).code(0);
+    assert_eq!(s.state().plan().expect("there is one").tasks()[0].limits.turns, Some(9));
+}

@@ -6,15 +6,19 @@
 use std::fmt::Display;
 
 use plans::{
+    Task,
     edit::{Change, Rewrite},
     event::{Event, Settings},
     run_state::Phase,
     task_state::TaskState,
 };
-use shared::{Limits, Money};
+use shared::{Limits, Money, TaskId};
 
 use super::{Court, Granted, Refused, limits_of, refused};
-use crate::control::order::{ForTask, Limiting};
+use crate::{
+    control::order::{ForTask, Limiting},
+    disk::in_words,
+};
 
 /// Weighs an order of other limits.
 pub(super) fn weigh(court: &Court<'_>, limiting: &Limiting) -> Result<Granted, Refused> {
@@ -58,6 +62,16 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
         most.minutes = Some(limit);
         changed.push(format!("{limit} minutes"));
     }
+    if let Some(megabytes) = limiting.max_disk {
+        let limit = megabytes.saturating_mul(1 << 20);
+        if limit <= court.means.taken {
+            let what =
+                format!("{} of disk is too little: the run takes {} already", in_words(limit), in_words(court.means.taken));
+            return Err(refused(format!("{what}; nothing was changed"), "name more; to end it, cancel it"));
+        }
+        settings.max_disk = Some(limit);
+        changed.push(format!("{} of disk", in_words(limit)));
+    }
     let counts = [
         (limiting.workers, &mut settings.workers, "workers at once"),
         (limiting.attempts, &mut settings.attempts, "attempts at a task"),
@@ -84,7 +98,6 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
     let (record, task) = court.open_task(&wanted.task)?;
     let id = task.id.clone();
     debug_assert!(!matches!(court.state.phase(), Phase::Planning | Phase::Review), "its plan is in effect");
-    let mut limits = task.limits;
     let alive = match record.state {
         TaskState::Running { attempt, .. } => Some(attempt),
         _ => None,
@@ -93,26 +106,8 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
         .and_then(|attempt| record.by_attempt.get(&attempt))
         .map(plans::spending::Spending::with_guesses)
         .unwrap_or_default();
-    if let Some(limit) = wanted.turns {
-        at_least_one(limit, "turns")?;
-        not_below(limit, " turns", alive.map_or(0, |_| record.turns), "its attempt has had")?;
-        limits.turns = Some(limit);
-    }
-    if let Some(limit) = wanted.tokens {
-        not_endless(limit)?;
-        not_below(limit, " tokens", spent.0.total(), "its attempt has used")?;
-        limits.tokens = Some(limit);
-    }
-    if let Some(usd) = wanted.cost {
-        let limit = money(usd)?;
-        priced(court)?;
-        not_below(limit, "", spent.1, "its attempt has cost")?;
-        limits.cost = Some(limit);
-    }
-    if let Some(limit) = wanted.minutes {
-        at_least_one(limit, "minutes")?;
-        limits.minutes = Some(limit);
-    }
+    let had = Had { turns: alive.map_or(0, |_| record.turns), tokens: spent.0.total(), cost: spent.1 };
+    let limits = had.with(court, task.limits, wanted)?;
     let usual = court.state.settings().task_limits;
     if limits.or(usual) == limits_of(court.state, task) {
         let now = say(&limits_of(court.state, task));
@@ -121,12 +116,62 @@ fn of_task(court: &Court<'_>, wanted: &ForTask) -> Result<(Event, String), Refus
             "name --turns, --tokens, --cost or --minutes",
         ));
     }
-    let rewrite = Rewrite { limits: Some(limits), ..Rewrite::default() };
-    let revised = court.edited(Change::Rewrite { task: id.clone(), with: rewrite })?;
-    let event = court.revision(revised.plan, Vec::new(), Vec::new(), "limits: a person has changed them");
+    let event = revision(court, &id, limits)?;
     let now = say(&limits.or(usual));
     let at_once = if alive.is_some() { "; the one that is at work has that at once" } else { "" };
     Ok((event, format!("Each attempt at `{id}` may take {now}{at_once}.")))
+}
+
+/// Other limits of a task that is tried again: nothing was spent by who comes. No event where they are what they were.
+pub(super) fn of_next_attempts(court: &Court<'_>, wanted: &ForTask, task: &Task) -> Result<(Vec<Event>, String), Refused> {
+    let limits = Had::default().with(court, task.limits, wanted)?;
+    let usual = court.state.settings().task_limits;
+    let words = format!(" Each may take {}.", say(&limits.or(usual)));
+    if limits == task.limits {
+        return Ok((Vec::new(), words));
+    }
+    Ok((vec![revision(court, &task.id, limits)?], words))
+}
+
+fn revision(court: &Court<'_>, task: &TaskId, limits: Limits) -> Result<Event, Refused> {
+    let rewrite = Rewrite { limits: Some(limits), ..Rewrite::default() };
+    let revised = court.edited(Change::Rewrite { task: task.clone(), with: rewrite })?;
+    Ok(court.revision(revised.plan, Vec::new(), Vec::new(), "limits: a person has changed them"))
+}
+
+/// What the attempt at work has had.
+#[derive(Default)]
+struct Had {
+    turns: u32,
+    tokens: u64,
+    cost: Money,
+}
+
+impl Had {
+    /// The limits with those that are wanted, none of which is below.
+    fn with(&self, court: &Court<'_>, mut limits: Limits, wanted: &ForTask) -> Result<Limits, Refused> {
+        if let Some(limit) = wanted.turns {
+            at_least_one(limit, "turns")?;
+            not_below(limit, " turns", self.turns, "its attempt has had")?;
+            limits.turns = Some(limit);
+        }
+        if let Some(limit) = wanted.tokens {
+            not_endless(limit)?;
+            not_below(limit, " tokens", self.tokens, "its attempt has used")?;
+            limits.tokens = Some(limit);
+        }
+        if let Some(usd) = wanted.cost {
+            let limit = money(usd)?;
+            priced(court)?;
+            not_below(limit, "", self.cost, "its attempt has cost")?;
+            limits.cost = Some(limit);
+        }
+        if let Some(limit) = wanted.minutes {
+            at_least_one(limit, "minutes")?;
+            limits.minutes = Some(limit);
+        }
+        Ok(limits)
+    }
 }
 
 fn money(usd: f64) -> Result<Money, Refused> {

@@ -58,7 +58,7 @@ fn state(more: &[Event]) -> RunState {
 }
 
 fn means<'a>(carried: bool, edit: &'a Editing<'a>) -> Means<'a> {
-    Means { run: "r", carried, planner: false, worked: Duration::from_secs(601), edit, unpriced: None }
+    Means { run: "r", carried, planner: false, worked: Duration::from_secs(601), edit, taken: 5 << 20, unpriced: None }
 }
 
 fn said(order: &Order, state: &RunState, carried: bool) -> String {
@@ -89,7 +89,7 @@ fn named(task: &str) -> [Order; 4] {
     [
         Order::Steer { task: task.clone(), text: "w".to_owned() },
         Order::Cancel { task: Some(task.clone()) },
-        Order::Retry { task: task.clone(), from: None },
+        Order::Retry { task: task.clone(), from: None, limits: None },
         Order::Skip { task },
     ]
 }
@@ -120,7 +120,7 @@ fn orders_to_a_task_at_work_say_what_happens_now() {
 #[test]
 fn orders_to_nobody_are_refused_and_say_what_to_do() {
     let state = state(&[started(1), failed(1), started(2)]);
-    let retry = |from| Order::Retry { task: "alpha".to_owned(), from: Some(from) };
+    let retry = |from| Order::Retry { task: "alpha".to_owned(), from: Some(from), limits: None };
     let more = [named("alhpa")[0].clone(), named("beta")[0].clone(), retry(1), retry(2), retry(3)];
     let more = more.into_iter().chain([Order::Unpause, Order::Replan { comment: String::new() }]);
     check(
@@ -149,13 +149,13 @@ fn a_run_that_stops_or_is_over_takes_no_orders() {
         no: run r is being stopped already [wait until it has stopped; `inspan resume r` then goes on]
         no: run r is being stopped already [wait until it has stopped; `inspan resume r` then goes on]"#]],
     );
-    let late = state(&[started(1), Event::BudgetReached { why: "time".to_owned(), stop: true }]);
+    let late = state(&[started(1), Event::BudgetReached { why: "time".to_owned(), stop: true, limit: None }]);
     check(
         &[Order::Limits(Limiting { max_minutes: Some(99), ..Limiting::default() })],
         &late,
         true,
         &expect![
-            "no: the time of run r is up, and it is being stopped [wait until it has stopped; `inspan resume r --max-minutes N` then goes on]"
+            "no: the time of run r is used up, and it is being stopped [wait until it has stopped; `inspan resume r --max-minutes N` then goes on]"
         ],
     );
     let over = state(&[Event::RunEnded { status: RunStatus::Incomplete, tip: commit("b") }]);
@@ -201,5 +201,68 @@ fn limits_are_raised_and_never_fall_below_what_is_spent() {
         no: no limit was named; nothing was changed [such as `inspan limits --max-cost 5 --workers 8`]
         Each attempt at `alpha` may take 99 turns, 30 minutes; the one that is at work has that at once.
         no: that changes nothing: each attempt at `alpha` may take 80 turns, 30 minutes [name --turns, --tokens, --cost or --minutes]"#]],
+    );
+}
+
+#[test]
+fn a_task_is_tried_again_with_other_limits_also_when_the_run_is_over() {
+    let over = state(&[started(1), failed(1), Event::RunEnded { status: RunStatus::Incomplete, tip: commit("b") }]);
+    let more = |turns| ForTask { task: "alpha".to_owned(), turns, ..ForTask::default() };
+    let retry = |turns| Order::Retry { task: "alpha".to_owned(), from: None, limits: Some(more(turns)) };
+    let of_task = Order::Limits(Limiting { task: Some(more(Some(200))), ..Limiting::default() });
+    check(
+        &[retry(Some(200)), retry(Some(0)), of_task],
+        &over,
+        false,
+        &expect![[r#"
+        `alpha` is tried again with all its attempts. Each may take 200 turns, 30 minutes. No process carries the run: `inspan resume r` carries it out.
+        no: 0 turns is too little: at least 1 is needed; nothing was changed [name more]
+        no: run r is over (incomplete); nothing of it is under way [`inspan retry r TASK` with `--turns N`, `--tokens N`, `--cost USD` or `--minutes N` tries it again with more]"#]],
+    );
+    let edit = |plan: &Plan, edits: &[PlanEdit]| edit::apply(plan, edits, &over.progress());
+    let events = weigh(&retry(Some(200)), &over, &means(false, &edit)).unwrap().events;
+    let [Event::PlanRevised { plan, fresh, dropped, .. }, Event::RetryRequested { .. }] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(plan.tasks()[0].limits.turns, Some(200));
+    assert!(fresh.is_empty() && dropped.is_empty());
+}
+
+#[test]
+fn a_budget_that_is_reached_is_named_with_its_flag() {
+    let reached = |limit, stop| Event::BudgetReached { why: "so much".to_owned(), stop, limit };
+    let retry = [named("alpha")[2].clone()];
+    check(
+        &retry,
+        &state(&[started(1), reached(Some(RunLimit::Disk), false)]),
+        true,
+        &expect![
+            "no: nothing new begins in run r, for its budget is reached: so much [raise it first: `inspan limits r` with `--max-disk MB`]"
+        ],
+    );
+    check(
+        &retry,
+        &state(&[started(1), reached(None, false)]),
+        true,
+        &expect![
+            "no: nothing new begins in run r, for its budget is reached: so much [raise it first: `inspan limits r` with `--max-tokens N` or `--max-cost USD` or `--max-minutes N` or `--max-disk MB`]"
+        ],
+    );
+    check(
+        &retry,
+        &state(&[started(1), reached(Some(RunLimit::Disk), true)]),
+        true,
+        &expect![
+            "no: the room on the disk of run r is used up, and it is being stopped [wait until it has stopped; `inspan resume r --max-disk MB` then goes on]"
+        ],
+    );
+    let disk = |max_disk| Order::Limits(Limiting { max_disk: Some(max_disk), ..Limiting::default() });
+    check(
+        &[disk(5), disk(64)],
+        &state(&[started(1)]),
+        true,
+        &expect![[r#"
+        no: 5 MiB of disk is too little: the run takes 5 MiB already; nothing was changed [name more; to end it, cancel it]
+        Run r may take from now on: 64 MiB of disk."#]],
     );
 }

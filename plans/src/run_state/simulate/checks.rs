@@ -12,6 +12,7 @@
 //! | 8 named ends | each task and the run, and only where it fits what happened |
 //! | 9 limits | workers, tries, conflicts, re-plans, tokens; nothing begins while the run is held or stopped |
 //! | 10 journal | fold and state are equal after each death (`whole`); nothing that landed starts or lands again; an order counts once |
+//! | no blind retry | no attempt starts that says what the two before it said which came to one end, unless a person wants it |
 //! | 11, 12 | there are no models and no secrets in this world |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,11 @@ use super::{
     super::*,
     truth::{Change, Git, Truth},
 };
-use crate::event::{CommitId, Event};
+use crate::{
+    Task,
+    event::{CommitId, Event},
+    evidence::Signature,
+};
 
 /// What has been seen of one task.
 #[derive(Debug, Default)]
@@ -39,6 +44,12 @@ struct Seen {
     /// The attempt that a person wants the next one to go on from.
     from: Option<Attempt>,
     words: usize,
+    /// What the last attempts that did not land were told and came to, since a person wanted it tried again.
+    ends: Vec<(Task, Signature)>,
+    /// What the one at work was told.
+    told: Option<Task>,
+    /// Whether the stronger model has been at it since it was begun anew.
+    escalated: bool,
 }
 
 /// What has been seen of the run.
@@ -97,7 +108,29 @@ impl Checks {
             Event::PlanRevised { fresh, dropped, .. } => self.revise(fresh, dropped, event, state),
             _ => self.hear_order(event, state),
         }
+        self.note_end(event, state);
         self.look(state);
+    }
+
+    /// What an attempt came to counts for the next ones, unless it says nothing about the task.
+    fn note_end(&mut self, event: &Event, state: &RunState) {
+        let (Event::AttemptEnded { key, .. }
+        | Event::LandingRefused { key, .. }
+        | Event::TasksClashed { key, .. }
+        | Event::LandingConflicted { key, .. }) = event
+        else {
+            return;
+        };
+        let record = state.tasks().iter().chain(state.gone()).find(|record| record.id == key.task);
+        let Some(last) = record.and_then(|record| record.setbacks.last()).filter(|last| last.attempt == key.attempt) else {
+            return;
+        };
+        let seen = self.seen(&key.task);
+        // A conflict in text is tried again from another tip, and what is flaky is nobody's.
+        match last.setback.class() {
+            Class::Flaky | Class::Conflict => seen.ends.clear(),
+            _ => seen.ends.extend(seen.told.clone().map(|told| (told, last.setback.signature()))),
+        }
     }
 
     fn hear_order(&mut self, event: &Event, state: &RunState) {
@@ -106,6 +139,7 @@ impl Checks {
             Event::ReplanFailed { .. } => self.end_replan(),
             Event::RetryRequested { task, from } => {
                 self.renew(task);
+                self.seen(task).ends.clear();
                 self.seen(task).from = *from;
                 self.orders += 1;
             }
@@ -173,6 +207,15 @@ impl Checks {
         let may_continue = goes_on || seen.from.is_some() || seen.conflicted;
         assert!(continues.is_none() || may_continue, "I10: {key} goes on from {continues:?} and nobody wants that");
         (seen.last, seen.interrupted, seen.conflicted, seen.from) = (key.attempt.0, false, false, None);
+        let spec = plan.tasks()[at].clone();
+        if let [.., (before, one), (last, other)] = seen.ends.as_slice() {
+            let is_same = |told: &Task| edit::is_same_matter(told, &spec);
+            let blind = one == other && is_same(before) && is_same(last) && !goes_on;
+            let is_stronger = record.escalated && !std::mem::replace(&mut seen.escalated, true);
+            assert!(!blind || is_stronger, "{key} is the same try a third time");
+        }
+        seen.escalated = record.escalated;
+        seen.told = Some(spec);
         assert!(self.alive.insert(key.clone()), "I10: {key} is alive twice");
     }
 
@@ -237,9 +280,23 @@ impl Checks {
         }
         for task in fresh {
             self.renew(task);
+            if matches!(event, Event::PlanRevised { replan: None, .. }) {
+                self.seen(task).ends.clear();
+            }
         }
         if matches!(event, Event::PlanRevised { replan: Some(_), .. }) {
+            fresh.iter().filter_map(|id| state.plan()?.get(id)).for_each(|task| self.look_for_another_name(task));
             self.end_replan();
+        }
+    }
+
+    /// What has come to one end twice does not come again under another name.
+    fn look_for_another_name(&self, task: &Task) {
+        for (id, seen) in self.tasks.iter().filter(|(id, _)| **id != task.id) {
+            if let [.., (before, one), (last, other)] = seen.ends.as_slice() {
+                let is_same = |told: &Task| edit::is_same_matter(told, task);
+                assert!(one != other || !is_same(before) || !is_same(last), "{} is {id} under another name", task.id);
+            }
         }
     }
 
@@ -286,6 +343,9 @@ impl Checks {
         for record in anew {
             let seen = self.tasks.entry(record.id.clone()).or_default();
             (seen.tries, seen.conflicts) = (0, 0);
+            if record.bygones == record.setbacks.len() {
+                seen.ends.clear();
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The planner of a simulated world: typed edits from the evidence of each task in trouble, now and then useless ones, none, or none in time.
 //!
-//! It sees what the state holds and not what is so. Its edits go through `edit::apply` on the plan as it stands when they arrive.
+//! It sees what the state holds and not what is so. Its edits go through `edit::refuse_blind` and `edit::apply` on the plan as it
+//! stands when they arrive.
 
 use shared::{Glob, Limits, Outcome, TaskId};
 
@@ -40,6 +41,7 @@ impl World {
             0 => Answer::None("it submitted no plan"),
             1 => Answer::Edits(vec![because(Change::Retry { task: TaskId::new("nobody").unwrap() })]),
             2 => Answer::Edits(causes.iter().map(retry).collect()),
+            4 => Answer::Edits(causes.iter().flat_map(|id| self.under_another_name(&plan, id)).collect()),
             3 if self.kills_left > 0 => Answer::Gone,
             _ => {
                 let records: Vec<TaskRecord> = causes.iter().filter_map(|id| self.state.task(id)).cloned().collect();
@@ -78,11 +80,19 @@ impl World {
         }]
     }
 
+    /// The same once more, as if it were something else.
+    fn under_another_name(&self, plan: &Plan, id: &TaskId) -> Vec<PlanEdit> {
+        let Some(task) = plan.get(id).filter(|task| task.id.as_str().len() < 20) else { return Vec::new() };
+        let name = TaskId::new(&format!("{}-as-{}", task.id, self.journal.len())).unwrap();
+        let new = Box::new(Task { id: name, ..task.clone() });
+        vec![because(Change::Drop { task: id.clone() }), because(Change::Add { new })]
+    }
+
     pub(super) fn mended(&mut self, number: u32) -> Step {
         let Some(answer) = self.process.thinking.take() else { return Ok(()) };
         let edits = match answer {
             Answer::Edits(edits) => edits,
-            Answer::None(why) => return self.record(Event::ReplanFailed { number, why: why.to_owned() }),
+            Answer::None(why) => return self.record(Event::ReplanFailed { number, why: why.to_owned(), cut_off: false }),
             Answer::Gone => return self.record(Event::RunHalted { why: "the planner cannot be had".to_owned() }),
         };
         self.revise(Some(number), &edits)
@@ -92,11 +102,15 @@ impl World {
     pub(super) fn revise(&mut self, replan: Option<u32>, edits: &[PlanEdit]) -> Step {
         let plan = self.state.plan().expect("there is a plan");
         let progress = if replan.is_some() { self.state.progress() } else { self.state.progress().for_person() };
-        let revised = match (edit::apply(plan, edits, &progress), replan) {
+        let looked_at = match replan {
+            Some(_) => edit::refuse_blind(plan, edits, &self.state.repeating()),
+            None => Ok(()),
+        };
+        let revised = match (looked_at.and_then(|()| edit::apply(plan, edits, &progress)), replan) {
             (Ok(revised), _) => revised,
             (Err(problems), Some(number)) => {
                 let why = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return self.record(Event::ReplanFailed { number, why });
+                return self.record(Event::ReplanFailed { number, why, cut_off: false });
             }
             (Err(_), None) => return Ok(()),
         };

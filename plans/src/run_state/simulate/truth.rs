@@ -124,7 +124,12 @@ pub(super) struct Odds {
 
 /// The file that a task with [`Need::MoreScope`] cannot do without.
 pub(super) fn extra(task: &TaskId) -> RepoPath {
-    RepoPath::new(&format!("extra-{task}")).unwrap()
+    RepoPath::new(&format!("extra-{}", first_name(task))).unwrap()
+}
+
+/// A task under another name is about the same files.
+pub(super) fn first_name(task: &TaskId) -> &str {
+    task.as_str().split_once("-as-").map_or(task.as_str(), |(name, _)| name)
 }
 
 /// The repository.

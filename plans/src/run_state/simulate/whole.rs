@@ -215,7 +215,7 @@ impl World {
             Due::Moved(number) => self.move_branch(number),
             Due::Mended(number) => self.mended(number),
             Due::OutOfTime => {
-                self.record(Event::BudgetReached { why: "minutes".to_owned(), stop: true })?;
+                self.record(Event::BudgetReached { why: "minutes".to_owned(), stop: true, limit: None })?;
                 self.interrupt()
             }
             Due::Person(order) => self.person(order),
@@ -321,7 +321,7 @@ impl World {
         if self.process.thinking.take().is_some() {
             let number = self.state.replans();
             self.clock.keep(|due| !matches!(due, Due::Mended(_)));
-            self.record(Event::ReplanFailed { number, why: "the run is being stopped".to_owned() })?;
+            self.record(Event::ReplanFailed { number, why: "the run is being stopped".to_owned(), cut_off: false })?;
         }
         self.break_off()
     }

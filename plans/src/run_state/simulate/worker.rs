@@ -8,7 +8,7 @@ use shared::{AttemptKey, Limit, Outcome, Report, TaskId, Tokens};
 
 use super::{
     super::{Continuation, TaskState},
-    truth::{Change, Need, extra},
+    truth::{Change, Need, extra, first_name},
     whole::{Due, Step, World},
 };
 use crate::{
@@ -184,7 +184,7 @@ impl World {
     }
 
     fn change(&self, key: &AttemptKey, job: &Job) -> Change {
-        let own = shared::RepoPath::new(&format!("{}/f", key.task)).unwrap();
+        let own = shared::RepoPath::new(&format!("{}/f", first_name(&key.task))).unwrap();
         let is_wide = self.truth.needs.get(&key.task) == Some(&Need::MoreScope);
         let files = [Some(own), is_wide.then(|| extra(&key.task))].into_iter().flatten().collect();
         let saw = self.git.tree(&job.base).iter().map(|change| change.key.task.clone()).collect();

@@ -10,7 +10,7 @@ use shared::TaskId;
 
 use super::super::{RunState, TaskState, story::tell};
 use crate::{
-    edit::{apply, read_edits},
+    edit::{apply, read_edits, refuse_blind},
     event::{Event, Settings},
 };
 
@@ -110,4 +110,18 @@ fn what_a_person_gave_up_a_person_takes_up_again() {
         given up    refused: ended
         given up    refused: ended"#]]
     .assert_eq(&differing.join("\n"));
+}
+
+#[test]
+fn the_order_that_a_clash_put_in_may_be_said_once_more_with_a_retry() {
+    let settings = Settings { workers: 2, conflict_attempts: 1, ..Settings::default() };
+    let state = tell(settings, "a; b", "done a, done b, landed a, clash b a", &mut String::new());
+    let order = json!({ "edit": "order", "before": "a", "after": "b", "because": "they clash" });
+    let retry = json!({ "edit": "retry", "task": "b", "because": "they clash" });
+    let taken = |edits: Vec<&Value>| {
+        let (plan, edits) = (state.plan().unwrap(), read_edits(&json!(edits)).unwrap());
+        refuse_blind(plan, &edits, &state.repeating()).and_then(|()| apply(plan, &edits, &state.progress())).is_ok()
+    };
+    assert!(taken(vec![&order, &retry]) && taken(vec![&retry, &order]));
+    assert!(!taken(vec![&order]), "alone it changes nothing");
 }

@@ -5,7 +5,7 @@ use shared::{Attempt, TaskId};
 
 use super::super::{
     RunState,
-    story::{check, check_with, plan, started},
+    story::{check, check_with, plan, started, tell},
 };
 use crate::event::{Approver, Author, Event, Settings};
 
@@ -127,19 +127,153 @@ fn a_replan_by_order_waits_for_nothing_and_costs_none_of_the_runs_own() {
 
 #[test]
 fn more_workers_start_at_once_and_a_raised_limit_lets_an_exhausted_run_go_on() {
+    let run_limits = shared::Limits { tokens: Some(9), cost: Some(shared::Money { nano_usd: 9 }), ..shared::Limits::default() };
+    check_with(
+        Settings { workers: 1, run_limits, ..Settings::default() },
+        "a; b; c; d",
+        "workers 2, over-budget tokens, done a, landed a, workers 3, tokens 9, tokens 10",
+        &expect![[r#"
+            -               start a #1
+            workers 2       start b #1
+            over-budget tokens
+            done a          land a
+            landed a
+            workers 3
+            tokens 9
+            tokens 10       start c #1, start d #1
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_person_gave_up_and_what_waits_for_it_stays_ended_until_they_name_it() {
     check(
-        "a; b; c",
-        1,
-        "workers 2, over-budget, done a, landed a, workers 2",
+        "a; b <- a; c",
+        2,
+        "give-up a, stopped a, blocked c, no-replan, no-replan, no-replan, resumed, done c, landed c, resumed, resumed a, done a, landed a",
+        &expect![[r#"
+            -               start a #1, start c #1
+            give-up a       stop a #1
+            stopped a       end a as cancelled, end b as dropped
+            blocked c       re-plan 1 for c
+            no-replan       re-plan 2 for c
+            no-replan       re-plan 3 for c
+            no-replan       end c as failed, end the run as incomplete
+            resumed         start c #2
+            done c          land c
+            landed c        end the run as incomplete
+            resumed         end the run as incomplete
+            resumed a       start a #1 where #1 was
+            done a          land a
+            landed a        start b #1
+        "#]],
+    );
+    check(
+        "a; b <- a",
+        2,
+        "give-up b, blocked a, no-replan, no-replan, no-replan, resumed a",
         &expect![[r#"
         -               start a #1
-        workers 2       start b #1
-        over-budget
-        done a          land a
-        landed a
-        workers 2       start c #1
+        give-up b       end b as cancelled
+        blocked a       re-plan 1 for a
+        no-replan       re-plan 2 for a
+        no-replan       re-plan 3 for a
+        no-replan       end a as failed, end the run as incomplete
+        resumed a       start a #2
     "#]],
     );
+}
+
+#[test]
+fn a_task_that_a_person_has_tried_again_has_all_its_attempts_again() {
+    check(
+        "a",
+        1,
+        "fails a, fails a, retry a, fails a, fails a, revised a, fails a",
+        &expect![[r#"
+        -               start a #1
+        fails a         start a #2
+        fails a         re-plan 1 for a
+        retry a         start a #3
+        fails a         start a #4
+        fails a
+        revised a       start a #5
+        fails a         re-plan 2 for a
+    "#]],
+    );
+}
+
+#[test]
+fn a_re_plan_that_money_cuts_off_is_owed_again_once_there_is_more() {
+    let run_limits = shared::Limits { tokens: Some(9), ..shared::Limits::default() };
+    check_with(
+        Settings { workers: 1, replans: 1, run_limits, ..Settings::default() },
+        "a; b",
+        "blocked a, cut-off, over-budget tokens, tokens 10, done b, landed b",
+        &expect![[r#"
+            -               start a #1
+            blocked a       start b #1, re-plan 1 for a
+            cut-off
+            over-budget tokens
+            tokens 10
+            done b          land b
+            landed b        re-plan 1 for a
+        "#]],
+    );
+}
+
+#[test]
+fn an_endpoint_that_only_an_unwanted_attempt_lacks_halts_nobody() {
+    check(
+        "a; b",
+        2,
+        "give-up a, unavailable a, done b",
+        &expect![[r#"
+            -               start a #1, start b #1
+            give-up a       stop a #1
+            unavailable a   end a as cancelled
+            done b          land b
+        "#]],
+    );
+    check(
+        "a; b",
+        2,
+        "dropped a, unavailable a, done b",
+        &expect![[r#"
+            -               start a #1, start b #1
+            dropped a       stop a #1
+            unavailable a
+            done b          land b
+        "#]],
+    );
+    check(
+        "a; b",
+        2,
+        "unavailable a, done b",
+        &expect![[r#"
+            -               start a #1, start b #1
+            unavailable a
+            done b          halt: no endpoint
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_that_a_person_skips_says_so_whatever_comes_after() {
+    let mut story = String::new();
+    let state = tell(Settings::default(), "a; b; c", "skipped a, dropped b, stopped a", &mut story);
+    let why = |id: &str| state.gone().iter().find(|record| record.id.as_str() == id).unwrap().why.clone();
+    assert_eq!((why("a").as_str(), why("b").as_str()), ("a person skipped it", "a re-plan removed it"));
+}
+
+#[test]
+fn the_end_says_why_a_task_had_fewer_attempts_than_it_might() {
+    let settings = Settings { attempts: 5, planner: false, ..Settings::default() };
+    let state = tell(settings.clone(), "a", "fails a, fails a", &mut String::new());
+    expect!["broke: broke; that was the same end twice, so it was not tried once more as it is, although it had attempts left"]
+        .assert_eq(&state.tasks()[0].why);
+    let state = tell(Settings { attempts: 2, ..settings }, "a", "fails a, fails a", &mut String::new());
+    expect!["broke: broke"].assert_eq(&state.tasks()[0].why);
 }
 
 #[test]
