@@ -21,7 +21,7 @@ fn a_paused_run_asks_no_model_until_it_goes_on_and_hears_what_was_said_meanwhile
     go(&s);
     meet(&s, "a.gone");
     s.inspan(&["resume", &s.run_id()]).code(0).says("goes on.");
-    s.inspan(&["resume"]).code(2).says("is being worked on by process").says("is not paused");
+    s.inspan(&["resume"]).code(1).says("is being worked on by process").says("is not paused");
     alive.wait().code(0);
     assert_eq!(s.result(), WHOLE);
     let history = s.history();
