@@ -380,6 +380,10 @@ impl Message<AttemptOver> for Dispatcher {
         let Some(live) = self.crew.get_mut(&over.key) else { return };
         live.bill = None;
         live.leaves_it_to_others = !matches!(outcome, Outcome::Done { .. });
+        if self.end.is_none() {
+            // The process leaves; what is there is for the next one to find.
+            return;
+        }
         let (key, outcome) = (over.key, with_unheard(outcome, over.unheard));
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
         // Whoever has taken the run over goes on in this very directory, under the same mark: not a file of it is ours any more.
