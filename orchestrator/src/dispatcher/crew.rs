@@ -15,7 +15,7 @@ use kameo::{
 use plans::{
     Task, WorkerKind,
     event::{CommitId, Event},
-    run_state::{Continuation, TaskRecord, Trail},
+    run_state::{Continuation, RunState, TaskRecord, Trail},
     task_state::TaskState,
 };
 use shared::{AttemptKey, Brief, Limits, Outcome, Report};
@@ -105,18 +105,7 @@ impl Dispatcher {
             WorkerKind::Agent => salvage::to_go_on_with(&self.site, record, key, continuation),
             WorkerKind::Command(_) => (key, continuation),
         };
-        let (base, files) = match (continuation, record) {
-            (Some(Continuation::AfterInterruption(_)), Some(record)) => {
-                let base = record.base.clone().unwrap_or_else(|| tip(state));
-                let files = record.left.clone().unwrap_or_else(|| base.clone());
-                (base, files)
-            }
-            (Some(Continuation::FromAttempt(earlier)), Some(record)) => match record.trail.get(&earlier) {
-                Some(trail) => (trail.base.clone(), trail.left.clone().unwrap_or_else(|| trail.base.clone())),
-                None => (tip(state), tip(state)),
-            },
-            _ => (tip(state), tip(state)),
-        };
+        let (base, files) = begins_from(state, record, continuation);
         let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content })?;
@@ -314,6 +303,22 @@ impl Dispatcher {
         let several = self.crew.values().filter(|live| live.is_agent).count() > 1;
         let Company { kin, warmth } = self.site.company.clone();
         Company { kin, warmth: warmth.filter(|_| several) }
+    }
+}
+
+/// The commit that its changes are counted from, and the one whose files it begins with.
+fn begins_from(state: &RunState, record: Option<&TaskRecord>, continuation: Option<Continuation>) -> (CommitId, CommitId) {
+    match (continuation, record) {
+        (Some(Continuation::AfterInterruption(_)), Some(record)) => {
+            let base = record.base.clone().unwrap_or_else(|| tip(state));
+            let files = record.left.clone().unwrap_or_else(|| base.clone());
+            (base, files)
+        }
+        (Some(Continuation::FromAttempt(earlier)), Some(record)) => match record.trail.get(&earlier) {
+            Some(trail) => (trail.base.clone(), trail.left.clone().unwrap_or_else(|| trail.base.clone())),
+            None => (tip(state), tip(state)),
+        },
+        _ => (tip(state), tip(state)),
     }
 }
 
