@@ -10,6 +10,7 @@
 //!     repository/  a git repository of their own, which `tree/.git` names
 //!     target/ tmp/ home/ notes/   what its commands may write besides their scope
 //!     spill/       output that was too long to show
+//!     seen         which files its agent has seen, and as what
 //! ```
 //!
 //! **Invariant:** a worker starts only in a directory that was made for this attempt and holds the tree of its base commit.

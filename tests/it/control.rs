@@ -1,8 +1,10 @@
 //! What a person orders from another terminal: of a run that a process carries, and of one that none does.
 
 mod dead;
+mod heard;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod interrupted;
 mod live;
 
 use tests::{

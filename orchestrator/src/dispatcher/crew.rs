@@ -15,7 +15,7 @@ use kameo::{
 use plans::{
     Task, WorkerKind,
     event::{CommitId, Event},
-    run_state::{Continuation, TaskRecord, Trail},
+    run_state::{Continuation, RunState, TaskRecord, Trail},
     task_state::TaskState,
 };
 use shared::{AttemptKey, Brief, Limits, Outcome, Report};
@@ -105,18 +105,7 @@ impl Dispatcher {
             WorkerKind::Agent => salvage::to_go_on_with(&self.site, record, key, continuation),
             WorkerKind::Command(_) => (key, continuation),
         };
-        let (base, files) = match (continuation, record) {
-            (Some(Continuation::AfterInterruption(_)), Some(record)) => {
-                let base = record.base.clone().unwrap_or_else(|| tip(state));
-                let files = record.left.clone().unwrap_or_else(|| base.clone());
-                (base, files)
-            }
-            (Some(Continuation::FromAttempt(earlier)), Some(record)) => match record.trail.get(&earlier) {
-                Some(trail) => (trail.base.clone(), trail.left.clone().unwrap_or_else(|| trail.base.clone())),
-                None => (tip(state), tip(state)),
-            },
-            _ => (tip(state), tip(state)),
-        };
+        let (base, files) = begins_from(state, record, continuation);
         let scope = LiveScope::new(self.bounded(task.scope.clone()));
         let continues = continuation.map(Continuation::of);
         self.record(&Event::AttemptStarted { key: key.clone(), base: base.clone(), continues, content })?;
@@ -317,6 +306,22 @@ impl Dispatcher {
     }
 }
 
+/// The commit that its changes are counted from, and the one whose files it begins with.
+fn begins_from(state: &RunState, record: Option<&TaskRecord>, continuation: Option<Continuation>) -> (CommitId, CommitId) {
+    match (continuation, record) {
+        (Some(Continuation::AfterInterruption(_)), Some(record)) => {
+            let base = record.base.clone().unwrap_or_else(|| tip(state));
+            let files = record.left.clone().unwrap_or_else(|| base.clone());
+            (base, files)
+        }
+        (Some(Continuation::FromAttempt(earlier)), Some(record)) => match record.trail.get(&earlier) {
+            Some(trail) => (trail.base.clone(), trail.left.clone().unwrap_or_else(|| trail.base.clone())),
+            None => (tip(state), tip(state)),
+        },
+        _ => (tip(state), tip(state)),
+    }
+}
+
 fn report_at_once(key: &AttemptKey, outcome: Outcome, me: &ActorRef<Dispatcher>) {
     let (me, over) = (me.clone(), AttemptOver::without_turns(key.clone(), outcome));
     tokio::spawn(async move { me.tell(over).await });
@@ -380,6 +385,10 @@ impl Message<AttemptOver> for Dispatcher {
         let Some(live) = self.crew.get_mut(&over.key) else { return };
         live.bill = None;
         live.leaves_it_to_others = !matches!(outcome, Outcome::Done { .. });
+        if self.end.is_none() {
+            // The process leaves; what is there is for the next one to find.
+            return;
+        }
         let (key, outcome) = (over.key, with_unheard(outcome, over.unheard));
         let (site, worktree, scope) = (self.site.clone(), live.worktree.clone(), live.scope.now());
         // Whoever has taken the run over goes on in this very directory, under the same mark: not a file of it is ours any more.
