@@ -3,7 +3,10 @@
 //! Whoever is refused a request knows only that it was. Both of the limits that requests are held to are in the settings, and what was
 //! taken is in the state; the one of which less is left is the one that was lacking.
 
-use shared::{Limit, Limits, Outcome, TaskId, usage::short};
+use shared::{
+    Limit, Limits, Outcome, TaskId,
+    usage::{counted, short},
+};
 
 use super::{RunState, TaskRecord};
 use crate::{event::TaskEnd, evidence::Setback, task_state::TaskState};
@@ -39,10 +42,10 @@ impl RunState {
         let Setback::Ended(Outcome::Exhausted { limit, .. }) = &last.setback else { return None };
         let own = self.plan.as_ref()?.get(&record.id)?.limits.or(self.settings.task_limits);
         let (held_to, key, flag) = match limit {
-            Limit::Turns => (own.turns.map(|turns| format!("{turns} turns")), "turns", None),
+            Limit::Turns => (own.turns.map(|turns| counted(turns, "turn")), "turns", None),
             Limit::Tokens => (own.tokens.map(|tokens| format!("{} tokens", short(tokens))), "tokens", Some("--max-tokens")),
             Limit::Cost => (own.cost.map(|cost| cost.to_string()), "cost_usd", Some("--max-cost")),
-            Limit::Minutes => (own.minutes.map(|minutes| format!("{minutes} minutes")), "minutes", None),
+            Limit::Minutes => (own.minutes.map(|minutes| counted(minutes, "minute")), "minutes", None),
             Limit::Context | Limit::Finishes | Limit::Repetition | Limit::Silence => return None,
         };
         Some(match (held_to, flag) {
