@@ -10,6 +10,7 @@ use std::{
 };
 
 use kameo::actor::Recipient;
+use plans::visible::in_line;
 use shared::{Brief, Limit, Outcome, Report};
 use tokio_util::sync::CancellationToken;
 use worker::{
@@ -104,7 +105,26 @@ impl CommandJob {
 
     fn said(&self, end: &CommandEnd) -> String {
         let missing = if end.status == Status::Exited(127) { " (the shell did not find a program of that name)" } else { "" };
-        format!("`{}` {}{missing}\n{}", self.command, end.status, self.shell.output_of(end))
+        headed(&self.command, &format!("{}{missing}", end.status), &self.shell.output_of(end))
+    }
+}
+
+/// What a command that failed has said, below a line that tells a list of failures apart: how it ended, its last words, and which it was.
+fn headed(command: &str, ended: &str, output: &str) -> String {
+    const SHOWN: usize = 60;
+    let last = output.lines().rev().map(in_line).find(|line| !line.is_empty()).map(|line| cut(&line, 2 * SHOWN));
+    let last = last.map_or(String::new(), |line| format!(": {line}"));
+    let short = cut(&in_line(command), SHOWN);
+    let whole = if short == command { String::new() } else { format!("$ {command}\n") };
+    format!("`{short}` {ended}{last}\n{whole}{output}")
+}
+
+/// The beginning of a line.
+fn cut(line: &str, most: usize) -> String {
+    if line.chars().count() <= most {
+        line.to_owned()
+    } else {
+        format!("{} […]", line.chars().take(most).collect::<String>().trim_end())
     }
 }
 
@@ -161,5 +181,19 @@ mod tests {
             }
             assert_eq!(work.await.unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn the_first_line_of_a_failure_says_how_it_ended_and_its_last_words() {
+        assert_eq!(
+            headed("make", "exit 3", "compiling\nboom\u{1b}[0m\n\n"),
+            "`make` exit 3: boom\\u{1b}[0m\ncompiling\nboom\u{1b}[0m\n\n"
+        );
+        assert_eq!(headed("make", "exit 3", ""), "`make` exit 3\n");
+        let long = "echo a; ".repeat(20);
+        let said = headed(&long, "exit 1", &"x".repeat(500));
+        let first = said.lines().next().unwrap();
+        assert!(first.chars().count() < 210 && first.starts_with("`echo a;") && first.contains("exit 1: xxx"), "{first}");
+        assert!(said.contains(&format!("$ {long}")), "nothing of the command is lost");
     }
 }

@@ -21,7 +21,10 @@ use std::{
 use plans::{event::CommitId, visible::visible};
 use shared::RepoPath;
 
-pub use self::{call::Call, lock::wait_for_locks};
+pub use self::{
+    call::{Call, end_calls},
+    lock::wait_for_locks,
+};
 
 use crate::tree_path::TreePath;
 

@@ -313,6 +313,15 @@ impl Launch {
     }
 }
 
+/// What is said when nothing is waited for any more.
+pub const STOPPED_AT_ONCE: &str = "Stopped at once. `inspan resume` saves what the workers left.";
+
+/// Ends the process, which loses nothing that is in the journal.
+pub fn leave() -> ! {
+    crate::git::end_calls();
+    std::process::exit(130);
+}
+
 /// The first interrupt stops the run in order; the second one ends the process, which loses nothing that is in the journal.
 async fn listen_for_signals(dispatcher: ActorRef<Dispatcher>, screen: Screen) {
     let mut signals = Vec::new();
@@ -330,8 +339,8 @@ async fn listen_for_signals(dispatcher: ActorRef<Dispatcher>, screen: Screen) {
         }
         heard += 1;
         if heard > 1 {
-            screen.insist("Stopped at once. `inspan resume` saves what the workers left.");
-            std::process::exit(130);
+            screen.insist(STOPPED_AT_ONCE);
+            leave();
         }
         screen.insist("Stopping: what the workers have is kept. Once more to stop at once.");
         // A dispatcher that is gone has stopped.

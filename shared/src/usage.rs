@@ -41,6 +41,12 @@ impl Tokens {
     }
 }
 
+/// `1 worker`, `2 workers`: a number with its noun, whose plural is regular.
+pub fn counted(number: impl Into<u64>, noun: &str) -> String {
+    let number = number.into();
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `950`, `12.3k`, `4.5M`.
 pub fn short(count: u64) -> String {
     match count {

@@ -100,7 +100,8 @@ fn missing(state: &RunState, run: &str) -> String {
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
         writeln!(text, "  {} ({}){why}", record.id, record.state.name()).expect("writing to a string");
     }
-    write!(text, "`inspan resume {run}` tries them again; apply then brings in what is new.").expect("writing to a string");
+    let which = if missing == 1 { "it" } else { "them" };
+    write!(text, "`inspan resume {run}` tries {which} again; apply then brings in what is new.").expect("writing to a string");
     text
 }
 

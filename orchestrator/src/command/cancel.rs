@@ -15,6 +15,7 @@ use super::{
     look::run_and_task,
     orders::{Given, Told, give, tell},
     overrides,
+    resume::refuse_what_is_gone,
 };
 use crate::{
     cli::{LimitArgs, RunAndTask},
@@ -73,6 +74,7 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
         here.screen.say(&format!("Run {} is over already.", folder.run));
         return Ok(0);
     }
+    refuse_what_is_gone(recorder.state(), &repository, folder.run.as_str()).await?;
     let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
     let format = Format::Text;
     let launch =

@@ -100,6 +100,7 @@ pub(super) async fn take_up(here: &Here, stopped: Stopped, how: &HowArgs, purpos
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
     clear_up_after(recorder.state(), &repository, &config, &folder).await;
     refuse_what_is_over(recorder.state(), folder.run.as_str())?;
+    refuse_what_is_gone(recorder.state(), &repository, folder.run.as_str()).await?;
     if let Purpose::Review = purpose {
         refuse_without_review(recorder.state(), folder.run.as_str())?;
     }
@@ -202,6 +203,23 @@ fn refuse_what_is_given_up(state: &RunState, run: &str) -> Result<(), Error> {
         given_up.join(", ")
     );
     Err(refused(run, &what, format!("`inspan retry {run} TASK` tries one of them again")))
+}
+
+/// A run whose base or tip somebody has removed from the repository, with everything that named them, has nothing to go on from.
+pub(super) async fn refuse_what_is_gone(state: &RunState, repository: &Repository, run: &str) -> Result<(), Error> {
+    let tip = format!("the last commit that landed ({})", state.tip().short());
+    let base = if state.is_snapshot() { "the snapshot of uncommitted changes" } else { "the commit" };
+    let base = format!("{base} that it starts from ({})", state.base().short());
+    for (commit, what) in [(state.base(), base), (state.tip(), tip)] {
+        if repository.git.commit(&commit.0).await.is_none() {
+            let what = format!("cannot go on: {what} is gone from the repository, and nothing can make it again");
+            let hint = format!(
+                "begin a new run; what is left of this one: `inspan log {run}` tells what happened, `inspan clean` clears it away"
+            );
+            return Err(refused(run, &what, hint));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_without_review(state: &RunState, run: &str) -> Result<(), Error> {

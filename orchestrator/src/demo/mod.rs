@@ -55,11 +55,10 @@ async fn need_cargo(root: &Path) -> Result<(), Error> {
 /// `said` is why it cannot be run.
 fn no_cargo(said: &str) -> Error {
     let first = in_line(said.trim().lines().next().unwrap_or("it says nothing"));
-    let hint = match first.contains("rustup") {
-        true => {
-            "where rustup is not in the home directory, name its place in RUSTUP_HOME; `rustup default stable` chooses a version"
-        }
-        false => "install Rust, or put cargo on PATH",
+    let hint = if first.contains("rustup") {
+        "where rustup is not in the home directory, name its place in RUSTUP_HOME; `rustup default stable` chooses a version"
+    } else {
+        "install Rust, or put cargo on PATH"
     };
     let what = format!("the demo builds a small Rust workspace, and `cargo` cannot be run: {first}");
     Error::Refused { what, hint: hint.to_owned() }

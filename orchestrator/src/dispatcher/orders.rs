@@ -5,6 +5,8 @@
 //!
 //! What an order comes to is decided in `control::rules`; what follows from its events, as ever, in `plans::run_state`.
 
+use std::time::Duration;
+
 use kameo::{
     actor::ActorRef,
     message::{Context, Message},
@@ -21,6 +23,7 @@ use crate::{
     },
     disk::Places,
     error::Error,
+    launch,
     recorder::RecordError,
 };
 
@@ -31,6 +34,9 @@ impl Message<Ordered> for Dispatcher {
     type Reply = Reply;
 
     async fn handle(&mut self, Ordered(order): Ordered, ctx: &mut Context<Self, Reply>) -> Reply {
+        if order == (Order::Cancel { task: None }) && self.state().is_cancelling() {
+            return Ok(leave_soon());
+        }
         let me = ctx.actor_ref().clone();
         let taken = taken_for(&order, self.site.places()).await;
         let Granted { events, words } = self.weigh(&order, taken)?;
@@ -61,6 +67,16 @@ async fn taken_for(order: &Order, places: Places) -> u64 {
         return 0;
     }
     tokio::task::spawn_blocking(move || places.taken()).await.unwrap_or_default()
+}
+
+/// A second order to stop is one to stop at once, as a second Ctrl-C is: what the first one waits for may never come. The answer goes
+/// first.
+fn leave_soon() -> String {
+    tokio::spawn(async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        launch::leave();
+    });
+    launch::STOPPED_AT_ONCE.to_owned()
 }
 
 fn leaving() -> Refused {

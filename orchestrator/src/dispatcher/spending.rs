@@ -120,7 +120,7 @@ impl Dispatcher {
     fn stop_if_out_of_time(&mut self) -> Result<bool, Error> {
         let Some(minutes) = used_up(&self.state().settings().run_limits, self.terms.worked()) else { return Ok(false) };
         if !self.state().is_out_of_time() {
-            let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
+            let why = format!("the run's limit of {} (--max-minutes)", shared::usage::counted(minutes, "minute"));
             self.record(&Event::BudgetReached { why, stop: true, limit: Some(RunLimit::Minutes) })?;
         }
         self.cancel.cancel();

@@ -5,9 +5,11 @@
 //! **Invariant:** nothing of the person's environment points git elsewhere, and no key goes to its children.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -109,6 +111,7 @@ impl Call {
     async fn once(&self) -> Result<Output, GitError> {
         let mut child = self.start()?;
         let group = child.id();
+        let _under_way = UnderWay::of(group);
         if let (Some(input), Some(mut stdin)) = (self.input.clone(), child.stdin.take()) {
             tokio::spawn(async move { stdin.write_all(&input).await });
         }
@@ -174,6 +177,36 @@ const NOBODY_IS_THERE: [(&str, &str); 10] = [
     ("GCM_INTERACTIVE", "never"),
     ("LC_ALL", "C"),
 ];
+
+/// The calls that are under way in this process, by their process group.
+static CALLS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// A call on that list, for as long as it lives.
+struct UnderWay(Option<u32>);
+
+impl UnderWay {
+    fn of(group: Option<u32>) -> Self {
+        calls().extend(group);
+        Self(group)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(group) = &self.0 {
+            calls().remove(group);
+        }
+    }
+}
+
+fn calls() -> MutexGuard<'static, BTreeSet<u32>> {
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends every call that is under way, with whatever it has started: for a process that leaves at once.
+pub fn end_calls() {
+    calls().iter().for_each(|group| end_group(Some(*group)));
+}
 
 /// Ends a call with whatever it has started.
 fn end_group(leader: Option<u32>) {

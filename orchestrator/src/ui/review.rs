@@ -196,7 +196,10 @@ fn rights_in_words(sheet: &Sheet, width: usize) -> String {
 fn limits_in_words(sheet: &Sheet) -> String {
     let Settings { workers, attempts, replans, task_limits, run_limits, max_disk, min_free, .. } = &sheet.settings;
     let mut text = format!(
-        "up to {workers} workers at once, {attempts} attempts at a task, {replans} re-plans\neach attempt, where its task says nothing else: {}\n",
+        "up to {} at once, {} at a task, {}\neach attempt, where its task says nothing else: {}\n",
+        words::counted(*workers, "worker"),
+        words::counted(*attempts, "attempt"),
+        words::counted(*replans, "re-plan"),
         say_limits(task_limits, None),
     );
     for task in sheet.plan.tasks().iter().filter(|task| task.limits != Limits::default()) {
@@ -237,10 +240,10 @@ fn expectation(sheet: &Sheet) -> String {
 
 fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
     let parts = [
-        limits.turns.map(|turns| format!("{turns} turns")),
+        limits.turns.map(|turns| words::counted(turns, "turn")),
         limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),
         limits.cost.map(|cost| cost.to_string()),
-        limits.minutes.map(|minutes| format!("{minutes} minutes")),
+        limits.minutes.map(|minutes| words::counted(minutes, "minute")),
         disk.map(|bytes| format!("{} of disk", in_words(bytes))),
     ];
     let said: Vec<String> = parts.into_iter().flatten().collect();

@@ -7,7 +7,7 @@ use plans::{
 };
 use shared::{AttemptKey, Outcome, TaskId};
 
-pub use shared::usage::short as count;
+pub use shared::usage::{counted, short as count};
 
 /// What an event says to a person; none for those that only the books need.
 pub fn line(entry: &Entry) -> Option<String> {
@@ -17,7 +17,7 @@ pub fn line(entry: &Entry) -> Option<String> {
             format!("run {} starts from {from} ({})", entry.run, base.short())
         }
         Event::PlanProposed { revision, plan, author, warnings } => {
-            format!("plan {revision} by {author}: {} tasks{}", plan.tasks().len(), remarks(warnings.len()))
+            format!("plan {revision} by {author}: {}{}", many(plan.tasks().len(), "task"), remarks(warnings.len()))
         }
         Event::PlanApproved { revision, by } => format!("plan {revision} approved by {}", approver(*by)),
         Event::PlanRejected { revision, why } => format!("plan {revision} rejected: {why}"),
@@ -88,12 +88,13 @@ fn approver(by: Approver) -> &'static str {
     }
 }
 
+/// The same of things that were counted here.
+fn many(count: usize, noun: &str) -> String {
+    counted(u64::try_from(count).unwrap_or(u64::MAX), noun)
+}
+
 fn remarks(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => ", 1 warning".to_owned(),
-        more => format!(", {more} warnings"),
-    }
+    if count == 0 { String::new() } else { format!(", {}", many(count, "warning")) }
 }
 
 /// What a person has ordered.

@@ -380,3 +380,19 @@ fn every_example_is_a_plan_with_a_gate_and_survives_being_written() {
         assert_eq!(parse_json(&write_json(&plan)), Ok(plan), "{}", path.display());
     }
 }
+
+#[test]
+fn a_limit_above_what_a_file_can_say_reads_and_is_written_as_the_most_that_it_can() {
+    let plan =
+        parse_toml("version = 1\ngoal = 'g'\n[[task]]\nid = 't'\ntitle = 't'\ninstructions = 'i'\nwrite = ['a']\n").unwrap();
+    for (tokens, written) in [(1 << 63, "9_223_372_036_854_775_807"), (u64::MAX, "9_223_372_036_854_775_807"), (7, "7")] {
+        let mut draft = plan.draft().clone();
+        draft.tasks[0].limits.tokens = Some(tokens);
+        let plan = crate::Plan::new(draft).unwrap();
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<crate::Plan>(&json).unwrap(), plan, "{json}");
+        let text = write_toml(&plan);
+        assert!(text.contains(&format!("tokens = {written}")), "{text}");
+        assert!(parse_toml(&text).is_ok(), "{text}");
+    }
+}

@@ -3,7 +3,10 @@
 //! Whoever is refused a request knows only that it was. Both of the limits that requests are held to are in the settings, and what was
 //! taken is in the state; the one of which less is left is the one that was lacking.
 
-use shared::{Limit, Limits, Outcome, TaskId, usage::short};
+use shared::{
+    Limit, Limits, Outcome, TaskId,
+    usage::{counted, short},
+};
 
 use super::{RunState, TaskRecord};
 use crate::{
@@ -51,12 +54,12 @@ impl RunState {
         let Setback::Ended(Outcome::Exhausted { limit, .. }) = &last.setback else { return None };
         let own = self.plan.as_ref()?.get(&record.id)?.limits.or(self.settings.task_limits);
         let (held_to, (key, own_flag), flag) = match limit {
-            Limit::Turns => (own.turns.map(|turns| format!("{turns} turns")), ("turns", "--turns"), None),
+            Limit::Turns => (own.turns.map(|turns| counted(turns, "turn")), ("turns", "--turns"), None),
             Limit::Tokens => {
                 (own.tokens.map(|tokens| format!("{} tokens", short(tokens))), ("tokens", "--tokens"), Some("--max-tokens"))
             }
             Limit::Cost => (own.cost.map(|cost| cost.to_string()), ("cost_usd", "--cost"), Some("--max-cost")),
-            Limit::Minutes => (own.minutes.map(|minutes| format!("{minutes} minutes")), ("minutes", "--minutes"), None),
+            Limit::Minutes => (own.minutes.map(|minutes| counted(minutes, "minute")), ("minutes", "--minutes"), None),
             Limit::Context | Limit::Finishes | Limit::Repetition | Limit::Silence => return None,
         };
         Some(match (held_to, flag) {

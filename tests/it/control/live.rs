@@ -173,3 +173,47 @@ fn what_comes_too_late_or_means_nothing_is_refused_in_words() {
         out.all()
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_cancel_stops_at_once_what_waits_for_a_git_that_never_comes_back() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (s, _server) = scenario(Script::new());
+    let place = s.meeting_place();
+    let git = place.join("git");
+    let path = std::env::var("PATH").expect("a PATH");
+    let real =
+        path.split(':').map(|folder| format!("{folder}/git")).find(|file| std::path::Path::new(file).exists()).expect("git");
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *' commit-tree '*) echo $$ > '{0}/new'; mv '{0}/new' '{0}/hangs'; exec sleep 1000;; esac\nexec {real} \"$@\"\n",
+        place.display()
+    );
+    std::fs::write(&git, text).expect("a file");
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let s = s.env("PATH", format!("{}:{path}", place.display()));
+    let alive = s.start_plan("a | write a.txt | run echo a > a.txt", &[]);
+    meet(&s, "hangs");
+    let pid = std::fs::read_to_string(place.join("hangs")).expect("its process");
+    s.inspan(&["cancel"]).code(0).says("is being stopped");
+    s.inspan(&["cancel"]).code(0).says("Stopped at once.");
+    alive.wait().code(130);
+    let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
+    assert!(tests::eventually(|| (!process.exists()).then_some(())).is_some(), "git goes with it");
+}
+
+#[test]
+fn no_limit_that_was_ordered_makes_the_journal_unreadable() {
+    let (s, _server) = scenario(Script::new().worker("a", 1, waits_then_writes()));
+    let alive = waiting(&s, TWO, &[]);
+    s.inspan(&["limits", "--task", "a", "--tokens", "9223372036854775808"])
+        .code(1)
+        .says("is too much: at most 9223372036854775807");
+    s.inspan(&["limits", "--task", "a", "--tokens", "9223372036854775807"]).code(0);
+    s.inspan(&["limits", "--workers", "1", "--max-tokens", "18446744073709551615"]).code(1).says("is too much");
+    s.inspan(&["steer", "a", "look \u{1b}[2J\u{202e}here"]).code(0);
+    go(&s);
+    alive.wait().code(0);
+    s.inspan(&["status"]).code(0).prints("2/2 landed");
+    s.inspan(&["log"]).code(0).prints("look \\u{1b}[2J\\u{202e}here");
+}

@@ -12,7 +12,7 @@ use plans::{
     run_state::Phase,
     task_state::TaskState,
 };
-use shared::{Limits, Money, TaskId};
+use shared::{Limits, Money, TaskId, usage::counted};
 
 use super::{Court, Granted, Refused, limits_of, refused};
 use crate::{
@@ -60,7 +60,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
     if let Some(limit) = limiting.max_minutes {
         not_below(u64::from(limit), " minutes", court.means.worked.as_secs().div_ceil(60), "the run has taken")?;
         most.minutes = Some(limit);
-        changed.push(format!("{limit} minutes"));
+        changed.push(counted(limit, "minute"));
     }
     if let Some(megabytes) = limiting.max_disk {
         let limit = megabytes.saturating_mul(1 << 20);
@@ -73,14 +73,14 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
         changed.push(format!("{} of disk", in_words(limit)));
     }
     let counts = [
-        (limiting.workers, &mut settings.workers, "workers at once"),
-        (limiting.attempts, &mut settings.attempts, "attempts at a task"),
+        (limiting.workers, &mut settings.workers, ("worker", " at once")),
+        (limiting.attempts, &mut settings.attempts, ("attempt", " at a task")),
     ];
     for (wanted, setting, what) in counts {
         let Some(limit) = wanted else { continue };
-        at_least_one(limit, what)?;
+        at_least_one(limit, &format!("{}s{}", what.0, what.1))?;
         *setting = limit;
-        changed.push(format!("{limit} {what}"));
+        changed.push(counted(limit, what.0) + what.1);
     }
     if let Some(limit) = limiting.replans {
         if !settings.planner {
@@ -88,7 +88,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
         }
         not_below(limit, " re-plans", court.state.replans(), "the run has begun")?;
         settings.replans = limit;
-        changed.push(format!("{limit} re-plans"));
+        changed.push(counted(limit, "re-plan"));
     }
     Ok((settings, changed))
 }
@@ -208,10 +208,10 @@ fn at_least_one(limit: u32, what: &str) -> Result<(), Refused> {
 
 fn say(limits: &Limits) -> String {
     let parts = [
-        limits.turns.map(|turns| if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") }),
+        limits.turns.map(|turns| counted(turns, "turn")),
         limits.tokens.map(|tokens| format!("{tokens} tokens")),
         limits.cost.map(|cost| cost.to_string()),
-        limits.minutes.map(|minutes| format!("{minutes} minutes")),
+        limits.minutes.map(|minutes| counted(minutes, "minute")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "whatever the run may".to_owned() } else { parts.join(", ") }
