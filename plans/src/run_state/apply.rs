@@ -445,6 +445,7 @@ fn drop_from_plan(record: &mut TaskRecord, author: Author) {
         _ => TaskState::Ended { end: TaskEnd::Dropped },
     };
     if is_news {
-        record.why = (if author == Author::Person { "a person skipped it" } else { "a re-plan removed it" }).to_owned();
+        let why = if author == Author::Person { "a person skipped it" } else { "a re-plan removed it" };
+        why.clone_into(&mut record.why);
     }
 }
