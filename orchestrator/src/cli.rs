@@ -229,7 +229,7 @@ pub(crate) struct RetryArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReplanArgs {
     /// The run (the latest if left out), and what the planner is asked for
-    #[arg(num_args = 0..=2, value_names = ["[RUN]", "COMMENT"])]
+    #[arg(num_args = 0.., value_name = "WORDS")]
     pub(crate) words: Vec<String>,
 }
 

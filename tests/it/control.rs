@@ -4,6 +4,7 @@ mod dead;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod live;
+mod target;
 
 use tests::{
     Alive, Scenario,

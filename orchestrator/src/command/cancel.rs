@@ -12,9 +12,9 @@ use worker::sandbox::Chosen;
 use super::{
     Here,
     begin::take_lease,
-    look::run_and_task,
     orders::{Given, Told, give, tell},
     overrides,
+    target::{Want, run_and_task},
 };
 use crate::{
     cli::{LimitArgs, RunAndTask},
@@ -34,7 +34,7 @@ use crate::{
 /// `inspan cancel`.
 pub(super) async fn cancel(here: &Here, args: &RunAndTask) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
+    let (folder, task) = run_and_task(here, &repository, (args.run.run.as_deref(), args.task.as_deref()), Want::Order)?;
     if let Some(task) = task {
         let order = Order::Cancel { task: Some(task.to_owned()) };
         return give(here, Given { repository, folder }, order).await;

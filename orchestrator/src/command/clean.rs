@@ -93,12 +93,16 @@ impl Cleaner<'_> {
         self.repository.state_dir().join("runs")
     }
 
-    /// The run of that name; for what is damaged or has lost its folder the whole name is wanted.
+    /// The run of that name; where it is given up, or has lost its folder, the whole name is wanted.
     fn named(&self, name: &str) -> Result<RunFolder, Error> {
         match (Store::new(&self.repository.state_dir()).find(name), RunId::new(name)) {
             (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up => {
                 Ok(RunFolder { path: self.runs().join(run.as_str()), run })
             }
+            (Ok(found), _) if self.args.give_up && found.run.as_str() != name => Err(Error::Usage(format!(
+                "`--give-up` wants the whole name of the run: `inspan clean {} --give-up`; nothing was removed",
+                found.run
+            ))),
             (found, _) => found,
         }
     }

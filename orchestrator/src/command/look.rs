@@ -12,7 +12,10 @@ use plans::{
 use shared::{Attempt, AttemptKey, RunId, TaskId};
 use worker::transcript;
 
-use super::{Here, entries};
+use super::{
+    Here, entries,
+    target::{Want, run_and_task},
+};
 use crate::{
     cli::{DiffArgs, GraphFormat, LogArgs, OutputFormat, StatusArgs},
     coordinator::ladder::Sides,
@@ -30,7 +33,7 @@ use crate::{
 pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     if args.all {
-        list(&Store::new(&repository.state_dir()))?;
+        list(&repository)?;
         return Ok(0);
     }
     let folder = super::find(&repository, args.run.run.as_deref())?;
@@ -52,7 +55,9 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
     Ok(0)
 }
 
-fn list(store: &Store) -> Result<(), Error> {
+fn list(repository: &Repository) -> Result<(), Error> {
+    let store = Store::new(&repository.state_dir());
+    let meant = super::find(repository, None).ok().map(|folder| folder.run);
     let damaged = store.damaged();
     let mut runs = Vec::new();
     for (folder, first) in store.list() {
@@ -65,7 +70,7 @@ fn list(store: &Store) -> Result<(), Error> {
         return Err(Error::NoRuns);
     }
     let damaged = damaged.into_iter().map(|(folder, error)| (folder.run, error.to_string())).collect::<Vec<_>>();
-    ui::print(&ui::list_of_runs(&runs, &damaged));
+    ui::print(&ui::list_of_runs(&runs, &damaged, meant.as_ref()));
     Ok(())
 }
 
@@ -190,7 +195,7 @@ fn unknown(task: &str, state: &RunState) -> Error {
 /// `inspan log`.
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
+    let (folder, task) = run_and_task(here, &repository, (args.run.run.as_deref(), args.task.as_deref()), Want::Look)?;
     let (all, state) = state_of(&folder).inspect_err(|error| print_remains(error, &folder))?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
     if args.attempts {
@@ -255,24 +260,6 @@ fn tail(text: &str, lines: usize) -> String {
     let more =
         if left_out == 0 { String::new() } else { format!("          […] {left_out} lines; `inspan log RUN TASK` has them\n") };
     more + &all[left_out..].iter().map(|line| format!("          {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// `RUN TASK`, `RUN`, or `TASK` of the latest run. A whole name comes before the beginning of another.
-pub(super) fn run_and_task<'a>(
-    repository: &Repository,
-    first: Option<&'a str>,
-    second: Option<&'a str>,
-) -> Result<(RunFolder, Option<&'a str>), Error> {
-    let found = super::find(repository, first);
-    let is_whole = |name: &str| found.as_ref().is_ok_and(|folder| folder.run.as_str() == name);
-    if let (Some(name), None) = (first, second)
-        && !is_whole(name)
-        && let Ok(latest) = super::find(repository, None)
-        && known_task(&state_of(&latest)?.1, name).is_ok()
-    {
-        return Ok((latest, first));
-    }
-    Ok((found?, second))
 }
 
 fn concerns(event: &Event, task: &TaskId) -> bool {

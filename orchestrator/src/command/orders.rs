@@ -13,8 +13,8 @@ use worker::sandbox::Chosen;
 use super::{
     Here,
     begin::take_lease,
-    look::{run_and_task, state_of},
     overrides,
+    target::{self, Want, run_of, task_and_rest},
 };
 use crate::{
     cli::{LimitArgs, LimitsArgs, ReplanArgs, RunName, SteerArgs, TaskWords},
@@ -53,64 +53,49 @@ pub(super) enum Told {
 /// `inspan pause`.
 pub(super) async fn pause(here: &Here, args: &RunName) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.as_deref(), Want::Order)?;
     give(here, Given { repository, folder }, Order::Pause).await
 }
 
 /// `inspan steer`.
 pub(super) async fn steer(here: &Here, args: &SteerArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
-    let latest = super::find(&repository, None)?;
-    let is_task = |word: &str| state_of(&latest).is_ok_and(|(_, state)| rules::known(&state, word).is_ok());
-    let (folder, task, text) = match words.as_slice() {
-        [run, task, text @ ..] if !text.is_empty() && !is_task(run) => {
-            (super::find(&repository, Some(run))?, *task, text.join(" "))
-        }
-        [task, text @ ..] => (latest, *task, text.join(" ")),
-        [] => return Err(Error::Usage("say which task, and what it is to hear".to_owned())),
-    };
+    let (folder, task, words) = task_and_rest(here, &repository, &args.words, Want::Order)?;
+    if words.is_empty() {
+        return Err(Error::Usage(format!("say what `{task}` is to hear: `inspan steer {} {task} WORDS`", folder.run)));
+    }
+    let text = words.join(" ");
     give(here, Given { repository, folder }, Order::Steer { task: task.to_owned(), text }).await
 }
 
 /// `inspan skip`.
 pub(super) async fn skip(here: &Here, args: &TaskWords) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = task_of(&repository, args)?;
+    let (folder, task, _) = task_and_rest(here, &repository, &args.names, Want::Order)?;
+    let task = task.to_owned();
     give(here, Given { repository, folder }, Order::Skip { task }).await
 }
 
-/// `inspan replan`. A single word that names no run is what the planner is asked for.
+/// `inspan replan`. A first word that names no run belongs to what the planner is asked for.
 pub(super) async fn replan(here: &Here, args: ReplanArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (run, comment) = match args.words.as_slice() {
-        [] => (None, String::new()),
-        [one] if super::find(&repository, Some(one)).is_err() => (None, one.clone()),
-        [run] => (Some(run), String::new()),
-        [run, comment, ..] => (Some(run), comment.clone()),
+    let named = match args.words.first() {
+        Some(first) => target::named(&repository, first)?,
+        None => None,
     };
-    let folder = super::find(&repository, run.map(String::as_str))?;
+    let comment = args.words[usize::from(named.is_some())..].join(" ");
+    let folder = named.map_or_else(|| run_of(here, &repository, None, Want::Order), Ok)?;
     give(here, Given { repository, folder }, Order::Replan { comment }).await
 }
 
 /// `inspan limits`.
 pub(super) async fn limits(here: &Here, args: LimitsArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Order)?;
     let LimitsArgs { max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, .. } = args;
     let task = args.task.map(|task| ForTask { task, turns, tokens, cost, minutes });
     let limiting = Limiting { max_cost, max_tokens, max_minutes, workers, attempts, replans, task };
     give(here, Given { repository, folder }, Order::Limits(limiting)).await
-}
-
-/// The run and the task of `[RUN] TASK`.
-pub(super) fn task_of(repository: &Repository, args: &TaskWords) -> Result<(RunFolder, String), Error> {
-    let (folder, task) = match args.names.as_slice() {
-        [run, task, ..] => run_and_task(repository, Some(run), Some(task))?,
-        [task] => (super::find(repository, None)?, Some(task.as_str())),
-        [] => (super::find(repository, None)?, None),
-    };
-    task.map(|task| (folder, task.to_owned())).ok_or_else(|| Error::Usage("say which task".to_owned()))
 }
 
 /// Gives an order to whoever carries the run, or else to its journal.

@@ -16,6 +16,7 @@ use super::{
     overrides,
     retry::Again,
     run::go_on,
+    target::{Want, run_of},
 };
 use crate::{
     cli::{HowArgs, LimitArgs, ResumeArgs},
@@ -35,7 +36,7 @@ use crate::{
 /// `inspan resume`.
 pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Resume)?;
     if let Some(held) = Lease::holder(&folder.path).filter(|held| held.work == Some(Work::Run))
         && let Some(words) = let_go_on(&folder, held, &args.how).await?
     {
@@ -69,7 +70,7 @@ async fn let_go_on(folder: &RunFolder, held: Held, how: &HowArgs) -> Result<Opti
 /// `inspan review`.
 pub(super) async fn review(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Review)?;
     Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::Review)).await
 }
 

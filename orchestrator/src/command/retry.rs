@@ -6,8 +6,9 @@ use shared::TaskId;
 use super::{
     Here,
     look::state_of,
-    orders::{Told, task_of, tell},
+    orders::{Told, tell},
     resume::{Purpose, Stopped, take_up},
+    target::{Want, task_and_rest},
 };
 use crate::{
     cli::{LimitArgs, RetryArgs},
@@ -21,8 +22,8 @@ use crate::{
 /// `inspan retry`.
 pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = task_of(&repository, &args.task)?;
-    let order = Order::Retry { task, from: args.from };
+    let (folder, task, _) = task_and_rest(here, &repository, &args.task.names, Want::Retry)?;
+    let order = Order::Retry { task: task.to_owned(), from: args.from };
     match tell(&folder, &order).await? {
         Told::Reply(reply) => {
             here.screen.say(&reply?);

@@ -27,17 +27,19 @@ fn phase(state: &RunState, alive: bool) -> String {
     }
 }
 
-/// All runs, a line each, the latest last; before them those whose journal does not read, and why.
-pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)], damaged: &[(RunId, String)]) -> String {
+/// All runs, a line each, the latest last; before them those whose journal does not read, and why. The one that a command without a run
+/// means has a star.
+pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)], damaged: &[(RunId, String)], meant: Option<&RunId>) -> String {
+    let star = |run: &RunId| if meant == Some(run) { "*" } else { " " };
     let mut text = String::new();
     for (run, why) in damaged {
-        writeln!(text, "{run}  damaged: {why}").expect("a string");
+        writeln!(text, "{} {run}  damaged: {why}", star(run)).expect("a string");
     }
     for (run, state, time, alive) in runs {
         let goal = state.goal().lines().next().unwrap_or_default();
         let counts = format!("{}/{}", state.landed().len(), state.tasks().len());
-        writeln!(text, "{run}  {}  {:16}  {counts:>7}  {goal}", time.get(..16).unwrap_or(time), phase(state, *alive))
-            .expect("a string");
+        let (when, how) = (time.get(..16).unwrap_or(time), phase(state, *alive));
+        writeln!(text, "{} {run}  {when}  {how:16}  {counts:>7}  {goal}", star(run)).expect("a string");
     }
     text
 }

@@ -21,7 +21,7 @@ fn a_paused_run_asks_no_model_until_it_goes_on_and_hears_what_was_said_meanwhile
     go(&s);
     meet(&s, "a.gone");
     s.inspan(&["resume", &s.run_id()]).code(0).says("goes on.");
-    s.inspan(&["resume"]).code(2).says("is being worked on by process").says("is not paused");
+    s.inspan(&["resume"]).code(1).says("is being worked on by process").says("is not paused");
     alive.wait().code(0);
     assert_eq!(s.result(), WHOLE);
     let history = s.history();
@@ -152,7 +152,7 @@ fn what_comes_too_late_or_means_nothing_is_refused_in_words() {
     let plan = "a | write a.txt\n first | write f.txt | run echo f > f.txt\n second | after a | write s.txt | run echo s > s.txt";
     let alive = waiting(&s, plan, &[]);
     s.wait_until(|event| matches!(event, Event::TaskLanded { .. }));
-    s.inspan(&["steer", "frist", "hello"]).code(1).says("there is no task `frist`").says("did you mean `first`?");
+    s.inspan(&["steer", "frist", "hello"]).code(2).says("there is no task `frist`").says("did you mean `first`?");
     for order in ["cancel", "skip", "retry"] {
         s.inspan(&[order, "first"]).code(1).says("`first` has landed as");
     }
