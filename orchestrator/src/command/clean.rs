@@ -161,7 +161,11 @@ impl Cleaner<'_> {
         let more = left_more(&self.repository.git, &state).await?;
         let bytes = size_of(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
-        let why = if over { reason_to_keep(&state, safe, more) } else { Some("is not over: it can be resumed") };
+        let why = match over {
+            true if state.waits_for_review() => Some("waits for the review of its plan"),
+            true => reason_to_keep(&state, safe, more),
+            false => Some("is not over: it can be resumed"),
+        };
         let goal = state.goal().lines().next().unwrap_or_default().to_owned();
         match why {
             None if !unsaved => {
@@ -284,7 +288,9 @@ async fn ask(here: &Here, all: &[&Item]) -> bool {
 
 fn line(item: &Item) -> String {
     let verb = if item.removal.is_some() { "remove" } else { "keep" };
-    format!("{verb:6}  {:8}  {:>9}  {}", item.kind, in_words(item.bytes), item.what)
+    // A ref takes no room that anybody could name.
+    let size = if item.kind == "refs" { String::new() } else { in_words(item.bytes) };
+    format!("{verb:6}  {:8}  {size:>9}  {}", item.kind, item.what)
 }
 
 /// `2 worktrees and run abc: 12.0 MiB`.

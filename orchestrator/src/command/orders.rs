@@ -48,6 +48,8 @@ pub(super) enum Told {
     Reply(Reply),
     /// There is no such process.
     NobodyCarries,
+    /// It was said, and whether it was heard is not known.
+    Silence(Error),
 }
 
 /// `inspan pause`.
@@ -103,6 +105,7 @@ pub(super) async fn give(here: &Here, given: Given, order: Order) -> Result<u8, 
     let words = match tell(&given.folder, &order).await? {
         Told::Reply(reply) => reply?,
         Told::NobodyCarries => take_down(here, given, &order)?,
+        Told::Silence(error) => return Err(error),
     };
     here.screen.say(&words);
     Ok(0)
@@ -121,7 +124,8 @@ pub(super) async fn tell(folder: &RunFolder, order: &Order) -> Result<Told, Erro
                 Err(lost @ NoAnswer::Lost(_)) => {
                     let what =
                         format!("process {pid}, which carries run {run}, was told, and {lost}; it may or may not have done it");
-                    return Err(Error::Refused { what, hint: format!("`inspan log {run}` shows whether it has") });
+                    let hint = format!("`inspan log {run}` shows whether it has");
+                    return Ok(Told::Silence(Error::Refused { what, hint }));
                 }
             },
             Some(_) => return Err(Error::Busy { run, held }),

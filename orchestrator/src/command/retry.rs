@@ -33,6 +33,7 @@ pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
             }
             Ok(0)
         }
+        Told::Silence(error) => Err(error),
         Told::NobodyCarries => {
             let again = Again(order);
             // Before anything is begun: what is refused now is refused without a trace.

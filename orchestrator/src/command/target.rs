@@ -49,6 +49,7 @@ struct Standing {
     phase: Phase,
     is_paused: bool,
     has_landed: bool,
+    waits_for_review: bool,
 }
 
 /// What is known of the runs of a checkout.
@@ -69,7 +70,12 @@ impl Runs for OnDisk {
 
     fn standing(&self, run: &RunFolder) -> Option<Standing> {
         let (_, state) = state_of(run).ok()?;
-        Some(Standing { phase: state.phase(), is_paused: state.is_paused(), has_landed: !state.landed().is_empty() })
+        Some(Standing {
+            phase: state.phase(),
+            is_paused: state.is_paused(),
+            has_landed: !state.landed().is_empty(),
+            waits_for_review: state.waits_for_review(),
+        })
     }
 }
 
@@ -94,7 +100,7 @@ fn choose<'a>(all: &'a [RunFolder], want: Want, runs: &dyn Runs) -> Result<Optio
             let paused: Vec<&RunFolder> = live.iter().copied().filter(is_paused).collect();
             one_of(&paused)?.or_else(|| latest(&|run, now| !runs.is_live(run) && !done.contains(&now.phase)))
         }
-        Want::Review => latest(&|run, now| !runs.is_live(run) && now.phase == Phase::Review),
+        Want::Review => latest(&|run, now| !runs.is_live(run) && now.waits_for_review),
         Want::Apply => latest(&|_, now| now.has_landed && now.phase != Phase::Rejected),
     })
 }

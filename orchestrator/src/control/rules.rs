@@ -14,7 +14,7 @@ use std::time::Duration;
 use plans::{
     Plan, Problem, Task, WorkerKind,
     edit::{self, Change, PlanEdit, Revised},
-    event::Event,
+    event::{Event, RunStatus},
     run_state::{Phase, RunState, TaskRecord},
     spelling,
     task_state::TaskState,
@@ -22,6 +22,7 @@ use plans::{
 use shared::{Attempt, AttemptKey, Limits, TaskId};
 
 use super::order::{Order, Refused};
+use crate::ui::summary::{was_skipped, with_more};
 
 /// The longest text of a person, in bytes.
 const LONGEST: usize = 32 << 10;
@@ -114,7 +115,11 @@ impl Court<'_> {
         match state.phase() {
             Phase::Rejected => return Err(refused(format!("run {run} was rejected"), "start another one with `inspan run`")),
             Phase::Over(status) if !retry => {
-                let hint = format!("`inspan retry {run} TASK` or `inspan resume {run}` takes up what did not land");
+                let hint = match (status, state.over_budget()) {
+                    (RunStatus::OverBudget, Some(why)) => with_more(why, run),
+                    (RunStatus::Complete, _) => format!("`inspan apply {run}` brings its result in"),
+                    _ => format!("`inspan retry {run} TASK` or `inspan resume {run}` takes up what did not land"),
+                };
                 return Err(refused(format!("run {run} is over ({status}); nothing of it is under way"), hint));
             }
             _ => {}
@@ -193,11 +198,24 @@ impl Court<'_> {
         }
         match state.task(&id).zip(state.plan().and_then(|plan| plan.get(&id))) {
             Some(found) => Ok(found),
-            None => Err(refused(
-                format!("`{id}` is no longer in the plan"),
-                format!("`inspan status {run}` shows the tasks that are"),
-            )),
+            None => Err(self.gone(&id)),
         }
+    }
+
+    /// Of a task that is no longer in the plan: who took it out, and where its work is.
+    fn gone(&self, id: &TaskId) -> Refused {
+        let run = self.run();
+        let record = self.state.gone().iter().find(|record| record.id == *id);
+        let who = if record.is_some_and(was_skipped) { "you skipped it" } else { "a re-plan dropped it" };
+        let what = format!("`{id}` is no longer in the plan of run {run}: {who}, and that is not taken back");
+        let left = |record: &TaskRecord| record.trail.iter().rev().find(|(_, trail)| trail.left.is_some()).map(|(at, _)| *at);
+        let hint = match record.and_then(left) {
+            Some(last) => format!(
+                "what it has done is kept as refs/inspan/{run}/{id}/{last}: `inspan diff {run} --task {id} --attempt {last}` shows it"
+            ),
+            None => format!("nothing of it was done; `inspan status {run}` shows the tasks that are in the plan"),
+        };
+        refused(what, hint)
     }
 
     /// The same of a task that has neither landed nor lands just now.

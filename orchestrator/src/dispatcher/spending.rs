@@ -156,7 +156,8 @@ impl Message<OutOfTime> for Dispatcher {
     async fn handle(&mut self, _: OutOfTime, ctx: &mut Context<Self, ()>) {
         let me = ctx.actor_ref().clone();
         let minutes = self.state().settings().run_limits.minutes.unwrap_or_default();
-        let why = format!("the run's limit of {minutes} minutes (--max-minutes)");
+        let noun = if minutes == 1 { "minute" } else { "minutes" };
+        let why = format!("the run's limit of {minutes} {noun} (--max-minutes)");
         if let Err(error) = self.record(&Event::BudgetReached { why, stop: true }) {
             return self.finish(Err(error));
         }

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod question;
 pub mod review;
 mod status;
+pub mod summary;
 
 use std::{
     borrow::Cow,

@@ -237,10 +237,10 @@ fn expectation(sheet: &Sheet) -> String {
 
 fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
     let parts = [
-        limits.turns.map(|turns| format!("{turns} turns")),
+        limits.turns.map(|turns| words::number(turns, "turn")),
         limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),
         limits.cost.map(|cost| cost.to_string()),
-        limits.minutes.map(|minutes| format!("{minutes} minutes")),
+        limits.minutes.map(|minutes| words::number(minutes, "minute")),
         disk.map(|bytes| format!("{} of disk", in_words(bytes))),
     ];
     let said: Vec<String> = parts.into_iter().flatten().collect();
@@ -281,7 +281,7 @@ const HELP: &str = "  a  carry the plan out as it is
   c  say what should be different; the planner changes it (`c TEXT`, or just `c`)
   r  reject it: nothing is done
   m  print it as a Mermaid graph
-Ctrl-C leaves; `inspan resume` brings you back here.";
+Ctrl-C leaves; `inspan review` brings you back here.";
 
 fn ask(screen: &Screen, question: &str) -> Option<String> {
     screen.insist(question);

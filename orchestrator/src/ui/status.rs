@@ -16,6 +16,7 @@ use super::bill;
 /// A run in one word.
 fn phase(state: &RunState, alive: bool) -> String {
     match state.phase() {
+        Phase::Over(status) if state.waits_for_review() => format!("{status}, waits for review"),
         Phase::Over(status) => status.to_string(),
         Phase::Rejected => "rejected".to_owned(),
         Phase::Review => "waits for review".to_owned(),
@@ -105,7 +106,7 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
 fn next(run: &RunId, state: &RunState, alive: bool) -> Option<String> {
     match state.phase() {
         Phase::Planning | Phase::Underway if alive && state.is_paused() => Some(format!("inspan resume {run} lets it go on")),
-        Phase::Review if !alive => Some(format!("inspan review {run}")),
+        _ if state.waits_for_review() && !alive => Some(format!("inspan review {run}")),
         Phase::Planning | Phase::Underway if !alive => Some(format!("inspan resume {run}")),
         _ => None,
     }
@@ -160,7 +161,10 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
     json!({
         "version": 1,
         "run": run,
-        "status": phase(state, alive).replace(' ', "_").to_lowercase(),
+        "status": match state.phase() {
+            Phase::Over(status) => status.to_string(),
+            _ => phase(state, alive),
+        }.replace(' ', "_").to_lowercase(),
         "goal": state.goal(),
         "base": state.base(),
         "branch": format!("inspan/{run}"),

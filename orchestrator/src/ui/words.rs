@@ -147,6 +147,11 @@ pub fn detail(event: &Event) -> Option<String> {
     Some(full.strip_prefix(&headline).unwrap_or(&full).trim().to_owned())
 }
 
+/// `1 minute`, `2 minutes`.
+pub fn number(count: u32, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// `0:07`, `12:30`, `1:02:03`.
 pub fn clock(time: std::time::Duration) -> String {
     let (hours, minutes, seconds) = (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);

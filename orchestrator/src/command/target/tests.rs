@@ -39,7 +39,12 @@ impl Runs for Table {
             ("cancelled", Phase::Over(RunStatus::Cancelled)),
         ];
         let (_, phase) = phases.into_iter().find(|(word, _)| self.says(run, word))?;
-        Some(Standing { phase, is_paused: self.says(run, "paused"), has_landed: self.says(run, "landed") })
+        Some(Standing {
+            phase,
+            is_paused: self.says(run, "paused"),
+            has_landed: self.says(run, "landed"),
+            waits_for_review: self.says(run, "review"),
+        })
     }
 }
 

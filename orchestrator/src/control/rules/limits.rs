@@ -14,7 +14,10 @@ use plans::{
 use shared::{Limits, Money};
 
 use super::{Court, Granted, Refused, limits_of, refused};
-use crate::control::order::{ForTask, Limiting};
+use crate::{
+    control::order::{ForTask, Limiting},
+    ui::words::number,
+};
 
 /// Weighs an order of other limits.
 pub(super) fn weigh(court: &Court<'_>, limiting: &Limiting) -> Result<Granted, Refused> {
@@ -55,7 +58,7 @@ fn of_run(court: &Court<'_>, limiting: &Limiting) -> Result<(Settings, Vec<Strin
     if let Some(limit) = limiting.max_minutes {
         not_below(u64::from(limit), " minutes", court.means.worked.as_secs().div_ceil(60), "the run has taken")?;
         most.minutes = Some(limit);
-        changed.push(format!("{limit} minutes"));
+        changed.push(number(limit, "minute"));
     }
     let counts = [
         (limiting.workers, &mut settings.workers, "workers at once"),
@@ -153,10 +156,10 @@ fn at_least_one(limit: u32, what: &str) -> Result<(), Refused> {
 
 fn say(limits: &Limits) -> String {
     let parts = [
-        limits.turns.map(|turns| if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") }),
+        limits.turns.map(|turns| number(turns, "turn")),
         limits.tokens.map(|tokens| format!("{tokens} tokens")),
         limits.cost.map(|cost| cost.to_string()),
-        limits.minutes.map(|minutes| format!("{minutes} minutes")),
+        limits.minutes.map(|minutes| number(minutes, "minute")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "whatever the run may".to_owned() } else { parts.join(", ") }
