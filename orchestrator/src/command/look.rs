@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plans::{
-    event::{CommitId, Entry, Event},
+    event::{CommitId, Entry, Event, Settings},
     render,
     run_state::{RunState, TaskRecord},
     spending::Spending,
@@ -50,7 +50,9 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
             });
         }
         (None, OutputFormat::Json) => ui::print(&ui::status_json(&folder.run, &state, alive, &all).to_string()),
-        (None, OutputFormat::Text) => ui::print(&ui::status_of_run(&folder.run, &state, alive)),
+        (None, OutputFormat::Text) => {
+            ui::print(&(ui::status_of_run(&folder.run, &state, alive) + &ui::what_became_of_it(&all)));
+        }
     }
     Ok(0)
 }
@@ -203,8 +205,9 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         super::attempts::list(git, run, (&all, &state), (task.as_ref(), args.output_format)).await?;
         return Ok(0);
     }
-    let mut taken = Taken::default();
+    let (mut taken, mut settings) = (Taken::default(), None);
     for entry in &all {
+        let changed = limits_by(&mut settings, &entry.event);
         let took = taken.when(&entry.event).map(|took| format!(" ({took})")).unwrap_or_default();
         if task.as_ref().is_some_and(|task| !concerns(&entry.event, task)) {
             continue;
@@ -213,7 +216,7 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
             OutputFormat::Json => ui::print(&entry.line()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
-                    ui::print(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
+                    ui::print(&format!("{}  {line}{changed}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
                 // Of one task everything is told; of a whole run only what went wrong, and of that the end.
                 let shown = if task.is_some() { usize::MAX } else { 6 };
@@ -229,6 +232,18 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
     }
     Ok(0)
+}
+
+/// What a change of limits comes to against the settings before; nothing of any other event.
+fn limits_by<'a>(settings: &mut Option<&'a Settings>, event: &'a Event) -> String {
+    let (Event::RunStarted { settings: now, .. }
+    | Event::RunResumed { settings: now, .. }
+    | Event::LimitsChanged { settings: now }) = event
+    else {
+        return String::new();
+    };
+    let before = settings.replace(now).filter(|_| matches!(event, Event::LimitsChanged { .. }));
+    before.map(|before| words::limits_changed(before, now)).unwrap_or_default()
 }
 
 /// Of a journal that is damaged, what reads.

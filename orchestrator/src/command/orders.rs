@@ -97,6 +97,10 @@ pub(super) async fn limits(here: &Here, args: LimitsArgs) -> Result<u8, Error> {
     let LimitsArgs { max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, .. } = args;
     let task = args.task.map(|task| ForTask { task, turns, tokens, cost, minutes });
     let limiting = Limiting { max_cost, max_tokens, max_minutes, workers, attempts, replans, task };
+    if limiting == Limiting::default() {
+        crate::ui::print(&crate::ui::limits_of_run(&super::look::state_of(&folder)?.1));
+        return Ok(0);
+    }
     give(here, Given { repository, folder }, Order::Limits(limiting)).await
 }
 

@@ -165,12 +165,22 @@ impl Court<'_> {
         if self.state.is_paused() {
             return Err(refused(format!("run {run} is paused already"), format!("`inspan resume {run}` lets it go on")));
         }
-        let at_work = self.state.running().count();
-        let rest = match at_work {
+        let is_command = |(record, _): &(&TaskRecord, Attempt)| {
+            let task = self.state.plan().and_then(|plan| plan.get(&record.id));
+            task.is_some_and(|task| matches!(task.worker, WorkerKind::Command(_)))
+        };
+        let (commands, agents): (Vec<_>, Vec<_>) = self.state.running().partition(is_command);
+        let agents = match agents.len() {
             0 => String::new(),
             1 => " One worker finishes its turn and waits.".to_owned(),
             more => format!(" {more} workers finish their turns and wait."),
         };
+        let commands = match commands.len() {
+            0 => String::new(),
+            1 => " One command runs to its end and then waits to land.".to_owned(),
+            more => format!(" {more} commands run to their end and then wait to land."),
+        };
+        let rest = agents + &commands;
         let words =
             format!("Run {run} is paused: nothing begins and no model is asked.{rest} `inspan resume {run}` lets it go on.");
         Ok(granted(Event::RunPaused, words))

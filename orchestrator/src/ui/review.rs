@@ -235,7 +235,7 @@ fn expectation(sheet: &Sheet) -> String {
     std::iter::once(expected).chain(reserve.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
-fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
+pub(super) fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
     let parts = [
         limits.turns.map(|turns| words::number(turns, "turn")),
         limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),

@@ -7,11 +7,15 @@ use plans::{
     event::{Entry, Event},
     run_state::{Phase, RunState, TaskRecord},
     task_state::TaskState,
+    worked::time_at_work,
 };
 use serde_json::{Map, Value, json};
 use shared::{Money, RunId};
 
-use super::bill;
+use super::{
+    bill,
+    words::{clock, number},
+};
 
 /// A run in one word.
 fn phase(state: &RunState, alive: bool) -> String {
@@ -64,6 +68,7 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     for (word, text) in bill::lines(state) {
         say(&format!("{word:8} {text}"));
     }
+    say(&format!("limits   {}", limits_of_run(state)));
     if state.revision() > 0 {
         let noun = if state.replans() == 1 { "re-plan" } else { "re-plans" };
         say(&format!("plan     revision {}, {} {noun}", state.revision(), state.replans()));
@@ -87,7 +92,9 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     say(&format!("tasks    {landed}/{all} landed"));
     let width = state.tasks().iter().map(|record| record.id.as_str().len()).max().unwrap_or_default();
     for record in state.tasks().iter().chain(state.gone()) {
-        say(format!("  {:width$}  {:15}  {}", record.id, record.state.name(), about(record)).trim_end());
+        let is_cut_short = !alive && matches!(record.state, TaskState::Running { .. });
+        let name = if is_cut_short { "interrupted" } else { record.state.name() };
+        say(format!("  {:width$}  {name:15}  {}", record.id, about(record)).trim_end());
     }
     if !state.requests().is_empty() {
         say("asked for");
@@ -98,6 +105,29 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     }
     for request in &state.requests()[left_out..] {
         say(&format!("  {}", request.in_words()));
+    }
+    text
+}
+
+/// What the run as a whole may take.
+pub fn limits_of_run(state: &RunState) -> String {
+    let settings = state.settings();
+    format!(
+        "{}; up to {} at once, {} at a task, {}",
+        super::review::say_limits(&settings.run_limits, settings.max_disk),
+        number(settings.workers, "worker"),
+        number(settings.attempts, "attempt"),
+        number(settings.replans, "re-plan"),
+    )
+}
+
+/// How long a run was worked at, and where its result went.
+pub fn what_became_of_it(entries: &[Entry]) -> String {
+    let mut text = format!("time     {} at work\n", clock(time_at_work(entries)));
+    for entry in entries {
+        if let Event::ResultApplied { branch, commit } = &entry.event {
+            writeln!(text, "applied  to {branch} as {}", commit.short()).expect("a string");
+        }
     }
     text
 }
