@@ -251,11 +251,14 @@ async fn conflict(asked: &Asked<'_>, left: &Conflicted) -> Error {
     } else {
         format!("bring it in yourself: `git cherry-pick {}..inspan/{run}`", had.point().short())
     };
+    let hint = format!("{hint}, which no gate proves");
+    // What was committed meanwhile is no longer in the way.
+    let uncommitted = repository.git.text(["status", "--porcelain", "--untracked-files=no"]).await.unwrap_or_default();
     let hint = match result.snapshot {
-        Some(_) => format!(
+        Some(_) if !uncommitted.trim().is_empty() => format!(
             "the run took your uncommitted changes along (they are in refs/inspan/{run}/_base): commit them as they are, then apply again; or {hint}"
         ),
-        None => hint,
+        _ => hint,
     };
     Error::Refused { what: format!("{what}; nothing was changed\n{sides}").trim_end().to_owned(), hint }
 }

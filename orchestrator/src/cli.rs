@@ -34,19 +34,31 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Go on with a run that was paused, interrupted, halted, or left incomplete
     Resume(ResumeArgs),
-    /// Hold a run: nothing begins and no model is asked until `inspan resume`
+    /// Hold a live run: nothing begins and no model is asked until `inspan resume`
     Pause(RunName),
     /// Stop a run, or give one of its tasks up; what its workers left is kept
+    #[command(
+        override_usage = "inspan cancel [RUN] [TASK]",
+        after_help = "To stop a whole run by the beginning of its name takes at least 4 letters of it."
+    )]
     Cancel(RunAndTask),
-    /// Say something to whoever does a task; it is heard at the next turn
+    /// Say something to whoever does a task; it is heard at the next turn, or when the run goes on
+    #[command(override_usage = "inspan steer [RUN] TASK MESSAGE...")]
     Steer(SteerArgs),
-    /// Try a task again, with all its attempts
+    /// Try a task again, with all its attempts; a run that is not live goes on for it
+    #[command(override_usage = "inspan retry [RUN] TASK [--from ATTEMPT]")]
     Retry(RetryArgs),
     /// Take a task out of the plan; what waits for it goes on without it
+    #[command(
+        override_usage = "inspan skip [RUN] TASK",
+        after_help = "A task that is running is stopped; what it has done is kept under refs/inspan/. To skip a task cannot be undone: \
+                      `inspan cancel` gives one up that `inspan retry` can take up again."
+    )]
     Skip(TaskWords),
-    /// Have the planner look at the plan now
+    /// Have the planner look at the plan now, or when the run goes on
+    #[command(override_usage = "inspan replan [RUN] [WORDS]...")]
     Replan(ReplanArgs),
-    /// Change what a run, or one of its tasks, may take
+    /// Show or change what a run, or one of its tasks, may take
     Limits(LimitsArgs),
     /// Bring the result of a run into the current branch
     Apply(ApplyArgs),
@@ -179,7 +191,7 @@ pub(crate) struct HowArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunName {
-    /// The run: its name or the beginning of it; the latest if left out
+    /// The run: its name or the beginning of it; without it the one that is live, or the latest that it can be
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
 }
@@ -203,15 +215,15 @@ pub(crate) struct RunAndTask {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TaskWords {
-    /// The run (the latest if left out) and the task
-    #[arg(required = true, num_args = 1..=2, value_names = ["[RUN]", "TASK"])]
+    /// The task; before it the run, where it is not the live one or the latest
+    #[arg(required = true, num_args = 1..=2, value_name = "TASK")]
     pub(crate) names: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SteerArgs {
-    /// The run (the latest if left out), the task, and what is said
-    #[arg(required = true, num_args = 2.., value_names = ["[RUN]", "TASK", "MESSAGE"])]
+    /// The task, and what is said; before them the run, where it is not the live one or the latest
+    #[arg(required = true, num_args = 2.., value_name = "WORDS")]
     pub(crate) words: Vec<String>,
 }
 
@@ -247,8 +259,8 @@ pub(crate) struct AttemptArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReplanArgs {
-    /// The run (the latest if left out), and what the planner is asked for
-    #[arg(num_args = 0..=2, value_names = ["[RUN]", "COMMENT"])]
+    /// What the planner is asked for; before it the run, where it is not the live one or the latest
+    #[arg(num_args = 0.., value_name = "WORDS")]
     pub(crate) words: Vec<String>,
 }
 
@@ -372,7 +384,7 @@ pub(crate) struct CleanArgs {
     /// Remove all that is listed without asking, not only worktrees
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Remove a run although its result is in no branch of yours
+    /// Remove a run whatever it holds: a result that is in no branch of yours, or what attempts left. Wants the whole name of the run
     #[arg(long, requires = "run")]
     pub(crate) give_up: bool,
 }

@@ -92,17 +92,29 @@ impl Store {
         runs
     }
 
-    /// The latest run that was begun in a checkout; where none was, the latest of all: whoever works in several is shown their own.
+    /// The runs that were begun in a checkout, oldest first; where none was, all: whoever works in several is shown their own.
+    pub fn of_checkout(&self, checkout: &str) -> Vec<RunFolder> {
+        let all: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
+        let own: Vec<RunFolder> = all.iter().filter(|folder| folder.checkout() == checkout).cloned().collect();
+        if own.is_empty() { all } else { own }
+    }
+
+    /// The latest of them.
     pub fn latest(&self, checkout: &str) -> Result<RunFolder, Error> {
-        let mut runs: Vec<RunFolder> = self.list().into_iter().map(|(folder, _)| folder).collect();
-        let own = runs.iter().rposition(|folder| folder.checkout() == checkout);
-        let latest = own.map(|at| runs.swap_remove(at)).or_else(|| runs.pop());
+        let latest = self.of_checkout(checkout).pop();
         // Where none reads, one that does not: whoever asks for it hears why.
         latest.or_else(|| self.damaged().pop().map(|(folder, _)| folder)).ok_or(Error::NoRuns)
     }
 
+    /// The run of that whole name, if there is one.
+    pub fn whole(&self, name: &str) -> Result<Option<RunFolder>, Error> {
+        refuse_empty(name)?;
+        Ok(self.folders().find(|folder| folder.run.as_str() == name))
+    }
+
     /// The run of that name, or of that unambiguous prefix.
     pub fn find(&self, name: &str) -> Result<RunFolder, Error> {
+        refuse_empty(name)?;
         // Also one whose journal does not read: what is asked of it then says so.
         let mut runs: Vec<RunFolder> = self.folders().filter(|folder| folder.run.as_str().starts_with(name)).collect();
         runs.sort_by(|a, b| a.run.cmp(&b.run));
@@ -115,6 +127,14 @@ impl Store {
             }
         }
     }
+}
+
+/// Every name begins with nothing: a variable that is not set must not name a run.
+fn refuse_empty(name: &str) -> Result<(), Error> {
+    if !name.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage("the name of a run is empty (a variable that is not set?); nothing was done".to_owned()))
 }
 
 impl RunFolder {

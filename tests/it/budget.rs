@@ -124,6 +124,12 @@ fn a_resumed_run_does_not_have_its_minutes_anew() {
     s.inspan(&["resume", "--yes"]).code(5).says("the run's limit of 60 minutes");
     let over = s.history().events().any(|event| matches!(event, Event::RunEnded { status: RunStatus::OverBudget, .. }));
     assert!(over, "{}", s.history().outline());
+    let (run, before) = (s.run_id(), s.history().events().count());
+    for words in [&["resume", "--yes"][..], &["resume", "--yes", "--max-minutes", "70"]] {
+        s.inspan(words).code(5).says("nothing was begun").says(&format!("`inspan resume {run} --max-minutes N`"));
+    }
+    s.inspan(&["limits", "--workers", "3"]).code(1).says(&format!("`inspan resume {run} --max-minutes N`"));
+    assert_eq!(s.history().events().count(), before, "nothing was begun");
     server.heal();
     s.inspan(&["resume", "--yes", "--max-minutes", "120"]).code(0);
     assert_eq!(s.result(), "## README\nhello\n## a.txt\nonce\n");

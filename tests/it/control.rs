@@ -6,6 +6,7 @@ mod heard;
 mod hostile;
 mod interrupted;
 mod live;
+mod target;
 
 use tests::{
     Alive, Scenario,

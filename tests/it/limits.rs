@@ -224,7 +224,7 @@ fn a_limit_of_disk_is_shown_at_review_and_raised_when_the_run_goes_on() {
         .code(5)
         .says("the whole run: 30 MiB of disk")
         .says("the run's limit of 30 MiB of disk (--max-disk): it takes");
-    assert!(out.stderr.contains("larger limit"), "{}", out.all());
+    assert!(out.stderr.contains("--max-disk MB` with a larger limit goes on"), "{}", out.all());
     assert_eq!(s.attempts(), ["a/1"], "what it left is kept");
     std::fs::write(s.meeting_place().join("go"), "").expect("a file can be written");
     s.inspan(&["resume", "--yes", "--max-disk", "2000"]).code(0);

@@ -8,7 +8,11 @@ use plans::{
     task_state::TaskState,
 };
 
-use super::{Here, begin::take_lease};
+use super::{
+    Here,
+    begin::take_lease,
+    target::{Want, run_of},
+};
 use crate::{
     apply::{
         self, How,
@@ -27,7 +31,7 @@ use crate::{
 /// `inspan apply`.
 pub(super) async fn apply(here: &Here, args: &ApplyArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Apply)?;
     let run = folder.run.to_string();
     if args.run.run.is_none() && folder.checkout() != repository.checkout {
         here.screen.say(&format!("Run {run} was begun in another checkout of this repository."));

@@ -12,10 +12,10 @@ use worker::sandbox::Chosen;
 use super::{
     Here,
     begin::take_lease,
-    look::run_and_task,
     orders::{Given, Told, give, tell},
     overrides,
     resume::refuse_what_is_gone,
+    target::{Want, run_and_task},
 };
 use crate::{
     cli::{LimitArgs, RunAndTask},
@@ -35,7 +35,7 @@ use crate::{
 /// `inspan cancel`.
 pub(super) async fn cancel(here: &Here, args: &RunAndTask) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
+    let (folder, task) = run_and_task(here, &repository, (args.run.run.as_deref(), args.task.as_deref()), Want::Order)?;
     if let Some(task) = task {
         let order = Order::Cancel { task: Some(task.to_owned()) };
         return give(here, Given { repository, folder }, order).await;
@@ -46,11 +46,29 @@ pub(super) async fn cancel(here: &Here, args: &RunAndTask) -> Result<u8, Error> 
             Ok(0)
         }
         Ok(Told::NobodyCarries) => end(here, repository, folder).await,
+        Ok(Told::Silence(unknown)) => match Lease::holder(&folder.path) {
+            Some(held) => interrupt_unheard(&folder, held),
+            None => Err(unknown),
+        },
         Err(deaf) => match Lease::holder(&folder.path) {
             Some(held) => interrupt(here, &folder, held),
             None => Err(deaf),
         },
     }
+}
+
+/// Who says nothing, such as a process that was stopped itself, is asked as Ctrl-C would, too; whether that is heard nobody knows.
+fn interrupt_unheard(folder: &RunFolder, held: Held) -> Result<u8, Error> {
+    let (run, pid) = (&folder.run, held.pid);
+    held.interrupt(&folder.path).map_err(|source| Error::Unreachable { pid, source })?;
+    Err(Error::Refused {
+        what: format!(
+            "process {pid}, which carries run {run}, was asked to stop and has not answered; it may or may not stop, and what its workers have is kept"
+        ),
+        hint: format!(
+            "`inspan status {run}` shows whether it has; a process that is stopped itself goes on with `kill -CONT {pid}`"
+        ),
+    })
 }
 
 /// Who cannot be reached through the socket is asked as Ctrl-C would.
@@ -71,10 +89,11 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
     let config = here.config(&repository, overrides(&LimitArgs::default(), true, None))?;
     let mut recorder = Recorder::take_up(&folder.path, folder.run.clone(), config.secrecy.clone())?;
     if matches!(recorder.state().phase(), Phase::Over(_) | Phase::Rejected) {
-        here.screen.say(&format!("Run {} is over already.", folder.run));
-        return Ok(0);
+        let hint = format!("`inspan status {}` shows how it ended", folder.run);
+        return Err(Error::Refused { what: format!("run {} is over already", folder.run), hint });
     }
     refuse_what_is_gone(recorder.state(), &repository, folder.run.as_str()).await?;
+    let place = folder.clone();
     let (screen, settings, told) = (here.screen.clone(), recorder.state().settings().clone(), recorder.last());
     let format = Format::Text;
     let launch =
@@ -85,6 +104,10 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
     recorder.record(&Event::RunResumed { settings, worked_s, only: Vec::new() })?;
     recorder.record(&Event::CancelRequested)?;
     let ending = launch.carry_through(recorder, false, site).await?;
-    here.screen.say("Cancelled; what its workers left is kept.");
+    let waits = super::look::state_of(&place).is_ok_and(|(_, state)| state.waits_for_review());
+    here.screen.say(&match waits {
+        true => format!("Cancelled; the plan still waits for its review: `inspan review {}`.", place.run),
+        false => "Cancelled; what its workers left is kept.".to_owned(),
+    });
     Ok(u8::from(ending != Ending::Over(RunStatus::Cancelled)))
 }

@@ -98,12 +98,16 @@ impl Cleaner<'_> {
         self.repository.state_dir().join("runs")
     }
 
-    /// The run of that name; for what is damaged or has lost its folder the whole name is wanted.
+    /// The run of that name; where it is given up, or has lost its folder, the whole name is wanted.
     fn named(&self, name: &str) -> Result<RunFolder, Error> {
         match (Store::new(&self.repository.state_dir()).find(name), RunId::new(name)) {
             (Err(Error::NoSuchRun { .. }), Ok(run)) if self.args.give_up || self.runs().join(name).is_dir() => {
                 Ok(RunFolder { path: self.runs().join(run.as_str()), run })
             }
+            (Ok(found), _) if self.args.give_up && found.run.as_str() != name => Err(Error::Usage(format!(
+                "`--give-up` wants the whole name of the run: `inspan clean {} --give-up`; nothing was removed",
+                found.run
+            ))),
             (found, _) => found,
         }
     }
@@ -185,7 +189,10 @@ impl Cleaner<'_> {
         let more = left_more(&self.repository.git, &state).await?;
         let bytes = size(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
-        let why = reason_to_keep(&state, safe, more);
+        let why = match over {
+            true if state.waits_for_review() => Some("waits for the review of its plan"),
+            _ => reason_to_keep(&state, safe, more),
+        };
         let goal = state.goal().lines().next().unwrap_or_default().to_owned();
         match why {
             None if !unsaved => {
@@ -320,7 +327,9 @@ async fn ask(here: &Here, all: &[&Item]) -> bool {
 
 fn line(item: &Item) -> String {
     let verb = if item.removal.is_some() { "remove" } else { "keep" };
-    format!("{verb:6}  {:8}  {:>10}  {}", item.kind, in_words(item.bytes), item.what)
+    // A ref takes no room that anybody could name.
+    let size = if item.kind == "refs" { String::new() } else { in_words(item.bytes) };
+    format!("{verb:6}  {:8}  {size:>10}  {}", item.kind, item.what)
 }
 
 /// `2 worktrees and run abc: 12.0 MiB`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plans::{
-    event::{CommitId, Entry, Event},
+    event::{CommitId, Entry, Event, Settings},
     render,
     run_state::{RunState, TaskRecord},
     spending::Spending,
@@ -12,12 +12,15 @@ use plans::{
 use shared::{Attempt, AttemptKey, RunId, TaskId};
 use worker::transcript;
 
-use super::{Here, entries};
+use super::{
+    Here, entries,
+    target::{Want, run_and_task},
+};
 use crate::{
     cli::{DiffArgs, GraphFormat, LogArgs, OutputFormat, StatusArgs},
     coordinator::ladder::Sides,
     error::Error,
-    journal::remains,
+    journal::{Journal, remains},
     kept::attempt_ref,
     lease::Lease,
     recorder::RecordError,
@@ -30,7 +33,7 @@ use crate::{
 pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
     if args.all {
-        list(&Store::new(&repository.state_dir()))?;
+        list(&repository)?;
         return Ok(0);
     }
     let folder = super::find(&repository, args.run.run.as_deref())?;
@@ -47,12 +50,19 @@ pub(super) async fn status(here: &Here, args: &StatusArgs) -> Result<u8, Error> 
             });
         }
         (None, OutputFormat::Json) => ui::print(&ui::status_json(&folder.run, &state, alive, &all).to_string()),
-        (None, OutputFormat::Text) => ui::print_words(&ui::status_of_run(&folder.run, &state, alive)),
+        (None, OutputFormat::Text) => {
+            // Older journals do not say.
+            let taken =
+                Journal::read_only(&folder.path, folder.run.clone()).and_then(|journal| journal.taken()).unwrap_or_default();
+            ui::print_words(&(ui::status_of_run(&folder.run, &state, alive) + &ui::what_became_of_it(&all, &taken)));
+        }
     }
     Ok(0)
 }
 
-fn list(store: &Store) -> Result<(), Error> {
+fn list(repository: &Repository) -> Result<(), Error> {
+    let store = Store::new(&repository.state_dir());
+    let meant = super::find(repository, None).ok().map(|folder| folder.run);
     let damaged = store.damaged();
     let mut runs = Vec::new();
     for (folder, first) in store.list() {
@@ -65,7 +75,7 @@ fn list(store: &Store) -> Result<(), Error> {
         return Err(Error::NoRuns);
     }
     let damaged = damaged.into_iter().map(|(folder, error)| (folder.run, error.to_string())).collect::<Vec<_>>();
-    ui::print_words(&ui::list_of_runs(&runs, &damaged));
+    ui::print_words(&ui::list_of_runs(&runs, &damaged, meant.as_ref()));
     Ok(())
 }
 
@@ -205,7 +215,7 @@ fn unknown(task: &str, state: &RunState) -> Error {
 /// `inspan log`.
 pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = run_and_task(&repository, args.run.run.as_deref(), args.task.as_deref())?;
+    let (folder, task) = run_and_task(here, &repository, (args.run.run.as_deref(), args.task.as_deref()), Want::Look)?;
     let (all, state) = state_of(&folder).inspect_err(|error| print_remains(error, &folder))?;
     let task = task.map(|task| known_task(&state, task)).transpose()?;
     if args.attempts {
@@ -213,8 +223,9 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         super::attempts::list(git, run, (&all, &state), (task.as_ref(), args.output_format)).await?;
         return Ok(0);
     }
-    let mut taken = Taken::default();
+    let (mut taken, mut settings) = (Taken::default(), None);
     for entry in &all {
+        let changed = limits_by(&mut settings, &entry.event);
         let took = taken.when(&entry.event).map(|took| format!(" ({took})")).unwrap_or_default();
         if task.as_ref().is_some_and(|task| !concerns(&entry.event, task)) {
             continue;
@@ -223,7 +234,7 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
             OutputFormat::Json => ui::print(&entry.line()),
             OutputFormat::Text => {
                 if let Some(line) = words::line(entry) {
-                    ui::print_words(&format!("{}  {line}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
+                    ui::print_words(&format!("{}  {line}{changed}{took}", entry.time.get(11..19).unwrap_or(&entry.time)));
                 }
                 // Of one task everything is told; of a whole run only what went wrong, and of that the end.
                 let shown = if task.is_some() { usize::MAX } else { 6 };
@@ -239,6 +250,18 @@ pub(super) async fn log(here: &Here, args: &LogArgs) -> Result<u8, Error> {
         (1..=record).for_each(|attempt| conversation(&folder, &AttemptKey { task: task.clone(), attempt: Attempt(attempt) }));
     }
     Ok(0)
+}
+
+/// What a change of limits comes to against the settings before; nothing of any other event.
+fn limits_by<'a>(settings: &mut Option<&'a Settings>, event: &'a Event) -> String {
+    let (Event::RunStarted { settings: now, .. }
+    | Event::RunResumed { settings: now, .. }
+    | Event::LimitsChanged { settings: now }) = event
+    else {
+        return String::new();
+    };
+    let before = settings.replace(now).filter(|_| matches!(event, Event::LimitsChanged { .. }));
+    before.map(|before| words::limits_changed(before, now)).unwrap_or_default()
 }
 
 /// Of a journal that is damaged, what reads.
@@ -270,24 +293,6 @@ fn tail(text: &str, lines: usize) -> String {
     let more =
         if left_out == 0 { String::new() } else { format!("          […] {left_out} lines; `inspan log RUN TASK` has them\n") };
     more + &all[left_out..].iter().map(|line| format!("          {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// `RUN TASK`, `RUN`, or `TASK` of the latest run. A whole name comes before the beginning of another.
-pub(super) fn run_and_task<'a>(
-    repository: &Repository,
-    first: Option<&'a str>,
-    second: Option<&'a str>,
-) -> Result<(RunFolder, Option<&'a str>), Error> {
-    let found = super::find(repository, first);
-    let is_whole = |name: &str| found.as_ref().is_ok_and(|folder| folder.run.as_str() == name);
-    if let (Some(name), None) = (first, second)
-        && !is_whole(name)
-        && let Ok(latest) = super::find(repository, None)
-        && known_task(&state_of(&latest)?.1, name).is_ok()
-    {
-        return Ok((latest, first));
-    }
-    Ok((found?, second))
 }
 
 fn concerns(event: &Event, task: &TaskId) -> bool {

@@ -16,6 +16,7 @@ mod resume;
 mod retry;
 mod run;
 mod show;
+mod target;
 
 use std::path::PathBuf;
 
@@ -96,12 +97,11 @@ impl Here {
     }
 }
 
-/// The run that was named, or the latest that was begun in this checkout; where none was, the latest of the repository.
+/// The run that was named, or the one that a look means: the one that is live, or else the latest that was begun in this checkout.
 fn find(repository: &Repository, run: Option<&str>) -> Result<RunFolder, Error> {
-    let store = Store::new(&repository.state_dir());
     match run {
-        Some(name) => store.find(name),
-        None => store.latest(&repository.checkout),
+        Some(name) => Store::new(&repository.state_dir()).find(name),
+        None => target::unnamed(repository, target::Want::Look),
     }
 }
 

@@ -14,8 +14,8 @@ use worker::sandbox::Chosen;
 use super::{
     Here,
     begin::take_lease,
-    look::{run_and_task, state_of},
     overrides,
+    target::{self, Want, run_of, task_and_rest},
 };
 use crate::{
     cli::{LimitArgs, LimitsArgs, ReplanArgs, RunName, SteerArgs, TaskWords},
@@ -51,71 +51,62 @@ pub(super) enum Told {
     Reply(Reply),
     /// There is no such process.
     NobodyCarries,
+    /// It was said, and whether it was heard is not known.
+    Silence(Error),
 }
 
 /// `inspan pause`.
 pub(super) async fn pause(here: &Here, args: &RunName) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.as_deref(), Want::Order)?;
     give(here, Given { repository, folder }, Order::Pause).await
 }
 
 /// `inspan steer`.
 pub(super) async fn steer(here: &Here, args: &SteerArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
-    let latest = super::find(&repository, None)?;
-    let is_task = |word: &str| state_of(&latest).is_ok_and(|(_, state)| rules::known(&state, word).is_ok());
-    let (folder, task, text) = match words.as_slice() {
-        [run, task, text @ ..] if !text.is_empty() && !is_task(run) => {
-            (super::find(&repository, Some(run))?, *task, text.join(" "))
-        }
-        [task, text @ ..] => (latest, *task, text.join(" ")),
-        [] => return Err(Error::Usage("say which task, and what it is to hear".to_owned())),
-    };
+    let (folder, task, words) = task_and_rest(here, &repository, &args.words, Want::Order)?;
+    if words.is_empty() {
+        return Err(Error::Usage(format!("say what `{task}` is to hear: `inspan steer {} {task} WORDS`", folder.run)));
+    }
+    let text = words.join(" ");
     give(here, Given { repository, folder }, Order::Steer { task: task.to_owned(), text }).await
 }
 
 /// `inspan skip`.
 pub(super) async fn skip(here: &Here, args: &TaskWords) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = task_of(&repository, args)?;
+    let (folder, task, _) = task_and_rest(here, &repository, &args.names, Want::Order)?;
+    let task = task.to_owned();
     give(here, Given { repository, folder }, Order::Skip { task }).await
 }
 
-/// `inspan replan`. A single word that names no run is what the planner is asked for.
+/// `inspan replan`. A first word that names no run belongs to what the planner is asked for.
 pub(super) async fn replan(here: &Here, args: ReplanArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (run, comment) = match args.words.as_slice() {
-        [] => (None, String::new()),
-        [one] if super::find(&repository, Some(one)).is_err() => (None, one.clone()),
-        [run] => (Some(run), String::new()),
-        [run, comment, ..] => (Some(run), comment.clone()),
+    let named = match args.words.first() {
+        Some(first) => target::named(&repository, first)?,
+        None => None,
     };
-    let folder = super::find(&repository, run.map(String::as_str))?;
+    let comment = args.words[usize::from(named.is_some())..].join(" ");
+    let folder = named.map_or_else(|| run_of(here, &repository, None, Want::Order), Ok)?;
     give(here, Given { repository, folder }, Order::Replan { comment }).await
 }
 
 /// `inspan limits`.
 pub(super) async fn limits(here: &Here, args: LimitsArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Order)?;
     let LimitsArgs {
         max_cost, max_tokens, max_minutes, workers, attempts, replans, turns, tokens, minutes, cost, max_disk, ..
     } = args;
     let task = args.task.map(|task| ForTask { task, turns, tokens, cost, minutes });
     let limiting = Limiting { max_cost, max_tokens, max_minutes, max_disk, workers, attempts, replans, task };
+    if limiting == Limiting::default() {
+        crate::ui::print(&crate::ui::limits_of_run(&super::look::state_of(&folder)?.1));
+        return Ok(0);
+    }
     give(here, Given { repository, folder }, Order::Limits(limiting)).await
-}
-
-/// The run and the task of `[RUN] TASK`.
-pub(super) fn task_of(repository: &Repository, args: &TaskWords) -> Result<(RunFolder, String), Error> {
-    let (folder, task) = match args.names.as_slice() {
-        [run, task, ..] => run_and_task(repository, Some(run), Some(task))?,
-        [task] => (super::find(repository, None)?, Some(task.as_str())),
-        [] => (super::find(repository, None)?, None),
-    };
-    task.map(|task| (folder, task.to_owned())).ok_or_else(|| Error::Usage("say which task".to_owned()))
 }
 
 /// Gives an order to whoever carries the run, or else to its journal.
@@ -123,6 +114,7 @@ pub(super) async fn give(here: &Here, given: Given, order: Order) -> Result<u8, 
     let words = match tell(&given.folder, &order).await? {
         Told::Reply(reply) => reply?,
         Told::NobodyCarries => take_down(here, given, &order).await?,
+        Told::Silence(error) => return Err(error),
     };
     here.screen.say(&words);
     Ok(0)
@@ -141,7 +133,8 @@ pub(super) async fn tell(folder: &RunFolder, order: &Order) -> Result<Told, Erro
                 Err(lost @ NoAnswer::Lost(_)) => {
                     let what =
                         format!("process {pid}, which carries run {run}, was told, and {lost}; it may or may not have done it");
-                    return Err(Error::Refused { what, hint: format!("`inspan log {run}` shows whether it has") });
+                    let hint = format!("`inspan log {run}` shows whether it has");
+                    return Ok(Told::Silence(Error::Refused { what, hint }));
                 }
             },
             Some(_) => return Err(Error::Busy { run, held }),

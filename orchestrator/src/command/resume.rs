@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** it behaves as its journal says. Only a flag that is given now changes that: a budget is never lost by a crash.
 
+use std::time::Duration;
+
 use plans::{
     Plan,
     admission::PlanRules,
@@ -19,6 +21,7 @@ use super::{
     overrides,
     retry::Again,
     run::go_on,
+    target::{Want, run_of},
 };
 use crate::{
     cli::{HowArgs, LimitArgs, ResumeArgs},
@@ -33,12 +36,13 @@ use crate::{
     salvage,
     store::RunFolder,
     sweep::Sweep,
+    ui::summary::with_more,
 };
 
 /// `inspan resume`.
 pub(super) async fn resume(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Resume)?;
     if let Some(held) = Lease::holder(&folder.path).filter(|held| held.work == Some(Work::Run))
         && let Some(words) = let_go_on(&folder, held, &args.how).await?
     {
@@ -66,13 +70,14 @@ async fn let_go_on(folder: &RunFolder, held: Held, how: &HowArgs) -> Result<Opti
             Err(refused(run.as_str(), &format!("is being worked on by process {pid}, and {what}"), hint))
         }
         Told::NobodyCarries => Ok(None),
+        Told::Silence(error) => Err(error),
     }
 }
 
 /// `inspan review`.
 pub(super) async fn review(here: &Here, args: ResumeArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let folder = super::find(&repository, args.run.run.as_deref())?;
+    let folder = run_of(here, &repository, args.run.run.as_deref(), Want::Review)?;
     Box::pin(take_up(here, Stopped { repository, folder }, &args.how, Purpose::Review)).await
 }
 
@@ -110,6 +115,7 @@ pub(super) async fn take_up(here: &Here, stopped: Stopped, how: &HowArgs, purpos
     let models = Models::connect(&config, &repository.root)?;
     let settings = amended(recorder.state().settings(), &config, &how.limits);
     models.can_keep(&settings.run_limits)?;
+    refuse_without_more(recorder.state(), &settings, recorder.worked(), folder.run.as_str())?;
     let (screen, format, told) = (here.screen.clone(), format_of(how.output_format), recorder.last());
     let sandbox = sandbox(choice(&settings, &config, &how.limits)).await?;
     let settings = Settings { sandbox: sandbox.tier().to_string(), ..settings };
@@ -222,8 +228,24 @@ pub(super) async fn refuse_what_is_gone(state: &RunState, repository: &Repositor
     Ok(())
 }
 
+/// A run that is over because of a limit which it would reach again at once does not begin. Room on a disk comes and goes.
+fn refuse_without_more(state: &RunState, settings: &Settings, worked: Duration, run: &str) -> Result<(), Error> {
+    let (Phase::Over(RunStatus::OverBudget), Some(why)) = (state.phase(), state.over_budget()) else { return Ok(()) };
+    let (before, now) = (state.settings().run_limits, settings.run_limits);
+    let (tokens, cost) = state.spending().with_guesses();
+    let still_holds = [
+        ("--max-minutes", now.minutes.is_some_and(|most| worked.as_secs() >= u64::from(most) * 60)),
+        ("--max-tokens", now.tokens.is_some_and(|most| most <= before.tokens.unwrap_or_default().max(tokens.total()))),
+        ("--max-cost", now.cost.is_some_and(|most| most <= before.cost.unwrap_or_default().max(cost))),
+    ];
+    match still_holds.into_iter().any(|(flag, holds)| holds && why.contains(flag)) {
+        true => Err(Error::OverBudget(format!("{why}; nothing was begun. {}", with_more(why, run)))),
+        false => Ok(()),
+    }
+}
+
 fn refuse_without_review(state: &RunState, run: &str) -> Result<(), Error> {
-    if state.phase() == Phase::Review {
+    if state.waits_for_review() {
         return Ok(());
     }
     let hint = format!("`inspan status {run}` shows how it stands, `inspan resume {run}` goes on with it");

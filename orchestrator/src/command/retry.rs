@@ -11,8 +11,9 @@ use shared::TaskId;
 use super::{
     Here,
     look::state_of,
-    orders::{Told, task_of, tell},
+    orders::{Told, tell},
     resume::{Purpose, Stopped, take_up},
+    target::{Want, task_and_rest},
 };
 use crate::{
     cli::{AttemptArgs, LimitArgs, RetryArgs},
@@ -26,7 +27,8 @@ use crate::{
 /// `inspan retry`.
 pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
     let repository = here.repository().await?;
-    let (folder, task) = task_of(&repository, &args.task)?;
+    let (folder, task, _) = task_and_rest(here, &repository, &args.task.names, Want::Retry)?;
+    let task = task.to_owned();
     let AttemptArgs { turns, tokens, minutes, cost } = args.limits;
     let limits = (args.limits != AttemptArgs::default()).then(|| ForTask { task: task.clone(), turns, tokens, cost, minutes });
     let order = Order::Retry { task, from: args.from, limits };
@@ -39,6 +41,7 @@ pub(super) async fn retry(here: &Here, args: &RetryArgs) -> Result<u8, Error> {
             }
             Ok(0)
         }
+        Told::Silence(error) => Err(error),
         Told::NobodyCarries => {
             let again = Again(order);
             // Before anything is begun: what is refused now is refused without a trace.

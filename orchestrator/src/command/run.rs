@@ -1,13 +1,6 @@
 //! `run`: from a goal, or from a plan file, to the end.
 
-use plans::{
-    Problem,
-    admission::Admitted,
-    event::{Author, RunStatus},
-    file::parse_toml,
-    run_state::RunState,
-    task_state::TaskState,
-};
+use plans::{Problem, admission::Admitted, event::Author, file::parse_toml, run_state::RunState};
 
 use super::{
     Here,
@@ -121,55 +114,6 @@ pub(super) async fn go_on(here: &Here, begun: Begun) -> Result<u8, Error> {
     here.screen.say("");
     here.screen.say(ui::status_of_run(&folder.run, &state, false).trim_end());
     here.screen.say(&format!("time     {}", words::clock(started.elapsed())));
-    here.screen.say(&what_next(status, &state, folder.run.as_str()));
+    here.screen.say(&ui::summary::what_next(status, &state, folder.run.as_str()));
     Ok(exit_code_of(status))
-}
-
-fn what_next(status: RunStatus, state: &RunState, run: &str) -> String {
-    let gone: Vec<&str> = state.gone().iter().map(|record| record.id.as_str()).collect();
-    let next = next_steps(status, state, run);
-    if gone.is_empty() {
-        return next;
-    }
-    format!("\nRe-plans dropped {}: look whether the goal is reached without them.{next}", gone.join(", "))
-}
-
-fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
-    let apply = format!("`inspan diff {run}` shows the result, `inspan apply {run}` brings it into your branch.");
-    let all_landed = state.landed().len() == state.tasks().len();
-    match (status, state.landed().is_empty()) {
-        (RunStatus::Incomplete, false) if all_landed => {
-            format!("\nEverything landed, but the gate fails as it did before the run: mend that, too. {apply}")
-        }
-        (RunStatus::Complete, _) => format!("\nEvery step is tested. {apply}"),
-        (RunStatus::Incomplete, false) => format!(
-            "\nWhat landed is tested. {apply} `inspan log {run} TASK` shows why the rest did not land{}",
-            how_the_rest_goes_on(state, run)
-        ),
-        (RunStatus::OverBudget, false) => {
-            format!("\nWhat landed is tested. {apply} `inspan resume {run}` with a larger limit goes on.")
-        }
-        (RunStatus::Cancelled, false) => format!("\nWhat landed is tested. {apply} `inspan resume {run}` goes on."),
-        (RunStatus::OverBudget, true) => {
-            format!("\nNothing has landed; what attempts left is kept. `inspan resume {run}` with a larger limit goes on.")
-        }
-        (_, true) => format!("\nNothing has landed. `inspan log {run} TASK` shows why, `inspan resume {run}` tries again."),
-    }
-}
-
-/// More attempts are recommended only where they could have been made.
-fn how_the_rest_goes_on(state: &RunState, run: &str) -> String {
-    if state.reopened_by(&[]).is_empty() {
-        return format!("; it was given up, so only `inspan retry {run} TASK` tries it again.");
-    }
-    let again = format!(", `inspan resume {run}` tries it again");
-    let ended =
-        || state.tasks().iter().filter(|record| !record.setbacks.is_empty() && matches!(record.state, TaskState::Ended { .. }));
-    if ended().any(|record| state.is_cut_short(record)) {
-        return format!(
-            "{again}. What came to the same end twice hardly lands by more attempts: another model (`--model`), or another plan in a new run, \
-             might do it."
-        );
-    }
-    format!("{again}; a new run may have more attempts and re-plans (`[run] attempts`, `[run] replans`).")
 }

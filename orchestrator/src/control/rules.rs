@@ -14,7 +14,7 @@ use std::time::Duration;
 use plans::{
     Plan, Problem, Task, WorkerKind,
     edit::{self, Change, PlanEdit, Revised},
-    event::{Event, RunLimit},
+    event::{Event, RunLimit, RunStatus},
     run_state::{Phase, RunState, TaskRecord},
     spelling,
     task_state::TaskState,
@@ -22,6 +22,7 @@ use plans::{
 use shared::{Attempt, AttemptKey, Limits, TaskId};
 
 use super::order::{ForTask, Order, Refused};
+use crate::ui::summary::{was_skipped, with_more};
 
 /// The longest text of a person, in bytes.
 const LONGEST: usize = 32 << 10;
@@ -116,11 +117,15 @@ impl Court<'_> {
         match state.phase() {
             Phase::Rejected => return Err(refused(format!("run {run} was rejected"), "start another one with `inspan run`")),
             Phase::Over(status) if !retry => {
-                let hint = match order {
-                    Order::Limits(limiting) if limiting.task.is_some() => format!(
+                let hint = match (order, status, state.over_budget()) {
+                    (Order::Limits(limiting), ..) if limiting.task.is_some() => format!(
                         "`inspan retry {run} TASK` with `--turns N`, `--tokens N`, `--cost USD` or `--minutes N` tries it again with more"
                     ),
-                    Order::Limits(_) => format!("`inspan resume {run}` takes the same flags, and takes up what did not land"),
+                    (_, RunStatus::OverBudget, Some(why)) => with_more(why, run),
+                    (_, RunStatus::Complete, _) => format!("`inspan apply {run}` brings its result in"),
+                    (Order::Limits(_), ..) => {
+                        format!("`inspan resume {run}` takes the same flags, and takes up what did not land")
+                    }
                     _ => format!("`inspan retry {run} TASK` or `inspan resume {run}` takes up what did not land"),
                 };
                 return Err(refused(format!("run {run} is over ({status}); nothing of it is under way"), hint));
@@ -176,12 +181,22 @@ impl Court<'_> {
         if self.state.is_paused() {
             return Err(refused(format!("run {run} is paused already"), format!("`inspan resume {run}` lets it go on")));
         }
-        let at_work = self.state.running().count();
-        let rest = match at_work {
+        let is_command = |(record, _): &(&TaskRecord, Attempt)| {
+            let task = self.state.plan().and_then(|plan| plan.get(&record.id));
+            task.is_some_and(|task| matches!(task.worker, WorkerKind::Command(_)))
+        };
+        let (commands, agents): (Vec<_>, Vec<_>) = self.state.running().partition(is_command);
+        let agents = match agents.len() {
             0 => String::new(),
             1 => " One worker finishes its turn and waits.".to_owned(),
             more => format!(" {more} workers finish their turns and wait."),
         };
+        let commands = match commands.len() {
+            0 => String::new(),
+            1 => " One command runs to its end and then waits to land.".to_owned(),
+            more => format!(" {more} commands run to their end and then wait to land."),
+        };
+        let rest = agents + &commands;
         let words =
             format!("Run {run} is paused: nothing begins and no model is asked.{rest} `inspan resume {run}` lets it go on.");
         Ok(granted(Event::RunPaused, words))
@@ -209,11 +224,24 @@ impl Court<'_> {
         }
         match state.task(&id).zip(state.plan().and_then(|plan| plan.get(&id))) {
             Some(found) => Ok(found),
-            None => Err(refused(
-                format!("`{id}` is no longer in the plan"),
-                format!("`inspan status {run}` shows the tasks that are"),
-            )),
+            None => Err(self.gone(&id)),
         }
+    }
+
+    /// Of a task that is no longer in the plan: who took it out, and where its work is.
+    fn gone(&self, id: &TaskId) -> Refused {
+        let run = self.run();
+        let record = self.state.gone().iter().find(|record| record.id == *id);
+        let who = if record.is_some_and(was_skipped) { "you skipped it" } else { "a re-plan dropped it" };
+        let what = format!("`{id}` is no longer in the plan of run {run}: {who}, and that is not taken back");
+        let left = |record: &TaskRecord| record.trail.iter().rev().find(|(_, trail)| trail.left.is_some()).map(|(at, _)| *at);
+        let hint = match record.and_then(left) {
+            Some(last) => format!(
+                "what it has done is kept as refs/inspan/{run}/{id}/{last}: `inspan diff {run} --task {id} --attempt {last}` shows it"
+            ),
+            None => format!("nothing of it was done; `inspan status {run}` shows the tasks that are in the plan"),
+        };
+        refused(what, hint)
     }
 
     /// The same of a task that has neither landed nor lands just now.

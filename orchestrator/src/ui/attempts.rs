@@ -87,7 +87,7 @@ fn of(run: &RunId, row: &Row, width: usize) -> String {
     if row.is_there {
         line(vec![row.name.clone()]);
         let diff = format!("`inspan diff {run} --task {task} --attempt {attempt}`");
-        let retry = if row.can_be_retried { format!("`inspan retry {task} --from {attempt}`") } else { String::new() };
+        let retry = if row.can_be_retried { format!("`inspan retry {run} {task} --from {attempt}`") } else { String::new() };
         line(vec![diff, retry]);
     } else if row.commit.is_some() {
         line(vec![format!("{} is not there any more", row.name)]);
@@ -126,7 +126,7 @@ mod tests {
                     1 file (+3 -1)
                     base bbbbbbbbbbbb, left cccccccccccc, went on from #1
                     refs/inspan/abcdefgh/a/2
-                    `inspan diff abcdefgh --task a --attempt 2`, `inspan retry a --from 2`
+                    `inspan diff abcdefgh --task a --attempt 2`, `inspan retry abcdefgh a --from 2`
             a #2  exhausted; reached 3 turns
                     base bbbbbbbbbbbb, left cccccccccccc
                     refs/inspan/abcdefgh/a/2 is not there any more

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod question;
 pub mod review;
 mod status;
+pub mod summary;
 
 use std::{
     borrow::Cow,
@@ -24,7 +25,7 @@ use std::{
 };
 
 use plans::visible::visible;
-pub use status::{list_of_runs, status_json, status_of_run};
+pub use status::{limits_of_run, list_of_runs, status_json, status_of_run, what_became_of_it};
 
 /// Where lines of talk go, and whether anybody can answer.
 #[derive(Debug, Clone)]

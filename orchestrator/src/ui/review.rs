@@ -238,7 +238,7 @@ fn expectation(sheet: &Sheet) -> String {
     std::iter::once(expected).chain(reserve.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
-fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
+pub(super) fn say_limits(limits: &Limits, disk: Option<u64>) -> String {
     let parts = [
         limits.turns.map(|turns| words::counted(turns, "turn")),
         limits.tokens.map(|tokens| format!("{} tokens", words::count(tokens))),
@@ -284,7 +284,7 @@ const HELP: &str = "  a  carry the plan out as it is
   c  say what should be different; the planner changes it (`c TEXT`, or just `c`)
   r  reject it: nothing is done
   m  print it as a Mermaid graph
-Ctrl-C leaves; `inspan resume` brings you back here.";
+Ctrl-C leaves; `inspan review` brings you back here.";
 
 fn ask(screen: &Screen, question: &str) -> Option<String> {
     screen.insist(question);

@@ -1,21 +1,26 @@
 //! How a run stands, as text and as JSON.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use plans::{
     approval::Request,
     event::{Entry, Event},
     run_state::{Phase, RunState, TaskRecord},
     task_state::TaskState,
+    worked::time_at_work,
 };
 use serde_json::{Map, Value, json};
 use shared::{Money, RunId};
 
-use super::bill;
+use super::{
+    bill,
+    words::{clock, number},
+};
 
 /// A run in one word.
 fn phase(state: &RunState, alive: bool) -> String {
     match state.phase() {
+        Phase::Over(status) if state.waits_for_review() => format!("{status}, waits for review"),
         Phase::Over(status) => status.to_string(),
         Phase::Rejected => "rejected".to_owned(),
         Phase::Review => "waits for review".to_owned(),
@@ -27,17 +32,19 @@ fn phase(state: &RunState, alive: bool) -> String {
     }
 }
 
-/// All runs, a line each, the latest last; before them those whose journal does not read, and why.
-pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)], damaged: &[(RunId, String)]) -> String {
+/// All runs, a line each, the latest last; before them those whose journal does not read, and why. The one that a command without a run
+/// means has a star.
+pub fn list_of_runs(runs: &[(RunId, RunState, String, bool)], damaged: &[(RunId, String)], meant: Option<&RunId>) -> String {
+    let star = |run: &RunId| if meant == Some(run) { "*" } else { " " };
     let mut text = String::new();
     for (run, why) in damaged {
-        writeln!(text, "{run}  damaged: {why}").expect("a string");
+        writeln!(text, "{} {run}  damaged: {why}", star(run)).expect("a string");
     }
     for (run, state, time, alive) in runs {
         let goal = state.goal().lines().next().unwrap_or_default();
         let counts = format!("{}/{}", state.landed().len(), state.tasks().len());
-        writeln!(text, "{run}  {}  {:16}  {counts:>7}  {goal}", time.get(..16).unwrap_or(time), phase(state, *alive))
-            .expect("a string");
+        let (when, how) = (time.get(..16).unwrap_or(time), phase(state, *alive));
+        writeln!(text, "{} {run}  {when}  {how:16}  {counts:>7}  {goal}", star(run)).expect("a string");
     }
     text
 }
@@ -61,6 +68,7 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     for (word, text) in bill::lines(state) {
         say(&format!("{word:8} {text}"));
     }
+    say(&format!("limits   {}", limits_of_run(state)));
     if state.revision() > 0 {
         let noun = if state.replans() == 1 { "re-plan" } else { "re-plans" };
         say(&format!("plan     revision {}, {} {noun}", state.revision(), state.replans()));
@@ -84,7 +92,9 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     say(&format!("tasks    {landed}/{all} landed"));
     let width = state.tasks().iter().map(|record| record.id.as_str().len()).max().unwrap_or_default();
     for record in state.tasks().iter().chain(state.gone()) {
-        say(format!("  {:width$}  {:15}  {}", record.id, record.state.name(), about(record)).trim_end());
+        let is_cut_short = !alive && matches!(record.state, TaskState::Running { .. });
+        let name = if is_cut_short { "interrupted" } else { record.state.name() };
+        say(format!("  {:width$}  {name:15}  {}", record.id, about(record)).trim_end());
     }
     if !state.requests().is_empty() {
         say("asked for");
@@ -99,11 +109,34 @@ pub fn status_of_run(run: &RunId, state: &RunState, alive: bool) -> String {
     text
 }
 
+/// What the run as a whole may take.
+pub fn limits_of_run(state: &RunState) -> String {
+    let settings = state.settings();
+    format!(
+        "{}; up to {} at once, {} at a task, {}",
+        super::review::say_limits(&settings.run_limits, settings.max_disk),
+        number(settings.workers, "worker"),
+        number(settings.attempts, "attempt"),
+        number(settings.replans, "re-plan"),
+    )
+}
+
+/// How long a run was worked at, and where its result went. `taken` are the events with which another process began to write.
+pub fn what_became_of_it(entries: &[Entry], taken: &BTreeSet<u64>) -> String {
+    let mut text = format!("time     {} at work\n", clock(time_at_work(entries, taken)));
+    for entry in entries {
+        if let Event::ResultApplied { branch, commit } = &entry.event {
+            writeln!(text, "applied  to {branch} as {}", commit.short()).expect("a string");
+        }
+    }
+    text
+}
+
 /// What goes on with a run that does not go on by itself.
 fn next(run: &RunId, state: &RunState, alive: bool) -> Option<String> {
     match state.phase() {
         Phase::Planning | Phase::Underway if alive && state.is_paused() => Some(format!("inspan resume {run} lets it go on")),
-        Phase::Review if !alive => Some(format!("inspan review {run}")),
+        _ if state.waits_for_review() && !alive => Some(format!("inspan review {run}")),
         Phase::Planning | Phase::Underway if !alive => Some(format!("inspan resume {run}")),
         _ => None,
     }
@@ -158,7 +191,10 @@ pub fn status_json(run: &RunId, state: &RunState, alive: bool, entries: &[Entry]
     json!({
         "version": 1,
         "run": run,
-        "status": phase(state, alive).replace(' ', "_").to_lowercase(),
+        "status": match state.phase() {
+            Phase::Over(status) => status.to_string(),
+            _ => phase(state, alive),
+        }.replace(' ', "_").to_lowercase(),
         "goal": state.goal(),
         "base": state.base(),
         "branch": format!("inspan/{run}"),

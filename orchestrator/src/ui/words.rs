@@ -2,7 +2,7 @@
 
 use plans::{
     approval::{Decider, Decision, Subject},
-    event::{Approver, Entry, Event, RedVerdict},
+    event::{Approver, Entry, Event, RedVerdict, Settings},
     evidence::Setback,
 };
 use shared::{AttemptKey, Outcome, TaskId};
@@ -152,6 +152,26 @@ pub fn detail(event: &Event) -> Option<String> {
     Some(full.strip_prefix(&headline).unwrap_or(&full).trim().to_owned())
 }
 
+/// Which limits a person has changed, and to what.
+pub fn limits_changed(before: &Settings, now: &Settings) -> String {
+    let (most, old) = (now.run_limits, before.run_limits);
+    let parts = [
+        most.cost.filter(|_| most.cost != old.cost).map(|cost| cost.to_string()),
+        most.tokens.filter(|_| most.tokens != old.tokens).map(|tokens| format!("{} tokens", count(tokens))),
+        most.minutes.filter(|_| most.minutes != old.minutes).map(|minutes| number(minutes, "minute")),
+        (now.workers != before.workers).then(|| format!("{} at once", number(now.workers, "worker"))),
+        (now.attempts != before.attempts).then(|| format!("{} at a task", number(now.attempts, "attempt"))),
+        (now.replans != before.replans).then(|| number(now.replans, "re-plan")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+/// `1 minute`, `2 minutes`.
+pub fn number(count: u32, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// `0:07`, `12:30`, `1:02:03`.
 pub fn clock(time: std::time::Duration) -> String {
     let (hours, minutes, seconds) = (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);
@@ -172,6 +192,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_change_of_limits_names_what_changed_alone() {
+        let before = Settings { workers: 4, ..Settings::default() };
+        let mut now = Settings { workers: 1, ..before.clone() };
+        now.run_limits.minutes = Some(90);
+        assert_eq!(limits_changed(&before, &now), ": 90 minutes, 1 worker at once");
+        assert_eq!(limits_changed(&now, &now), "");
+    }
 
     #[test]
     fn times_read_like_clocks() {

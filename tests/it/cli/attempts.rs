@@ -47,7 +47,8 @@ fn what_attempts_left_is_listed_and_kept_however_they_ended() {
     }
     assert_eq!(attempts(&s, &[&s.run_id(), "failed"]).len(), 1);
     let text = s.inspan(&["log", "--attempts"]).code(0).prints("landed as").prints("1 file (+1 -0)").stdout;
-    assert!(text.contains("inspan retry failed --from 1") && !text.contains("inspan retry done"), "{text}");
+    let retry = format!("inspan retry {}", s.run_id());
+    assert!(text.contains(&format!("{retry} failed --from 1")) && !text.contains(&format!("{retry} done")), "{text}");
 }
 
 #[test]

@@ -232,6 +232,10 @@ fn a_plan_that_was_left_at_its_review_is_not_carried_out_by_a_resume() {
     let plan = waiting.plan("a | write b.txt | run echo b > b.txt");
     waiting.inspan(&["run", "--plan", &plan]).code(4);
     waiting.inspan(&["cancel"]).code(0);
+    waiting.inspan(&["status"]).code(0).prints("cancelled, waits for review").prints("inspan review");
+    waiting.inspan(&["clean", "--yes"]).code(0).prints("waits for the review of its plan");
+    waiting.inspan(&["review"]).code(4).says("waits for a review");
+    waiting.inspan(&["cancel"]).code(0).says("the plan still waits for its review");
     waiting.inspan(&["resume"]).code(4).says("waits for a review");
     assert_eq!(waiting.result(), "## a.txt\na\n");
     waiting.inspan(&["resume", "--yes"]).code(0);

@@ -152,7 +152,7 @@ fn what_comes_too_late_or_means_nothing_is_refused_in_words() {
     let plan = "a | write a.txt\n first | write f.txt | run echo f > f.txt\n second | after a | write s.txt | run echo s > s.txt";
     let alive = waiting(&s, plan, &[]);
     s.wait_until(|event| matches!(event, Event::TaskLanded { .. }));
-    s.inspan(&["steer", "frist", "hello"]).code(1).says("there is no task `frist`").says("did you mean `first`?");
+    s.inspan(&["steer", "frist", "hello"]).code(2).says("there is no task `frist`").says("did you mean `first`?");
     for order in ["cancel", "skip", "retry"] {
         s.inspan(&[order, "first"]).code(1).says("`first` has landed as");
     }

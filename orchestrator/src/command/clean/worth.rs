@@ -1,7 +1,7 @@
 //! What of a run is needed: decided from its state, and from what branches of the person's hold.
 
 use plans::{
-    event::{CommitId, Entry, Event},
+    event::{CommitId, Entry, Event, RunStatus},
     run_state::{Phase, RunState, TaskRecord},
     task_state::TaskState,
 };
@@ -68,6 +68,7 @@ pub(super) fn refuse_what_is_needed(
     let Some(why) = why else { return Ok(()) };
     let next = match state.phase() {
         Phase::Over(_) if !safe && !state.landed().is_empty() => format!("`inspan apply {run}` brings the result in"),
+        Phase::Over(RunStatus::Complete) => format!("`inspan log {run} --attempts` shows what is there"),
         Phase::Over(_) => {
             format!("`inspan log {run} --attempts` shows what is there, `inspan resume {run}` tries again")
         }
