@@ -105,9 +105,10 @@ async fn end(here: &Here, repository: Repository, folder: RunFolder) -> Result<u
     recorder.record(&Event::CancelRequested)?;
     let ending = launch.carry_through(recorder, false, site).await?;
     let waits = super::look::state_of(&place).is_ok_and(|(_, state)| state.waits_for_review());
-    here.screen.say(&match waits {
-        true => format!("Cancelled; the plan still waits for its review: `inspan review {}`.", place.run),
-        false => "Cancelled; what its workers left is kept.".to_owned(),
+    here.screen.say(&if waits {
+        format!("Cancelled; the plan still waits for its review: `inspan review {}`.", place.run)
+    } else {
+        "Cancelled; what its workers left is kept.".to_owned()
     });
     Ok(u8::from(ending != Ending::Over(RunStatus::Cancelled)))
 }

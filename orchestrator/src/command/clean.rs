@@ -189,10 +189,8 @@ impl Cleaner<'_> {
         let more = left_more(&self.repository.git, &state).await?;
         let bytes = size(&folder.path);
         let over = matches!(state.phase(), Phase::Over(_) | Phase::Rejected);
-        let why = match over {
-            true if state.waits_for_review() => Some("waits for the review of its plan"),
-            _ => reason_to_keep(&state, safe, more),
-        };
+        let waits = over && state.waits_for_review();
+        let why = if waits { Some("waits for the review of its plan") } else { reason_to_keep(&state, safe, more) };
         let goal = state.goal().lines().next().unwrap_or_default().to_owned();
         match why {
             None if !unsaved => {

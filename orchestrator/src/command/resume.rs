@@ -238,10 +238,10 @@ fn refuse_without_more(state: &RunState, settings: &Settings, worked: Duration, 
         ("--max-tokens", now.tokens.is_some_and(|most| most <= before.tokens.unwrap_or_default().max(tokens.total()))),
         ("--max-cost", now.cost.is_some_and(|most| most <= before.cost.unwrap_or_default().max(cost))),
     ];
-    match still_holds.into_iter().any(|(flag, holds)| holds && why.contains(flag)) {
-        true => Err(Error::OverBudget(format!("{why}; nothing was begun. {}", with_more(why, run)))),
-        false => Ok(()),
+    if still_holds.into_iter().any(|(flag, holds)| holds && why.contains(flag)) {
+        return Err(Error::OverBudget(format!("{why}; nothing was begun. {}", with_more(why, run))));
     }
+    Ok(())
 }
 
 fn refuse_without_review(state: &RunState, run: &str) -> Result<(), Error> {

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a command that is named does what is said of it, as it is printed.
 
+use std::fmt::Write as _;
+
 use plans::{
     event::RunStatus,
     run_state::{RunState, TaskRecord},
@@ -22,7 +24,8 @@ fn what_went(state: &RunState, run: &str) -> String {
         text = format!("\nYou skipped {}; `inspan log {run} --attempts` shows what was done of it.", names(&skipped));
     }
     if !dropped.is_empty() {
-        text += &format!("\nRe-plans dropped {}: look whether the goal is reached without them.", names(&dropped));
+        let dropped = names(&dropped);
+        write!(text, "\nRe-plans dropped {dropped}: look whether the goal is reached without them.").expect("a string");
     }
     text
 }
