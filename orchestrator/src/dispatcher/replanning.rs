@@ -78,10 +78,10 @@ impl Dispatcher {
     }
 
     /// A person's plan takes effect, unless it would undo what they have not seen.
-    fn put_in_place(&mut self, number: u32, plans: [Box<Plan>; 2], cause: String, me: &ActorRef<Self>) -> Result<(), Error> {
+    fn put_in_place(&mut self, number: u32, plans: [Box<Plan>; 2], cause: &str, me: &ActorRef<Self>) -> Result<(), Error> {
         let [new, seen] = plans;
         match self.state().plan().and_then(|stands| moved(&seen, stands)) {
-            None => self.take_effect(number, Proposal::Whole(new), &cause),
+            None => self.take_effect(number, Proposal::Whole(new), cause),
             Some(words) => self.show(number, Proposal::Whole(new), format!("{cause}\n{words}"), me),
         }
     }
@@ -123,14 +123,14 @@ impl Dispatcher {
         match answer.transpose()? {
             None => self.record(&refused("the run is being stopped")),
             Some(Answer::Approve) => match proposal {
-                Proposal::Whole(new) => self.put_in_place(number, [new, seen], cause, me),
+                Proposal::Whole(new) => self.put_in_place(number, [new, seen], &cause, me),
                 edits @ Proposal::Edits(_) => self.take_effect(number, edits, &cause),
             },
             Some(Answer::Reject) => self.record(&refused("a person rejected it")),
             Some(Answer::Nobody) => self.record(&refused("it waits for a review, and this is not a terminal")),
             Some(Answer::Edited(admitted)) => {
                 let cause = format!("{cause}\nedited by a person");
-                self.put_in_place(number, [Box::new(admitted.plan), seen], cause, me)
+                self.put_in_place(number, [Box::new(admitted.plan), seen], &cause, me)
             }
             Some(Answer::Comment(comment)) => {
                 self.replan(number, Some(comment), me);
