@@ -167,21 +167,19 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
             let limit = if task.is_empty() { None } else { Some(RunLimit::Tokens) };
             vec![Event::BudgetReached { why: String::new(), stop: false, limit }]
         }
-        "tokens" => {
-            let run_limits = Limits { tokens: Some(task.parse().unwrap()), ..state.settings().run_limits };
-            vec![Event::LimitsChanged { settings: Settings { run_limits, ..state.settings().clone() } }]
-        }
         "cut-off" => vec![Event::ReplanFailed { number: state.replans(), why: String::new(), cut_off: true }],
-        "skipped" => {
-            let (revision, plan) = (state.revision() + 1, Box::new(plan(&text_of(state, task))));
-            let (fresh, dropped, difference) = (Vec::new(), Vec::new(), String::new());
-            vec![Event::PlanRevised { revision, replan: None, plan, fresh, dropped, difference }]
-        }
         "out-of-time" => vec![Event::BudgetReached { why: String::new(), stop: true, limit: None }],
         "resumed" => {
             let only = task.split_whitespace().map(|id| TaskId::new(id).unwrap()).collect();
             vec![Event::RunResumed { settings: state.settings().clone(), worked_s: 0, only }]
         }
+        _ => ordered(state, verb, task),
+    }
+}
+
+/// What a person orders.
+fn ordered(state: &RunState, verb: &str, task: &str) -> Vec<Event> {
+    match verb {
         "pause" => vec![Event::RunPaused],
         "unpause" => vec![Event::RunUnpaused],
         "steer" => vec![Event::Steered { task: TaskId::new(task).unwrap(), text: "quick".to_owned() }],
@@ -194,6 +192,15 @@ fn happening(state: &RunState, what: &str) -> Vec<Event> {
         "workers" => {
             let settings = Settings { workers: task.parse().unwrap(), ..state.settings().clone() };
             vec![Event::LimitsChanged { settings }]
+        }
+        "tokens" => {
+            let run_limits = Limits { tokens: Some(task.parse().unwrap()), ..state.settings().run_limits };
+            vec![Event::LimitsChanged { settings: Settings { run_limits, ..state.settings().clone() } }]
+        }
+        "skipped" => {
+            let (revision, plan) = (state.revision() + 1, Box::new(plan(&text_of(state, task))));
+            let (fresh, dropped, difference) = (Vec::new(), Vec::new(), String::new());
+            vec![Event::PlanRevised { revision, replan: None, plan, fresh, dropped, difference }]
         }
         other => panic!("no such happening: {other}"),
     }

@@ -78,7 +78,10 @@ fn what_was_landing_when_its_process_died_may_be_given_up_or_skipped() {
     for order in ["cancel", "skip"] {
         let (s, _server) = scenario(Script::new());
         let gate = "test ! -e a.txt || { touch \"$MEET/gate.at\"; until test -e \"$MEET/go\"; do sleep 0.01; done; }";
-        let alive = s.start_plan(&format!("gate | {gate}\n a | write a.txt | run echo a > a.txt"), &[]);
+        let alive = s.start_plan(
+            &format!("gate | {gate}\n a | write a.txt | run echo a > a.txt\n b | after a | write b.txt | run echo b > b.txt"),
+            &[],
+        );
         super::meet(&s, "gate.at");
         alive.kill();
         go(&s);
