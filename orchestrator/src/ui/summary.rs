@@ -69,7 +69,7 @@ fn next_steps(status: RunStatus, state: &RunState, run: &str) -> String {
             format!("\nNothing has landed; what attempts left is kept. `inspan resume {run}` goes on.")
         }
         (RunStatus::Incomplete, true) => {
-            format!("\nNothing has landed. `inspan log {run} TASK` shows why, `inspan resume {run}` tries again.")
+            format!("\nNothing has landed. `inspan log {run} TASK` shows why{}", how_the_rest_goes_on(state, run))
         }
     }
 }
