@@ -125,7 +125,7 @@ fn a_resumed_run_does_not_have_its_minutes_anew() {
     let over = s.history().events().any(|event| matches!(event, Event::RunEnded { status: RunStatus::OverBudget, .. }));
     assert!(over, "{}", s.history().outline());
     let (run, before) = (s.run_id(), s.history().events().count());
-    for words in [&["resume", "--yes"][..], &["resume", "--yes", "--max-minutes", "70"]] {
+    for words in [&["resume", "--yes"][..], &["resume", "--yes", "--max-minutes", "60"]] {
         s.inspan(words).code(5).says("nothing was begun").says(&format!("`inspan resume {run} --max-minutes N`"));
     }
     s.inspan(&["limits", "--workers", "3"]).code(1).says(&format!("`inspan resume {run} --max-minutes N`"));

@@ -59,6 +59,12 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether the plan was never approved and can still be: also where the review was left by stopping the run.
+    pub fn waits_for_review(&self) -> bool {
+        let left = matches!(self.phase, Phase::Over(status) if status != RunStatus::Complete);
+        self.phase == Phase::Review || (left && self.plan.is_some() && self.approved.is_none())
+    }
+
     /// Tasks that a new process tries again in a run that is over, by the tasks that it is taken up for: they and what waits for them; all
     /// where none is named. What a person gave up stays as it is unless it is named, and so does what waits for it. None while the run goes on.
     pub fn reopened_by(&self, only: &[TaskId]) -> BTreeSet<TaskId> {

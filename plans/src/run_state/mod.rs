@@ -272,12 +272,6 @@ impl RunState {
         self.phase
     }
 
-    /// Whether the plan was never approved and can still be: also where the review was left by stopping the run.
-    pub fn waits_for_review(&self) -> bool {
-        let left = matches!(self.phase, Phase::Over(status) if status != RunStatus::Complete);
-        self.phase == Phase::Review || (left && self.plan.is_some() && self.approved.is_none())
-    }
-
     /// The plan, once there is one.
     pub fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()

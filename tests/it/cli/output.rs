@@ -58,6 +58,7 @@ fn status_of_a_run_reads_well_and_parses() {
         base     COMMIT
         branch   inspan/RUN at COMMIT
         spent    0 tokens
+        limits   no limit; up to 4 workers at once, 2 attempts at a task, 0 re-plans
         plan     revision 1, 0 re-plans
         tasks    4/6 landed
           top    landed           1 attempt, as COMMIT
@@ -66,6 +67,7 @@ fn status_of_a_run_reads_well_and_parses() {
           join   landed           1 attempt, as COMMIT
           lost   failed           2 attempts, broke: `exit 3` exit 3
           last   dropped          it depends on lost, which ended as failed
+        time     TIME at work
     "#]]
     .assert_eq(&s.inspan(&["status"]).code(0).out());
     let json = s.inspan(&["status", "--output-format", "json"]).code(0);
@@ -158,7 +160,7 @@ fn diff_shows_the_result_a_task_and_an_attempt() {
     s.inspan(&["diff"]).code(0).prints("+++ b/a.txt");
     let out = s.inspan(&["diff", "--task", "b", "--attempt", "1"]).code(0).prints("+++ b/b.txt");
     assert!(!out.stdout.contains("a.txt"), "{}", out.all());
-    s.inspan(&["diff", "--task", "b", "--attempt", "9"]).code(2).says("left nothing");
+    s.inspan(&["diff", "--task", "b", "--attempt", "9"]).code(2).says("there is no attempt 9");
 }
 
 #[test]

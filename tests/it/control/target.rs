@@ -48,7 +48,7 @@ fn an_order_without_a_run_goes_to_the_live_one_and_with_several_it_is_refused() 
     s.inspan(&["steer", "a", "hello"]).code(0).says(&format!("No run was named; this is run {live}: The live one"));
     s.inspan(&["apply"]).code(0).says(": The first");
     let place = s.meeting_place();
-    let other = format!("b | write b.txt | run touch {0}/b.at; until test -e {0}/b; do sleep 0.01; done", place.display());
+    let other = format!("b | write b.txt | run touch '{0}/b.at'; until test -e '{0}/b'; do sleep 0.01; done", place.display());
     let second = s.start_plan(&other, &[]);
     super::meet(&s, "b.at");
     s.inspan(&["cancel"]).code(2).says("several runs are live").says(&live).says("nothing was done");
