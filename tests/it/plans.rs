@@ -26,7 +26,7 @@ fn a_plan_is_drafted_linted_shown_and_written_and_can_be_run_from_its_file() {
         exit 0
         Run RUN starts from main at COMMIT. Your checkout is not touched.
         Sandbox: TIER.
-           TIME  plan 1 by the planner: 1 tasks
+           TIME  plan 1 by the planner: 1 task
         Goal
 
           Write a

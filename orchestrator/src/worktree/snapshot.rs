@@ -12,6 +12,8 @@ impl Worktree {
     /// The tree of all files that are not ignored, as they are now, in git's object store.
     pub async fn snapshot(&self) -> Result<String, Error> {
         self.is_in_place()?;
+        // Nobody else works on this index, and whoever asks waits for every call before the next.
+        self.unlock()?;
         match self.written().await {
             Ok(tree) => Ok(tree),
             Err(_) => self.snapshot_anew().await,

@@ -93,6 +93,7 @@ fn from_a_detached_head_a_run_works_and_apply_wants_a_branch() {
     let out = s.inspan(&["apply"]).code(1);
     expect![[r#"
         exit 1
+        No run was named; this is run RUN: Make the change
         error: HEAD is detached, so there is no branch to bring the result into; nothing was changed
          hint: check out the branch that should have it, or make one: `git switch -c NAME inspan/RUN`
     "#]]

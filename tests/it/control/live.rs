@@ -117,7 +117,7 @@ fn raised_limits_reach_the_attempt_that_is_at_work_and_none_falls_below_what_is_
     let s = s.config("[task]\nturns = 1\n[run]\nattempts = 1\nreplans = 0\nmax_tokens = 100000\nmax_minutes = 60");
     let alive = waiting(&s, TWO, &[]);
     let used = s.state().spending().tokens.total();
-    s.inspan(&["limits"]).code(1).says("no limit was named");
+    s.inspan(&["limits"]).code(0).prints("100.0k tokens, 60 minutes; up to 4 workers at once");
     s.inspan(&["limits", "--max-tokens", "1"]).code(1).says(&format!("the run has used {used} tokens already"));
     s.inspan(&["limits", "--workers", "0"]).code(1).says("at least 1 is needed");
     s.inspan(&["limits", "--max-cost", "2"]).code(1).says("the price of scripted-http/test-model is not known");
@@ -164,9 +164,10 @@ fn what_comes_too_late_or_means_nothing_is_refused_in_words() {
     s.inspan(&["cancel", "a"]).code(0);
     s.wait_until(|event| matches!(event, Event::TaskEnded { .. }));
     let out = alive.wait().code(3);
-    for order in [&["pause"][..], &["cancel", "a"], &["steer", "a", "hello"], &["skip", "a"], &["limits", "--workers", "3"]] {
+    for order in [&["pause"][..], &["cancel", "a"], &["steer", "a", "hello"], &["skip", "a"]] {
         s.inspan(order).code(1).says("is over (incomplete)").says("inspan retry");
     }
+    s.inspan(&["limits", "--workers", "3"]).code(1).says("is over (incomplete)").says("inspan resume");
     assert!(
         s.history().count(|event| matches!(event, Event::RunEnded { status: RunStatus::Incomplete, .. })) == 1,
         "{}",
