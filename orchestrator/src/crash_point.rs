@@ -16,7 +16,6 @@
 
 /// A place between effects, beside those at events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(debug_assertions), expect(dead_code, reason = "a release dies nowhere"))]
 pub enum Point {
     /// A directory has its ownership record and nothing else.
     WorktreeLaidOut,
