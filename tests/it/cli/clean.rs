@@ -161,3 +161,12 @@ fn a_run_that_was_killed_before_its_first_event_is_listed_and_goes_with_its_ref(
         assert_eq!(all_refs(&s), ["refs/heads/main"]);
     }
 }
+
+#[test]
+fn an_empty_name_is_no_run() {
+    let s = done();
+    for command in [&["clean", "", "--give-up"][..], &["apply", ""], &["cancel", ""], &["status", ""]] {
+        s.inspan(command).code(2);
+    }
+    assert_eq!(s.runs().len(), 1);
+}
